@@ -1,0 +1,49 @@
+# Needs only make and Python >= 3.11. Everything else is installed into .venv, from requirements.lock.
+#   make figures            all figures of the default preset, into results/figures
+#   make figures CONFIG=config/paper.yaml CORES=32 TARGETS=fig2
+#   make test               the tests
+#   make bench              kernels and solvers beside their peers
+#   make lint               ruff and snakemake --lint
+#   make lock               requirements.lock anew, from pyproject.toml (needs uv)
+#   make clean              removes what the pipeline made, and .venv
+
+CORES ?= all
+CONFIG ?= config/config.yaml
+TARGETS ?= all
+VENV := .venv
+# The first of these that is new enough; set PYTHON=... for another.
+PYTHON ?= $(firstword $(foreach p,python3 python python3.14 python3.13 python3.12 python3.11,$(shell \
+            $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
+
+.PHONY: figures test bench lint lock clean
+figures: $(VENV)/requirements.lock
+	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
+
+test: $(VENV)/requirements.lock
+	$(RUN) -m pytest
+
+bench: $(VENV)/requirements.lock
+	@for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=workflow $(RUN) $$script || exit 1; done
+
+lint: $(VENV)/requirements.lock
+	$(RUN) -m ruff check .
+	$(RUN) -m snakemake --lint
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --extra dev pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .snakemake
+	find results -mindepth 1 ! -name README.md -delete
+
+# The environment carries a copy of the lock that it was made from: it is remade when the lock's content changes.
+$(VENV)/requirements.lock: requirements.lock
+	@cmp -s $< $@ && touch $@ || { \
+	  test -n "$(PYTHON)" || { echo "make: no Python >= 3.11 with venv found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	  "$(PYTHON)" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is not a Python >= 3.11 with venv" >&2; exit 1; }; \
+	  echo "Installing requirements.lock into $(VENV) ..."; \
+	  "$(PYTHON)" -m venv --clear $(VENV) && \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	  cp $< $@; }
