@@ -1,0 +1,52 @@
+"""Made-up runs and tables for tests that need their shape, not the numerical engine."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from flatchannels.flow import Stop
+from flatchannels.polish import Finish
+from flatchannels.statistics import TABLES
+
+TRAINING = {"rtol": 1e-5, "maxnorm": 1000, "trajectory_samples": 12, "spectrum_samples": 5}
+
+
+def meta(inputs=2, widths=(3,), activation="g", bias=False, **more):
+    """Metadata as the script of the runs gives it to write_runs."""
+    return {
+        "sweep": "levels", "dataset": "rosenbrock-grid", "inputs": inputs, "widths": list(widths), "activation": activation,
+        "bias": bias, "training": TRAINING, "versions": {"numpy": "2"}, "cpu": "made up", **more,
+    }  # fmt: skip
+
+
+def run(seed, parameters=9, samples=7, theta=None, loss=0.1, stop=Stop.STATIONARY, weight_norm=1.0):
+    """One run that ended after `samples` trajectory samples."""
+    rng = np.random.default_rng(seed)
+    theta = rng.standard_normal(parameters) if theta is None else np.asarray(theta, dtype=float)
+    flow = SimpleNamespace(
+        t=np.arange(samples) / 3, theta=rng.standard_normal((samples, len(theta))), loss=np.linspace(1, loss, samples), t_end=5.0,
+        theta_end=theta + 1e-3, loss_end=loss + 1e-6, gradient_norm=1e-4, weight_norm=weight_norm, steps=30, rejections=2,
+        gradients=70, hessians=31, seconds=0.1,
+    )  # fmt: skip
+    return SimpleNamespace(
+        seed=seed, theta_initial=rng.standard_normal(len(theta)), theta=theta, loss=loss, loss_initial=1.0, gradient_norm=1e-13,
+        weight_norm=weight_norm, stop=stop, finish=Finish.CONVERGED, hessian_min=0.01, hessian_max=3.0, flow=flow,
+        polish=SimpleNamespace(iterations=4, seconds=0.01), spectrum_t=np.arange(3.0), spectrum_min=np.zeros(3),
+        spectrum_max=np.ones(3),
+    )  # fmt: skip
+
+
+def run_rows(losses, widths="2", duplicates=0, **more):
+    """Rows of the table of runs with the given losses."""
+    defaults = {
+        "sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": widths, "bias": False,
+        "seed": np.arange(1, len(losses) + 1), "parameters": 6, "loss": losses, "gradient_norm": 1e-13, "weight_norm": 1.0,
+        "infinite": False, "hessian_min": 0.01, "hessian_max": 3.0, "duplicates": duplicates, "converged": True,
+        "stop": "STATIONARY", "finish": "CONVERGED", "message": "", "record": "made-up.npz", "versions": "{}", "cpu": "made up",
+    }  # fmt: skip
+    frame = pd.DataFrame({**defaults, **more}, index=np.arange(len(losses)))
+    for column, kind in TABLES["runs"].items():
+        if column not in frame:
+            frame[column] = 1.0 if kind == "float64" else 1
+    return frame[list(TABLES["runs"])].astype(TABLES["runs"])

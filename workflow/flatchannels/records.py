@@ -1,0 +1,419 @@
+"""Every on-disk format: run records and datasets (npz), tables (Parquet), text. Written atomically, validated when read.
+
+A file is *sealed*: it carries the SHA-256 of its own bytes (the seal's digits taken as zeros) in the zip comment or in
+the Parquet key-value metadata, both of which sit at the end. One pass over the bytes therefore finds a truncation or a
+flipped bit anywhere, before a zip or Parquet parser sees them and without decompressing what the reader does not need.
+Sealed files remain ordinary files: `numpy.load` and `pandas.read_parquet` open them.
+
+Equal content gives equal bytes (fixed zip times, sorted JSON), so results of two machines compare with `cmp`, but for
+the wall times in run records: the `sha256` in their metadata covers every array except `seconds_*`.
+"""
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+VERSION = 1
+SEAL = b"flatchannels sha256 "
+DIGITS = 64  # of a SHA-256 in hexadecimal
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can express
+
+# Run records: key → (dtype, axes after the run axis, where NaN is legal). Axes: P parameters, T trajectory samples,
+# S spectrum samples. NaN: "failed" only in runs that raised, "tail" also after the last sample of a shorter run.
+RUN_ARRAYS = {
+    "seed": ("int64", "", None),
+    "theta_initial": ("float64", "P", "failed"),
+    "theta_flow": ("float64", "P", "failed"),
+    "theta": ("float64", "P", "failed"),
+    "loss_initial": ("float64", "", "failed"),
+    "loss_flow": ("float64", "", "failed"),
+    "loss": ("float64", "", "failed"),
+    "gradient_norm_flow": ("float64", "", "failed"),
+    "gradient_norm": ("float64", "", "failed"),
+    "weight_norm_flow": ("float64", "", "failed"),
+    "weight_norm": ("float64", "", "failed"),
+    "trajectory_t": ("float64", "T", "tail"),
+    "trajectory_theta": ("float64", "TP", "tail"),
+    "trajectory_loss": ("float64", "T", "tail"),
+    "stop": ("int8", "", None),
+    "finish": ("int8", "", None),
+    "spectrum_t": ("float64", "S", "tail"),
+    "spectrum_min": ("float64", "S", "tail"),
+    "spectrum_max": ("float64", "S", "tail"),
+    "hessian_min": ("float64", "", "failed"),
+    "hessian_max": ("float64", "", "failed"),
+    "t_end": ("float64", "", "failed"),
+    "steps": ("int64", "", None),
+    "rejections": ("int64", "", None),
+    "gradients": ("int64", "", None),
+    "hessians": ("int64", "", None),
+    "polish_iterations": ("int64", "", None),
+    "seconds_flow": ("float64", "", "failed"),
+    "seconds_polish": ("float64", "", "failed"),
+    "message": ("str", "", None),
+}
+RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activation": str, "bias": bool, "training": dict,
+            "versions": dict, "cpu": str, "first_seed": int, "last_seed": int, "stop_codes": dict, "finish_codes": dict}  # fmt: skip
+
+
+class RecordError(Exception):
+    """A file that cannot be used: one line with its path and what is wrong."""
+
+    def __init__(self, path, problem):
+        super().__init__(f"{path}: {problem}")
+
+
+@dataclass
+class Failure:
+    """Stands in a list of runs for a run that raised: its seed, the message, its initial point if it got that far."""
+
+    seed: int
+    message: str
+    theta_initial: np.ndarray | None = None
+
+
+# Atomic, sealed bytes
+
+
+def write_bytes(path, data):
+    """Write `data` under a temporary name in the folder of `path`, then rename: no reader ever sees half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Write a text file atomically, UTF-8 with Unix line ends."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def _digest(data, start):
+    """SHA-256 of `data` with the seal's digits, which begin at `start`, taken as zeros."""
+    view = memoryview(data)
+    digest = hashlib.sha256(view[:start])
+    digest.update(b"0" * DIGITS)
+    digest.update(view[start + DIGITS :])
+    return digest.hexdigest().encode()
+
+
+def _seal(data):
+    """`data` with the digits of its last, empty seal filled in."""
+    start = data.rfind(SEAL) + len(SEAL)
+    return data[:start] + _digest(data, start) + data[start + DIGITS :]
+
+
+def _read_sealed(path, magic, kind):
+    """The bytes of a sealed file that begins with `magic`, verified."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise RecordError(path, error.strerror or str(error)) from error
+    if not data:
+        raise RecordError(path, "is empty")
+    if not data.startswith(magic):
+        raise RecordError(path, f"is not {kind} (its first bytes are wrong)")
+    start = data.rfind(SEAL) + len(SEAL)
+    if start < len(SEAL):
+        raise RecordError(path, "has no seal: truncated, or not written by flatchannels")
+    if data[start : start + DIGITS] != _digest(data, start):
+        raise RecordError(path, "does not match its seal: its bytes changed after it was written")
+    return data
+
+
+# npz
+
+
+def _npz_bytes(meta, arrays):
+    """A compressed, sealed npz; `meta` becomes the member of that name, a JSON string."""
+    arrays = {"meta": np.array(json.dumps(meta, sort_keys=True, allow_nan=False)), **arrays}
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for key, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
+            info = zipfile.ZipInfo(f"{key}.npy", ZIP_EPOCH)
+            # Level 1: trajectories are noise to a compressor, and the higher levels cost seconds for a few per cent.
+            archive.writestr(info, member.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=1)
+        archive.comment = SEAL + b"0" * DIGITS
+    return _seal(buffer.getvalue())
+
+
+def _read_npz(path, form, keys=None):
+    """Metadata and arrays (all, or those in `keys`) of a sealed npz of the given format name."""
+    data = _read_sealed(path, b"PK\x03\x04", "an npz file")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            meta = json.loads(str(_member(archive, "meta")))
+            if meta["format"] != form:
+                raise RecordError(path, f"holds {meta['format']!r}, not {form!r}")
+            if meta["version"] != VERSION:
+                raise RecordError(path, f"has version {meta['version']!r} of the format; this code reads version {VERSION}")
+            present = [name.removesuffix(".npy") for name in archive.namelist() if name != "meta.npy"]
+            return meta, {key: _member(archive, key) for key in (present if keys is None else keys)}
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:  # sealed, yet not a record of this format
+        raise RecordError(path, f"is not a record of {form!r}: {error}") from error
+
+
+def _member(archive, key):
+    return np.lib.format.read_array(io.BytesIO(archive.read(f"{key}.npy")), allow_pickle=False)
+
+
+def content_digest(arrays):
+    """SHA-256 of names, dtypes, shapes and bytes of the arrays, wall times (`seconds_*`) left out.
+
+    Equal digests mean equal results, whichever machine and however fast.
+    """
+    digest = hashlib.sha256()
+    for key in sorted(key for key in arrays if not key.startswith("seconds_")):
+        array = np.ascontiguousarray(arrays[key])
+        digest.update(f"{key} {array.dtype.str} {arrays[key].shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+# Run records
+
+
+def parameter_count(inputs, widths, bias):
+    """P of a network with `widths` hidden neurons per layer and one output."""
+    fan_in = [inputs, *widths]
+    fan_out = [*widths, 1]
+    return sum((n + bool(bias)) * m for n, m in zip(fan_in, fan_out, strict=True))
+
+
+def write_runs(path, meta, runs):
+    """Write a block of runs of one configuration with consecutive seeds.
+
+    Parameters
+    ----------
+    path : of the npz file to write.
+    meta : dict with sweep, dataset, inputs, widths, activation, bias, training, versions, cpu.
+    runs : list of Run, or Failure for a run that raised.
+
+    Raises
+    ------
+    RecordError: metadata or runs that do not make a valid record (nothing is written then).
+    """
+    from .flow import Stop  # here, because they bring numba with them and readers do not need it
+    from .polish import Finish
+
+    if not runs:
+        raise RecordError(path, "a block needs at least one run")
+    seeds = [int(run.seed) for run in runs]
+    meta = {**meta, "format": "flatchannels runs", "version": VERSION, "first_seed": seeds[0], "last_seed": seeds[-1],
+            "stop_codes": {code.name: int(code) for code in Stop}, "finish_codes": {code.name: int(code) for code in Finish}}  # fmt: skip
+    lengths = _axis_lengths(path, meta)
+    columns = [_failure_values(run, Stop.FAILED, Finish.FAILED) if isinstance(run, Failure) else _run_values(run) for run in runs]
+    arrays = {key: _stack(path, key, [values[key] for values in columns], lengths) for key in RUN_ARRAYS}
+    _check_runs(path, meta, arrays)
+    write_bytes(path, _npz_bytes({**meta, "sha256": content_digest(arrays)}, arrays))
+
+
+def read_runs(path, keys=None):
+    """Read a block of runs.
+
+    Parameters
+    ----------
+    path : of the npz file.
+    keys : names of the arrays to return; all by default. The seal is verified over the whole file in any case.
+
+    Returns
+    -------
+    meta : dict
+    arrays : dict, key → array whose first axis runs over the runs of the block (RUN_ARRAYS lists them).
+
+    Raises
+    ------
+    RecordError: the file is missing, damaged, foreign, of another version, or contradicts itself.
+    """
+    wanted = None if keys is None else list(dict.fromkeys([*keys, "stop"]))  # NaN is judged by the stop
+    meta, arrays = _read_npz(path, "flatchannels runs", wanted)
+    if keys is None and set(arrays) != set(RUN_ARRAYS):
+        raise RecordError(path, f"arrays missing or unknown: {sorted(set(arrays) ^ set(RUN_ARRAYS))}")
+    _check_runs(path, meta, arrays)
+    return meta, arrays if keys is None else {key: arrays[key] for key in keys}
+
+
+def _run_values(run):
+    """One run as the values of RUN_ARRAYS."""
+    flow, polish = run.flow, run.polish
+    return {
+        "seed": run.seed, "theta_initial": run.theta_initial, "theta_flow": flow.theta_end, "theta": run.theta,
+        "loss_initial": run.loss_initial, "loss_flow": flow.loss_end, "loss": run.loss,
+        "gradient_norm_flow": flow.gradient_norm, "gradient_norm": run.gradient_norm,
+        "weight_norm_flow": flow.weight_norm, "weight_norm": run.weight_norm,
+        "trajectory_t": flow.t, "trajectory_theta": flow.theta, "trajectory_loss": flow.loss,
+        "stop": run.stop, "finish": run.finish,
+        "spectrum_t": run.spectrum_t, "spectrum_min": run.spectrum_min, "spectrum_max": run.spectrum_max,
+        "hessian_min": run.hessian_min, "hessian_max": run.hessian_max, "t_end": flow.t_end,
+        "steps": flow.steps, "rejections": flow.rejections, "gradients": flow.gradients, "hessians": flow.hessians,
+        "polish_iterations": polish.iterations, "seconds_flow": flow.seconds, "seconds_polish": polish.seconds,
+        "message": f"the flow stopped as {run.stop.name}" if run.stop.name == "FAILED" else "",
+    }  # fmt: skip
+
+
+def _failure_values(failure, stop, finish):
+    """A run that raised as the values of RUN_ARRAYS: codes, counts 0, and NaN (an empty sequence is padded with it)."""
+    values = {key: (np.nan if axes == "" else []) if dtype == "float64" else 0 for key, (dtype, axes, _) in RUN_ARRAYS.items()}
+    values.update(seed=failure.seed, stop=stop, finish=finish, message=failure.message or "no message")
+    if failure.theta_initial is not None:
+        values["theta_initial"] = failure.theta_initial
+    return values
+
+
+def _stack(path, key, values, lengths):
+    """The values of all runs as one array; sequences shorter than their axis are filled up with NaN."""
+    dtype, axes, _ = RUN_ARRAYS[key]
+    if dtype == "str":
+        return np.array(values)
+    shape = tuple(lengths[axis] for axis in axes)
+    if not shape:
+        return np.array(values, dtype=dtype)
+    array = np.full((len(values), *shape), np.nan, dtype=dtype)
+    for row, value in zip(array, values, strict=True):
+        value = np.asarray(value, dtype=dtype)
+        if value.size == 0:
+            continue
+        if value.ndim != row.ndim or len(value) > len(row) or value.shape[1:] != row.shape[1:]:
+            raise RecordError(path, f"{key} of a run has shape {value.shape}; at most {shape} fits")
+        row[: len(value)] = value
+    return array
+
+
+def _axis_lengths(path, meta):
+    """Lengths of the axes B, P, T, S as the metadata implies them; RecordError where it is incomplete."""
+    for key, kind in RUN_META.items():
+        if not isinstance(meta.get(key), kind):
+            raise RecordError(path, f"metadata: {key} is {meta.get(key)!r}; it must be a {kind.__name__}")
+    try:
+        return {
+            "B": meta["last_seed"] - meta["first_seed"] + 1,
+            "P": parameter_count(meta["inputs"], meta["widths"], meta["bias"]),
+            "T": int(meta["training"]["trajectory_samples"]),
+            "S": int(meta["training"]["spectrum_samples"]),
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(path, f"metadata is incomplete: {error!r}") from error
+
+
+def _check_runs(path, meta, arrays):
+    """Types, shapes, codes, seeds and NaN of a block of runs against its metadata."""
+    lengths = _axis_lengths(path, meta)
+    for key, array in arrays.items():
+        dtype, axes, _ = RUN_ARRAYS[key]
+        if array.dtype.kind != "U" if dtype == "str" else array.dtype != dtype:
+            raise RecordError(path, f"{key} has type {array.dtype}; it must be {dtype}")
+        shape = (lengths["B"], *(lengths[axis] for axis in axes))
+        if array.shape != shape:
+            raise RecordError(path, f"{key} has shape {array.shape}; the metadata implies {shape}")
+    if "seed" in arrays and not np.array_equal(arrays["seed"], np.arange(meta["first_seed"], meta["last_seed"] + 1)):
+        raise RecordError(path, f"seeds are not {meta['first_seed']}…{meta['last_seed']}")
+    for key in {"stop", "finish"} & set(arrays):
+        unknown = set(arrays[key].tolist()) - set(meta[f"{key}_codes"].values())
+        if unknown:
+            raise RecordError(path, f"{key} holds unknown codes {sorted(unknown)}")
+    failed = arrays["stop"] == meta["stop_codes"]["FAILED"]
+    for key, array in arrays.items():
+        if array.dtype.kind == "f":
+            _check_finite(path, key, array[~failed], tail=RUN_ARRAYS[key][2] == "tail")
+    if "message" in arrays and np.any((arrays["message"] == "") == failed):
+        raise RecordError(path, "messages and failures do not belong together")
+
+
+def _check_finite(path, key, array, tail):
+    """Every number finite; with `tail` the samples (second axis) of a run may end with ones that are NaN altogether."""
+    finite = np.isfinite(array)
+    if tail and array.size:
+        finite = finite.reshape(*array.shape[:2], -1)
+        filled = np.isnan(array).reshape(finite.shape).all(axis=2)
+        filled &= np.logical_and.accumulate(filled[:, ::-1], axis=1)[:, ::-1]  # only from the end
+        finite = finite.all(axis=2) | filled
+    if not finite.all():
+        raise RecordError(path, f"{key} is not finite in a run that did not fail")
+
+
+# Datasets
+
+
+def write_dataset(path, dataset, meta):
+    """Write a dataset (x (N, d), y (N,), weights (N,) or None) with `meta` (name, spec, seed, …; JSON types)."""
+    arrays = {"x": np.asarray(dataset.x, dtype=float), "y": np.asarray(dataset.y, dtype=float)}
+    if dataset.weights is not None:
+        arrays["weights"] = np.asarray(dataset.weights, dtype=float)
+    _check_dataset(path, arrays)
+    meta = {**meta, "format": "flatchannels dataset", "version": VERSION, "sha256": content_digest(arrays)}
+    write_bytes(path, _npz_bytes(meta, arrays))
+
+
+def read_dataset(path):
+    """Dataset and metadata; RecordError if the file is missing, damaged, foreign or inconsistent."""
+    from . import Dataset  # brings numba with it; figures use read_dataset_arrays
+
+    arrays, meta = read_dataset_arrays(path)
+    return Dataset(arrays["x"], arrays["y"], arrays.get("weights")), meta
+
+
+def read_dataset_arrays(path):
+    """As read_dataset, with plain arrays {x, y, weights if there are any}: free of the numerical engine."""
+    meta, arrays = _read_npz(path, "flatchannels dataset")
+    _check_dataset(path, arrays)
+    return arrays, meta
+
+
+def _check_dataset(path, arrays):
+    if not {"x", "y"} <= set(arrays) <= {"x", "y", "weights"}:
+        raise RecordError(path, f"holds the arrays {sorted(arrays)}; a dataset has x, y and at most weights")
+    samples = len(arrays["x"])
+    for key, array in arrays.items():
+        if array.dtype != np.float64 or array.ndim != (2 if key == "x" else 1) or len(array) != samples or array.size == 0:
+            raise RecordError(path, f"{key} has type {array.dtype} and shape {array.shape}; expected float64 for {samples} samples")
+        if not np.isfinite(array).all():
+            raise RecordError(path, f"{key} is not finite")
+    if "weights" in arrays and (np.any(arrays["weights"] < 0) or abs(arrays["weights"].sum() - 1) > 1e-9):
+        raise RecordError(path, f"weights must be ≥ 0 and sum to 1; the sum is {arrays['weights'].sum()}")
+
+
+# Tables
+
+
+def write_table(path, name, frame, meta=None):
+    """Write a pandas table as Parquet; `name` says which table it is and is checked when it is read."""
+    import pyarrow as pa  # here, because run jobs read no tables and start faster without
+    import pyarrow.parquet as pq
+
+    meta = {**(meta or {}), "format": "flatchannels table", "version": VERSION, "table": name}
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    sink = io.BytesIO()
+    with pq.ParquetWriter(sink, table.schema) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"flatchannels": json.dumps(meta, sort_keys=True), "seal": SEAL.decode() + "0" * DIGITS})
+    write_bytes(path, _seal(sink.getvalue()))
+
+
+def read_table(path, name):
+    """The table `name` as a DataFrame, its metadata in `.attrs`; RecordError as for read_runs."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    data = _read_sealed(path, b"PAR1", "a Parquet file")
+    file = pq.ParquetFile(pa.BufferReader(data))
+    meta = json.loads(file.metadata.metadata.get(b"flatchannels", b"{}"))
+    if meta.get("table") != name:
+        raise RecordError(path, f"holds the table {meta.get('table')!r}, not {name!r}")
+    if meta["version"] != VERSION:
+        raise RecordError(path, f"has version {meta['version']!r} of the format; this code reads version {VERSION}")
+    frame = file.read().to_pandas()
+    frame.attrs.update(meta)
+    return frame
