@@ -1,0 +1,173 @@
+"""Tables → verdicts on the paper's claims. One function per claim; a rule is fixed before the numbers are seen.
+
+A verdict is "holds", "does not hold" or "undecided": the last whenever the runs at hand do not tell, as with few seeds.
+Shares are judged by their Wilson intervals. Where a claim is about every width, all intervals together have 95 %
+(Bonferroni), and every one of them must agree.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import poisson
+
+from .statistics import find_levels, width_key, wilson_interval
+
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+FIGURE_2 = {"sweep": "levels", "dimension": 2, "activation": "g"}
+DUPLICATE_RANGE = (0.10, 0.30)  # C1
+ALMOST_NONE = 0.05  # ASSUME: the paper gives no number; half of the smallest share with which C1 holds
+CONVERGED_SHARE = 0.99  # ASSUME: the paper shows histograms; this is what a reproduction should reach
+IDENTICAL = 1e-9  # relative; converged losses of one minimum agree to 1e-15, different levels lie 1e-3 apart and more
+NEIGHBOURHOOD = 0.1  # of a loss, relative: where the density of other losses is counted
+CHANCE = 1e-3  # largest probability of accidental coincidences
+
+COLUMNS = {"claim": "str", "statement": "str", "verdict": "str", "quantity": "str", "estimate": "float64", "low": "float64",
+           "high": "float64", "n": "int64", "decision": "str", "detail": "str"}  # fmt: skip
+CLAIMS = {}
+
+
+@dataclass
+class Verdict:
+    """What the tables say about a claim: an estimate of `quantity` with its 95 % interval, from n runs."""
+
+    verdict: str
+    quantity: str
+    estimate: float
+    low: float
+    high: float
+    n: int
+    decision: str
+    detail: str = ""
+
+
+def claim(identifier, statement):
+    """Register a function {table name: DataFrame} → Verdict for the claim of that identifier."""
+
+    def register(function):
+        CLAIMS[identifier] = (statement, function)
+        return function
+
+    return register
+
+
+def judge(tables):
+    """One row per claim, in the order of the paper.
+
+    tables: dict with "runs" and "shares" (statistics.TABLES says what they hold). A claim without runs is undecided.
+    """
+    rows = [{"claim": key, "statement": statement, **vars(function(tables))} for key, (statement, function) in CLAIMS.items()]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+@claim("C1", "Without biases, 10–30 % of the runs of width r ≥ 2 end with duplicate neurons.")
+def duplicates_without_biases(tables):
+    """Every width's share lies in the range, by simultaneous intervals. Source: paper, Figure 2b."""
+    rows = _shares(tables, "duplicates", bias=False)
+    low, high = DUPLICATE_RANGE
+    confidence = 1 - 0.05 / max(len(rows), 1)
+    intervals = [wilson_interval(row.count, row.runs, confidence) for row in rows.itertuples()]
+    if any(upper < low or lower > high for lower, upper in intervals):
+        verdict = FAILS
+    elif intervals and all(low <= lower and upper <= high for lower, upper in intervals):
+        verdict = HOLDS
+    else:
+        verdict = UNDECIDED
+    decision = f"simultaneous 95 % intervals of all widths inside {low:.0%}–{high:.0%} (holds), any one outside (does not hold)"
+    return _pooled(rows, verdict, "share of runs with duplicates", decision)
+
+
+@claim("C2", "With biases almost no run ends with duplicate neurons.")
+def duplicates_with_biases(tables):
+    """Fewer than 5 % of all runs. Source: paper, Appendix A, Figure A1."""
+    rows = _shares(tables, "duplicates", bias=True)
+    low, high = wilson_interval(rows["count"].sum(), rows["runs"].sum())
+    verdict = HOLDS if high < ALMOST_NONE else FAILS if low > ALMOST_NONE else UNDECIDED
+    decision = f"95 % interval of all widths together below {ALMOST_NONE:.0%} (holds) or above (does not hold)"
+    return _pooled(rows, verdict, "share of runs with duplicates", decision)
+
+
+@claim("C3", "Without biases, networks of different width share identical loss levels.")
+def shared_levels(tables):
+    """Losses of a width recur at larger widths to 1e-9, more often than by accident. Source: paper, Figure 2b.
+
+    Accidents: had the widths nothing in common, a loss would lie within 1e-9 of one of a narrower network with
+    probability (their density around it) × 2e-9. The sum over the distinct losses of all widths is the expected number
+    of coincidences, which are nearly independent and so Poisson distributed.
+    """
+    runs = _select(tables["runs"], bias=False)
+    runs = runs[runs["stop"] != "FAILED"]
+    on_shared, duplicates, coincidences, expected, levels = [], [], 0, 0.0, 0
+    narrower = np.empty(0)
+    for widths in sorted(runs["widths"].unique(), key=width_key):
+        group = runs[runs["widths"] == widths]
+        membership, losses = find_levels(group["loss"], IDENTICAL)
+        if len(narrower):
+            distances = np.abs(np.log(losses[:, None] / narrower))
+            shared = (distances <= IDENTICAL).any(axis=1)
+            around = ((distances > IDENTICAL) & (distances <= NEIGHBOURHOOD)).sum()
+            coincidences, levels = coincidences + int(shared.sum()), levels + len(losses)
+            expected += around * IDENTICAL / NEIGHBOURHOOD
+            on_shared.append(shared[membership])
+            duplicates.append(group["duplicates"].to_numpy() > 0)
+        narrower = np.concatenate([narrower, losses])
+    on_shared, duplicates = np.concatenate([*on_shared, np.zeros(0, bool)]), np.concatenate([*duplicates, np.zeros(0, bool)])
+    count, n = int(on_shared.sum()), len(on_shared)
+    accident = poisson.sf(coincidences - 1, expected)
+    low, high = wilson_interval(count, n)
+    # A run at a plateau saddle sits on a level of a narrower network: were there fewer than C1 says, C3 would be idle.
+    verdict = HOLDS if accident < CHANCE else FAILS if high < DUPLICATE_RANGE[0] else UNDECIDED
+    return Verdict(
+        verdict, "share of runs on a level of a narrower network", count / n if n else np.nan, low, high, n,
+        f"losses equal to {IDENTICAL:g}; probability that so many coincide by accident below {CHANCE:g} (holds), "
+        f"otherwise interval below {DUPLICATE_RANGE[0]:.0%} (does not hold)",
+        f"{coincidences} of {levels} distinct losses recur, {expected:.2g} expected by accident (p = {accident:.2g}); "
+        f"{(on_shared & duplicates).sum()} of {duplicates.sum()} runs with duplicates and "
+        f"{(on_shared & ~duplicates).sum()} of {(~duplicates).sum()} without are on shared levels",
+    )  # fmt: skip
+
+
+@claim("C16", "Final gradients are tiny and the smallest Hessian eigenvalues are not negative.")
+def converged(tables):
+    """At least 99 % of these runs: a statement about them, not about a population. Source: paper, Figure A3."""
+    rows = _shares(tables, "converged", bias=None, first_width=1)
+    count, n = rows["count"].sum(), rows["runs"].sum()
+    verdict = UNDECIDED if n == 0 else HOLDS if count / n >= CONVERGED_SHARE else FAILS
+    decision = f"at least {CONVERGED_SHARE:.0%} of these runs with ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max"
+    return _pooled(rows, verdict, "share of converged runs", decision)
+
+
+def scorecard(frame):
+    """The verdicts as a Markdown document."""
+    lines = ["# Scorecard", "", "What these runs say about the paper's claims. Intervals are Wilson's, at 95 %.", "",
+             "| claim | statement | verdict | estimate | n |", "|---|---|---|---|---|"]  # fmt: skip
+    for row in frame.itertuples():
+        estimate = "–" if np.isnan(row.estimate) else f"{row.estimate:.1%} ({row.low:.1%} – {row.high:.1%})"
+        lines.append(f"| {row.claim} | {row.statement} | **{row.verdict}** | {estimate} | {row.n} |")
+    lines += ["", "## How each was decided", ""]
+    lines += [f"- **{row.claim}** {row.quantity}. Rule: {row.decision}. {row.detail}" for row in frame.itertuples()]
+    return "\n".join(lines) + "\n"
+
+
+def _select(frame, bias):
+    """Rows of the runs behind Figure 2; both bias settings if `bias` is None."""
+    mask = np.logical_and.reduce([frame[key] == value for key, value in FIGURE_2.items()])
+    return frame[mask if bias is None else mask & (frame["bias"] == bias)]
+
+
+def _shares(tables, quantity, bias, first_width=2):
+    """Rows of the table of shares for a quantity over all outcomes, one hidden layer, from a width on."""
+    rows = _select(tables["shares"], bias)
+    rows = rows[(rows["quantity"] == quantity) & (rows["outcome"] == "all") & (rows["runs"] > 0) & ~rows["widths"].str.contains("x")]
+    return rows[rows["widths"].astype(int) >= first_width]
+
+
+def _pooled(rows, verdict, quantity, decision):
+    """The verdict with the share over all rows together, and the single ones as detail."""
+    count, n = int(rows["count"].sum()), int(rows["runs"].sum())
+    detail = "; ".join(
+        f"r = {row.widths}{' with biases' if row.bias else ''}: {row.count}/{row.runs} ({row.low:.0%}–{row.high:.0%})"
+        for row in rows.itertuples()
+    )
+    failed = f"; {rows['failed'].sum()} failed runs left out" if rows["failed"].sum() else ""
+    return Verdict(verdict, quantity, count / n if n else np.nan, *wilson_interval(count, n), n, decision, detail + failed)
