@@ -1,0 +1,83 @@
+"""How far the runs are: a line now and then, in place of snakemake's several lines for each job of theirs."""
+
+import logging
+import time
+from collections import Counter
+
+from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
+from snakemake_interface_logger_plugins.common import LogEvent
+
+INTERVAL = 10  # shortest time between two lines, s
+LINES = 50  # about so many lines for a long set of runs
+ROUTINE = {LogEvent.JOB_INFO, LogEvent.JOB_FINISHED, LogEvent.SHELLCMD}  # of one job; errors are shown as ever
+
+
+def follow(workflow, blocks):
+    """Report on the jobs of rule `runs` from now on; `blocks`: record path → config.Block, all that there are."""
+    pending = {job.jobid: blocks[job.output[0]] for job in workflow.dag.needrun_jobs() if job.rule.name == "runs"}
+    progress = Progress(pending, blocks.values())
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):  # the log file keeps everything
+            handler.addFilter(progress)
+    if pending:
+        progress.report()
+
+
+class Progress(logging.Filter):
+    """Takes the routine messages about the pending jobs out of a log, and puts its own lines there."""
+
+    def __init__(self, pending, blocks):
+        super().__init__()
+        self.pending = dict(pending)  # job number → block
+        self.total = Counter()
+        for block in blocks:
+            self.total[block.sweep] += block.runs
+        self.done = self.total - self._count()
+        self.done_before = self.done.total()
+        self.start = self.reported = time.monotonic()
+
+    def _count(self):
+        counts = Counter()
+        for block in self.pending.values():
+            counts[block.sweep] += block.runs
+        return counts
+
+    def filter(self, record):
+        event = getattr(record, "event", None)
+        if event == LogEvent.JOB_STARTED or record.msg == "Select jobs to execute...":
+            return False
+        if event == LogEvent.PROGRESS:
+            return not self.pending
+        job = getattr(record, "jobid", getattr(record, "job_id", None))
+        if event not in ROUTINE or job not in self.pending:
+            return True
+        if event == LogEvent.JOB_FINISHED:
+            block = self.pending.pop(job)
+            self.done[block.sweep] += block.runs
+            now = time.monotonic()
+            if not self.pending or now - self.reported > max(INTERVAL, self._expected(now) / LINES):
+                self.reported = now
+                self.report()
+        return False
+
+    def _expected(self, now):
+        """How long all the pending runs take, s, from those that are done."""
+        new = self.done.total() - self.done_before
+        return (now - self.start) * (self.total.total() - self.done_before) / new
+
+    def report(self):
+        """levels: 120 of 580 runs done, about 4 min left"""
+        line = "; ".join(f"{sweep}: {self.done[sweep]} of {total} runs done" for sweep, total in self.total.items())
+        if self.pending and self.done.total() > self.done_before:
+            now = time.monotonic()
+            line += f", about {duration(self._expected(now) - (now - self.start))} left"
+        logger.info(line, extra={"quietness": Quietness.PROGRESS})
+
+
+def duration(seconds):
+    """40 s, 12 min, 3 h 20 min"""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

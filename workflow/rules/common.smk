@@ -1,0 +1,54 @@
+# What all rules share. Every job of a cluster parses this again, hence nothing here imports numpy or numba.
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+WORKFLOW = Path(workflow.basedir)
+ROOT = WORKFLOW.parent
+sys.path.insert(0, str(WORKFLOW))  # this checkout's package, whether or not one is installed
+
+from flatchannels import config as settings, progress, sources
+
+# Jobs find the same interpreter and package, and run on one core each.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(WORKFLOW), os.environ.get("PYTHONPATH")]))
+for library in ["OMP", "OPENBLAS", "MKL", "NUMBA"]:
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+
+def default_configfile():
+    """config/config.yaml where the pipeline runs, or else the one of this checkout."""
+    path = Path("config/config.yaml")
+    path = path if path.exists() else ROOT / path
+    or_stop(settings.load, path)
+    return str(path)
+
+
+def checked(config):
+    """The configuration with its defaults filled in."""
+    files = [os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else str(path) for path in workflow.configfiles]
+    for path in files:
+        or_stop(settings.load, path)  # snakemake lets a key stand twice
+    source = ", ".join(files) + (" or --config" if workflow.config_settings.config else "")
+    return or_stop(settings.validate, config, source)
+
+
+def or_stop(function, *arguments):
+    """What the function returns; a mistake in the configuration ends snakemake, without more lines than its own."""
+    try:
+        return function(*arguments)
+    except settings.ConfigError as error:
+        logger.error(str(error))
+        sys.exit(1)
+
+
+def code(*scripts, without=()):
+    """Fingerprint of some scripts and all that they import: an edit reruns what depends on it, and nothing else.
+
+    Products of simulations leave out `records`: a format has a version of its own, and is checked when it is read.
+    """
+    return sources.fingerprint([WORKFLOW / "scripts" / script for script in scripts], without)

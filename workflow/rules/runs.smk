@@ -1,0 +1,58 @@
+BLOCKS = {block.record: block for block in settings.blocks(config)}
+KERNELS = code("compile.py", without=["records"])
+os.environ["NUMBA_CACHE_DIR"] = os.path.abspath(f"results/cache/numba/{KERNELS}")
+
+
+def run_job(wildcards, output):
+    block = BLOCKS.get(output[0])
+    if block is None:
+        raise WorkflowError(f"no sweep of the configuration asks for {output[0]}")
+    return json.dumps(vars(block) | {"seed": config["seed"], "training": config["training"]})
+
+
+# The kernels are compiled once, before many processes want them at the same time.
+rule compile:
+    output:
+        "results/compiled.txt",
+    log:
+        "results/logs/compile.log",
+    benchmark:
+        "results/benchmarks/compile.tsv"
+    params:
+        code=KERNELS,
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../../envs/flow.yaml"
+    shell:
+        "python {WORKFLOW}/scripts/compile.py {output:q} > {log:q} 2>&1"
+
+
+rule runs:
+    input:
+        "results/datasets/{dataset}.npz",
+        "results/compiled.txt",
+    output:
+        "results/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz",
+    log:
+        "results/logs/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.log",
+    benchmark:
+        "results/benchmarks/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.tsv"
+    wildcard_constraints:
+        first=r"\d+",
+        last=r"\d+",
+    params:
+        job=run_job,
+        code=code("runs.py", without=["records"]),
+    resources:
+        mem_mb=1000,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    conda:
+        "../../envs/flow.yaml"
+    shell:
+        "python {WORKFLOW}/scripts/runs.py {input[0]:q} {output:q} {params.job:q} > {log:q} 2>&1"
+
+
+onstart:
+    progress.follow(workflow, BLOCKS)

@@ -1,0 +1,35 @@
+"""Trains a block of runs and writes their record: runs.py DATASET OUTPUT JOB, with JOB a config.Block, the root seed and
+the training settings, in JSON. A run that raises is recorded too, with its message; its traceback goes to the log.
+"""
+
+import json
+import platform
+import sys
+import traceback
+
+import compile  # first: it sets numba's cache
+
+import numba
+import numpy
+import scipy
+from flatchannels import Network, records, train
+from flatchannels.training import initial
+
+dataset, output, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+compile.once()
+data, _ = records.read_dataset(dataset)
+net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
+
+runs = []
+for seed in range(job["first"], job["last"] + 1):
+    start = None
+    try:
+        start = initial(net, job["seed"], job["dataset"], seed)
+        runs.append(train(net, data, start, seed, **job["training"]))
+    except Exception as error:
+        traceback.print_exc()
+        runs.append(records.Failure(seed, f"{type(error).__name__}: {error}", start))
+
+meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training"]}
+versions = {"python": platform.python_version(), "flatchannels": "", **{m.__name__: m.__version__ for m in (numpy, scipy, numba)}}
+records.write_runs(output, meta | {"inputs": job["dimension"], "versions": versions, "cpu": compile.CPU}, runs)
