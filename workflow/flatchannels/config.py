@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -37,9 +38,9 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
-            seen.add(key.value)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
 
@@ -97,7 +98,7 @@ def validate(config: dict, source: str = "config/config.yaml") -> dict:
     ------
     ConfigError: with a line for every mistake: the key, what was given, what is allowed, where to change it.
     """
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = _schema()
     mistakes = [f"{_path(path)} is a key of the wrong type; put it in quotes" for path in _keys_that_are_not_text(config)]
     if not mistakes:
         mistakes = [line for error in _Validator(schema).iter_errors(config) for line in _explain(error)]
@@ -107,6 +108,11 @@ def validate(config: dict, source: str = "config/config.yaml") -> dict:
     if mistakes:
         raise ConfigError("\n".join(f"{line} ({source})" for line in dict.fromkeys(mistakes)))
     return config
+
+
+@cache
+def _schema() -> dict:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
 def _keys_that_are_not_text(value, path=()) -> Iterator[tuple]:
@@ -297,10 +303,7 @@ def datasets(config: dict) -> dict[str, dict]:
 def blocks(config: dict) -> list[Block]:
     """All blocks of runs of a validated configuration, sweep by sweep, in the order of its entries."""
     return [
-        block
-        for sweep, settings in config["sweeps"].items()
-        for entry in settings["entries"]
-        for block in _blocks(config, sweep, entry)
+        block for sweep, settings in config["sweeps"].items() for entry in settings["entries"] for block in _blocks(config, sweep, entry)
     ]
 
 

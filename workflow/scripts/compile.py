@@ -9,8 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-import flatchannels
 from llvmlite import binding
+
+import flatchannels
 
 CPU = binding.get_host_cpu_name()
 CACHE = Path(os.environ.get("NUMBA_CACHE_DIR", "results/cache/numba")).absolute() / CPU

@@ -8,12 +8,13 @@ import sys
 import traceback
 
 import compile  # first: it sets numba's cache
-
 import numba
 import numpy
 import scipy
-from flatchannels import Network, records, train
-from flatchannels.training import initial
+from flatchannels.training import initial, train
+
+from flatchannels import records
+from flatchannels.network import Network
 
 dataset, output, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 compile.once()

@@ -1,6 +1,7 @@
 """The table of runs, from all records, and a summary for people of how the runs ended."""
 
 import pandas as pd
+
 from flatchannels import records, statistics
 
 
