@@ -157,6 +157,11 @@ class Network:
         kernels.predict(self.plan, self._checked(theta), blocks, self._rows, outputs)
         return outputs.ravel()[: len(x)]
 
+    def first_layer(self, theta, x):
+        """w_i·x + b_i of the first hidden layer's neurons (N, r_1) at inputs x (N, d)."""
+        W = self.matrices(theta)[0]
+        return x @ W[:, : self.inputs].T + (W[:, -1] if self.bias else 0.0)
+
     def loss(self, theta, data, maxnorm=None):
         """Σ_n weights_n (f(x_n) − y_n)², plus the regulariser R where maxnorm is given (paper, section 1)."""
         return self.loss_and_gradient(theta, data, maxnorm)[0]

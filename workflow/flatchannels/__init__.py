@@ -1,0 +1,13 @@
+"""Flat channels to infinity: networks, gradient flow and the geometry of their loss landscapes."""
+
+from importlib import import_module
+
+_HOME = {"Network": "network", "Dataset": "network", "train": "training"}
+__all__ = list(_HOME)
+
+
+def __getattr__(name):
+    # Imported when first asked for: numba takes half a second, and the Snakefile needs `flatchannels.config` alone.
+    if name in _HOME:
+        return getattr(import_module(f"flatchannels.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'flatchannels' has no attribute {name!r}")

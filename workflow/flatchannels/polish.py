@@ -1,0 +1,145 @@
+"""From the end of a flow to the nearest minimum of L + R, converged to rounding.
+
+A trust-region Newton method in the eigenbasis of the Hessian (Nocedal & Wright, section 4.3; Moré & Sorensen 1983) as long
+as the decrease it predicts can be seen in the loss; then plain Newton steps over the directions above rounding, judged by
+the size of the gradient. Networks have null directions (plateau saddles, dead neurons), which a step must not follow, and
+a channel's Hessian has a condition number beyond 1e12.
+"""
+
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from scipy.linalg import eigh
+
+EPSILON = float(np.finfo(float).eps)
+RESOLUTION = 1e-13  # relative change of the loss below which rounding hides it
+NEGLIGIBLE_GRADIENT = 1e-15
+PATIENCE = 4  # Newton steps without a smaller gradient before it counts as converged to rounding
+ACCEPT, EXPAND = 1e-3, 0.75  # trust-region ratios: a step is taken above the first, the radius grows above the second
+
+
+class Finish(IntEnum):
+    """Why a polish ended."""
+
+    CONVERGED = 0  # ‖∇(L + R)‖∞ below 1e-15
+    RESOLUTION = 1  # no step makes the gradient smaller: converged to rounding
+    TIME_LIMIT = 2
+    STEP_LIMIT = 3
+    FAILED = 4  # a value was not finite at the start
+
+
+@dataclass
+class Polish:
+    """The end of a polish: θ (P,) with the loss L + R, its gradient and Hessian there."""
+
+    theta: np.ndarray
+    loss: float
+    gradient: np.ndarray
+    hessian: np.ndarray
+    finish: Finish
+    iterations: int
+    seconds: float
+
+
+def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
+    """Minimise from θ.
+
+    Parameters
+    ----------
+    objective : has `loss_and_gradient(theta)` and `derivatives(theta)`, as in `flow`.  theta : float64 (P,).
+
+    Returns
+    -------
+    Polish.  The loss never rises beyond rounding on the way.
+    """
+    begin = time.perf_counter()
+    theta = np.array(theta, dtype=float)
+    loss, gradient, hessian = objective.derivatives(theta)
+    iterations, failures, finish = 0, 0, None
+    radius = 0.1 * max(1.0, np.linalg.norm(theta))
+    if not (np.isfinite(loss) and np.isfinite(hessian).all()):
+        return Polish(theta, loss, gradient, hessian, Finish.FAILED, 0, time.perf_counter() - begin)
+    while finish is None:
+        if abs(gradient).max() < NEGLIGIBLE_GRADIENT:
+            finish = Finish.CONVERGED
+            break
+        iterations += 1
+        values, vectors = eigh(hessian)
+        components = vectors.T @ gradient
+        step, decrease, inside = trust_region_step(components, values, radius)
+        visible = decrease > RESOLUTION * abs(loss)
+        if not visible:
+            step = newton_step(components, values)
+        change = vectors @ step
+        trial = objective.derivatives(theta + change)
+        if visible:
+            gain = (loss - trial[0]) / decrease if np.isfinite(trial[0]) else -1.0
+            better = gain > ACCEPT
+            if gain < 0.25:
+                radius = 0.25 * np.linalg.norm(step)
+            elif gain > EXPAND and not inside:
+                radius *= 2.0
+            if not better:
+                # Close to the resolution of the loss a step that lowers the gradient is as good as one that lowers it.
+                better = decrease < 100 * RESOLUTION * abs(loss) and abs(trial[1]).max() < abs(gradient).max()
+        else:
+            better = _smaller(trial, loss, gradient)
+            failures = 0 if better and abs(trial[1]).max() < 0.5 * abs(gradient).max() else failures + 1
+        if better:
+            theta = theta + change
+            loss, gradient, hessian = trial
+        if failures >= PATIENCE or (visible and radius < EPSILON * np.linalg.norm(theta)):
+            finish = Finish.RESOLUTION
+        elif iterations >= max_iterations:
+            finish = Finish.STEP_LIMIT
+        elif time.perf_counter() - begin > max_seconds:
+            finish = Finish.TIME_LIMIT
+    return Polish(theta, loss, gradient, hessian, finish, iterations, time.perf_counter() - begin)
+
+
+def _smaller(trial, loss, gradient):
+    return abs(trial[1]).max() < abs(gradient).max() and trial[0] <= loss + 10 * RESOLUTION * abs(loss)
+
+
+def newton_step(components, values):
+    """The Newton step in the eigenbasis, without the directions whose eigenvalue is rounding or negative."""
+    noise = EPSILON * values[-1] * values.size
+    used = values > noise
+    step = np.zeros_like(components)
+    step[used] = -components[used] / values[used]
+    return step
+
+
+def trust_region_step(components, values, radius):
+    """Minimise g·s + ½ s·diag(values)·s over |s| ≤ radius, in the eigenbasis.
+
+    Null directions, with an eigenvalue and a gradient that are both rounding, are left alone.
+
+    Returns s (P,), the decrease it predicts, and whether it lies inside the region.
+    """
+    noise = EPSILON * abs(values).max() * values.size
+    null = (abs(values) <= noise) & (abs(components) <= noise)
+    g = np.where(null, 0.0, components)
+    low = max(0.0, -values[0] if not null[0] else 0.0)
+    curvatures = np.where(null, 1.0, values)
+
+    def at(shift):
+        return -g / np.maximum(curvatures + shift, 1e-300)
+
+    step, inside = at(0.0), True
+    if low > 0 or not np.linalg.norm(step) <= radius:
+        inside = False
+        high = low + np.linalg.norm(g) / radius + noise
+        for _ in range(100):
+            middle = 0.5 * (low + high)
+            if np.linalg.norm(at(middle)) > radius:
+                low = middle
+            else:
+                high = middle
+            if high - low <= 1e-10 * high:
+                break
+        step = at(high)
+    decrease = -float(g @ step + 0.5 * (curvatures * step) @ step)
+    return step, decrease, inside

@@ -1,0 +1,128 @@
+"""One run: initialise, follow the gradient flow to its end, polish to the nearest minimum, and look at the spectrum.
+
+Source: paper, Appendix B (training protocol).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigvalsh
+
+from flatchannels.activations import ACTIVATIONS
+from flatchannels.datasets import generator
+from flatchannels.flow import Flow, Stop, gradient_flow
+from flatchannels.network import Dataset, Network, weight_norm
+from flatchannels.polish import Finish, Polish, polish
+
+
+class Objective:
+    """L of a network on a dataset as a function of θ, or L + R where maxnorm is given: what `flow` and `polish` work on."""
+
+    def __init__(self, network, data, maxnorm=None):
+        self.network, self.data, self.maxnorm = network, data, maxnorm
+
+    def loss_and_gradient(self, theta):
+        return self.network.loss_and_gradient(theta, self.data, self.maxnorm)
+
+    def derivatives(self, theta):
+        return self.network.derivatives(theta, self.data, self.maxnorm)
+
+    def linear_neurons(self, theta):
+        """How many neurons of the first hidden layer have an activation that is linear, up to rounding, on every sample."""
+        threshold = ACTIVATIONS[self.network.activation].linear_above
+        z = self.network.first_layer(theta, self.data.x)
+        return int(np.sum(z.min(axis=0) > threshold))
+
+
+@dataclass
+class Run:
+    """A run from its initial point to the minimum it ends in.
+
+    theta : (P,), with its loss (without R), gradient_norm = ‖∇(L + R)‖∞ and weight_norm = Σθ²/(2P).
+    stop : why the flow ended.  finish : why the polish ended.
+    hessian_min, hessian_max : extreme eigenvalues of ∇²(L + R) at θ.
+    spectrum_t, spectrum_min, spectrum_max : those of ∇²L at log-spaced times of the flow.
+    """
+
+    seed: int | None
+    theta_initial: np.ndarray
+    theta: np.ndarray
+    loss_initial: float
+    loss: float
+    gradient_norm: float
+    weight_norm: float
+    stop: Stop
+    finish: Finish
+    hessian_min: float
+    hessian_max: float
+    flow: Flow
+    polish: Polish
+    spectrum_t: np.ndarray
+    spectrum_min: np.ndarray
+    spectrum_max: np.ndarray
+
+
+def initial(net, root_seed, dataset, seed):
+    """θ₀ (P,) of one run: a Glorot-normal draw that belongs to the network, the dataset's name and the seed alone."""
+    words = (dataset, net.inputs, "x".join(map(str, net.widths)), net.activation, net.bias, seed)
+    return net.initialise(generator(root_seed, "initialisation", *words))
+
+
+def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seconds=3600.0, max_steps=20_000,
+          max_t=1e16, trajectory_samples=250, spectrum_samples=50):
+    """Gradient flow from θ₀ to its end, then the polish.
+
+    Parameters
+    ----------
+    net : Network.  data : Dataset.  theta0 : (P,), or None for a Glorot-normal draw from `seed`.
+    rtol : relative tolerance of the flow.  maxnorm : the wall in ‖θ‖.  max_seconds : wall time, of flow and polish each.
+    max_steps, max_t : limits of the flow; t is mean-loss time.
+    trajectory_samples, spectrum_samples : how many log-spaced times to keep.
+
+    Returns
+    -------
+    Run.
+
+    Raises
+    ------
+    ValueError: neither theta0 nor seed, or a setting out of its range.
+    """
+    if theta0 is None and seed is None:
+        raise ValueError("train needs theta0 or seed")
+    for name, value in (("rtol", rtol), ("maxnorm", maxnorm), ("max_seconds", max_seconds), ("max_steps", max_steps),
+                        ("max_t", max_t), ("trajectory_samples", trajectory_samples)):
+        if not value > 0:
+            raise ValueError(f"{name} is {value}; it must be positive")
+    theta0 = net.initialise(np.random.default_rng(seed)) if theta0 is None else np.array(theta0, dtype=float)
+    flow = gradient_flow(Objective(net, data), theta0, rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds,
+                         max_steps=max_steps, max_t=max_t, samples=trajectory_samples)
+    end = polish(Objective(net, data, maxnorm), balanced(flow, maxnorm), max_seconds=max_seconds)
+    values = eigvalsh(end.hessian)
+    times = np.unique(np.linspace(0, trajectory_samples - 1, spectrum_samples).round().astype(int))
+    spectra = np.array([eigvalsh(net.hessian(flow.theta[k], data))[[0, -1]] for k in times])
+    return Run(
+        seed=seed, theta_initial=theta0, theta=end.theta, loss_initial=net.loss(theta0, data),
+        loss=net.loss(end.theta, data), gradient_norm=float(abs(end.gradient).max()), weight_norm=weight_norm(end.theta),
+        stop=flow.stop, finish=end.finish, hessian_min=float(values[0]), hessian_max=float(values[-1]), flow=flow,
+        polish=end, spectrum_t=flow.t[times], spectrum_min=spectra[:, 0], spectrum_max=spectra[:, 1],
+    )
+
+
+def balanced(flow, maxnorm):
+    """θ scaled to just outside the wall, where the regulariser's pull balances the multiplier of the constraint."""
+    if not flow.multiplier > 0:
+        return flow.theta_end
+    excess = np.sqrt(flow.multiplier * flow.theta_end.size)
+    return flow.theta_end * np.sqrt((maxnorm + excess) / weight_norm(flow.theta_end))
+
+
+def compile_kernels():
+    """Exercise every numba signature, so that later processes find all of it in the cache."""
+    normal = np.random.default_rng(0)
+    data = Dataset(normal.normal(size=(8, 2)), normal.normal(size=8))
+    for widths, bias in (((2,), True), ((2, 2, 2), False)):
+        net = Network(2, widths, "g", bias)
+        theta = net.initialise(normal)
+        net.loss_and_gradient(theta, data)
+        net.derivatives(theta, data)
+        net.predict(theta, data.x)
