@@ -13,11 +13,13 @@ sys.path.insert(0, str(WORKFLOW))  # this checkout's package, whether or not one
 
 from flatchannels import config as settings, progress, sources
 
-# Jobs find the same interpreter and package, and run on one core each.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(WORKFLOW), os.environ.get("PYTHONPATH")]))
-for library in ["OMP", "OPENBLAS", "MKL", "NUMBA"]:
-    os.environ[f"{library}_NUM_THREADS"] = "1"
+# Jobs find the same interpreter, package and scripts, and run on one core each.
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    PYTHONPATH=os.pathsep.join(filter(None, [str(WORKFLOW), os.environ.get("PYTHONPATH")])),
+    SCRIPTS=str(WORKFLOW / "scripts"),
+    **dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"], "1"),
+)
 
 
 def default_configfile():
@@ -52,3 +54,16 @@ def code(*scripts, without=()):
     Products of simulations leave out `records`: a format has a version of its own, and is checked when it is read.
     """
     return sources.fingerprint([WORKFLOW / "scripts" / script for script in scripts], without)
+
+
+def run_job(wildcards, output):
+    """What runs.py is to do for a record, in JSON."""
+    block = BLOCKS.get(output[0])
+    if block is None:
+        raise WorkflowError(f"no sweep of the configuration asks for {output[0]}")
+    return json.dumps(vars(block) | {"seed": config["seed"], "training": config["training"]})
+
+
+def figure(name):
+    """The files of a figure."""
+    return multiext(f"results/figures/{name}", ".pdf", ".svg", ".png")

@@ -2,10 +2,6 @@
 # Every figure is written as PDF, SVG and PNG.
 
 
-def figure(name):
-    return multiext(f"results/figures/{name}", ".pdf", ".svg", ".png")
-
-
 rule fig2:
     input:
         dataset="results/datasets/rosenbrock-grid.npz",

@@ -1,13 +1,6 @@
 BLOCKS = {block.record: block for block in settings.blocks(config)}
 KERNELS = code("compile.py", without=["records"])
-os.environ["NUMBA_CACHE_DIR"] = os.path.abspath(f"results/cache/numba/{KERNELS}")
-
-
-def run_job(wildcards, output):
-    block = BLOCKS.get(output[0])
-    if block is None:
-        raise WorkflowError(f"no sweep of the configuration asks for {output[0]}")
-    return json.dumps(vars(block) | {"seed": config["seed"], "training": config["training"]})
+os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
 
 
 # The kernels are compiled once, before many processes want them at the same time.
@@ -26,13 +19,13 @@ rule compile:
     conda:
         "../../envs/flow.yaml"
     shell:
-        "python {WORKFLOW}/scripts/compile.py {output:q} > {log:q} 2>&1"
+        "python $SCRIPTS/compile.py {output:q} > {log:q} 2>&1"
 
 
 rule runs:
     input:
-        "results/datasets/{dataset}.npz",
-        "results/compiled.txt",
+        dataset="results/datasets/{dataset}.npz",
+        compiled="results/compiled.txt",
     output:
         "results/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz",
     log:
@@ -51,7 +44,7 @@ rule runs:
     conda:
         "../../envs/flow.yaml"
     shell:
-        "python {WORKFLOW}/scripts/runs.py {input[0]:q} {output:q} {params.job:q} > {log:q} 2>&1"
+        "python $SCRIPTS/runs.py {input.dataset:q} {output:q} {params.job:q} > {log:q} 2>&1"
 
 
 onstart:
