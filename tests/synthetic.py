@@ -27,7 +27,7 @@ def run(seed, parameters=9, samples=7, theta=None, loss=0.1, stop=Stop.STATIONAR
     flow = SimpleNamespace(
         t=np.arange(samples) / 3, theta=rng.standard_normal((samples, len(theta))), loss=np.linspace(1, loss, samples), t_end=5.0,
         theta_end=theta + 1e-3, loss_end=loss + 1e-6, gradient_norm=1e-4, weight_norm=weight_norm, steps=30, rejections=2,
-        gradients=70, hessians=31, seconds=0.1,
+        gradients=70, hessians=31, seconds=0.1, message="planted" if stop == Stop.FAILED else "",
     )  # fmt: skip
     return SimpleNamespace(
         seed=seed, theta_initial=rng.standard_normal(len(theta)), theta=theta, loss=loss, loss_initial=1.0, gradient_norm=1e-13,

@@ -83,8 +83,8 @@ def test_c16_asks_for_99_percent_of_the_runs(unconverged, expected):
 def test_claims_without_runs_are_undecided():
     table = claims.judge(tables_of())
     assert set(table["verdict"]) == {"undecided"} and set(table["n"]) == {0} and table["estimate"].isna().all()
-    failed = claims.judge(tables_of(synthetic.run_rows([np.nan], stop="FAILED", converged=False)))
-    assert set(failed["verdict"]) == {"undecided"}
+    failed = claims.judge(tables_of(synthetic.run_rows([np.nan], stop="FAILED", converged=False))).set_index("claim")["verdict"]
+    assert set(failed[["C1", "C2", "C3"]]) == {"undecided"} and failed["C16"] == "does not hold"
 
 
 def test_the_scorecard_names_every_claim_with_its_verdict():

@@ -88,6 +88,12 @@ def test_levels_of_no_run_and_of_loss_zero():
     assert list(statistics.find_levels([0.0, 0.0, 1e-30])[0]) == [1, 1, 0]
 
 
+@pytest.mark.parametrize("bad", [-0.1, np.nan])
+def test_levels_refuse_what_is_no_loss(bad):
+    with pytest.raises(ValueError, match="losses must be numbers ≥ 0"):
+        statistics.find_levels([0.5, bad])
+
+
 def test_levels_are_shared_between_widths_but_not_between_configurations():
     runs = [
         synthetic.run_rows([0.5, 0.3], "1"),
@@ -233,6 +239,7 @@ def test_shares_leave_failures_out_and_count_them(record_paths):
     duplicates = table[(table["quantity"] == "duplicates")].set_index("outcome")
     assert duplicates.loc["all", ["count", "runs", "share", "failed"]].tolist() == [1, 5, 0.2, 1]
     assert duplicates.loc["infinite", ["count", "runs"]].tolist() == [0, 1]
+    assert table.loc[table["quantity"] == "converged", ["count", "runs"]].values.tolist() == [[5, 6]]
     low, high = statistics.wilson_interval(1, 5)
     assert duplicates.loc["all", ["low", "high"]].tolist() == [low, high]
 
@@ -242,7 +249,9 @@ def test_a_sweep_in_which_every_run_failed_gives_tables_without_results(tmp_path
     runs = statistics.run_table([tmp_path / "record.npz"])
     assert len(statistics.loss_levels(runs)) == len(statistics.solutions(runs)) == 0
     shares = statistics.shares(runs)
-    assert set(shares["runs"]) == {0} and set(shares["failed"]) == {2} and shares["share"].isna().all()
+    assert set(shares["failed"]) == {2}
+    for row in shares.itertuples():
+        assert (row.count, row.runs) == (0, 2 if row.quantity == "converged" else 0)
 
 
 def test_tables_of_no_run_have_their_columns_and_types():

@@ -169,5 +169,5 @@ def _pooled(rows, verdict, quantity, decision):
         f"r = {row.widths}{' with biases' if row.bias else ''}: {row.count}/{row.runs} ({row.low:.0%}–{row.high:.0%})"
         for row in rows.itertuples()
     )
-    failed = f"; {rows['failed'].sum()} failed runs left out" if rows["failed"].sum() else ""
+    failed = f"; {rows['failed'].sum()} runs failed" if rows["failed"].sum() else ""
     return Verdict(verdict, quantity, count / n if n else np.nan, *wilson_interval(count, n), n, decision, detail + failed)

@@ -59,6 +59,7 @@ RUN_ARRAYS = {
     "seconds_polish": ("float64", "", "failed"),
     "message": ("str", "", None),
 }
+DATASET_ARRAYS = {"x": 2, "y": 1, "weights": 1}  # key → number of axes
 RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activation": str, "bias": bool, "training": dict,
             "versions": dict, "cpu": str, "first_seed": int, "last_seed": int, "stop_codes": dict, "finish_codes": dict}  # fmt: skip
 
@@ -260,7 +261,7 @@ def _run_values(run):
         "hessian_min": run.hessian_min, "hessian_max": run.hessian_max, "t_end": flow.t_end,
         "steps": flow.steps, "rejections": flow.rejections, "gradients": flow.gradients, "hessians": flow.hessians,
         "polish_iterations": polish.iterations, "seconds_flow": flow.seconds, "seconds_polish": polish.seconds,
-        "message": f"the flow stopped as {run.stop.name}" if run.stop.name == "FAILED" else "",
+        "message": flow.message,
     }  # fmt: skip
 
 
@@ -348,10 +349,8 @@ def _check_finite(path, key, array, tail):
 
 
 def write_dataset(path, dataset, meta):
-    """Write a dataset (x (N, d), y (N,), weights (N,) or None) with `meta` (name, spec, seed, …; JSON types)."""
-    arrays = {"x": np.asarray(dataset.x, dtype=float), "y": np.asarray(dataset.y, dtype=float)}
-    if dataset.weights is not None:
-        arrays["weights"] = np.asarray(dataset.weights, dtype=float)
+    """Write a dataset: its x (N, d), y (N,), weights (N,), and `meta` (name, spec, seed, …; JSON types)."""
+    arrays = {key: np.asarray(getattr(dataset, key), dtype=float) for key in DATASET_ARRAYS}
     _check_dataset(path, arrays)
     meta = {**meta, "format": "flatchannels dataset", "version": VERSION, "sha256": content_digest(arrays)}
     write_bytes(path, _npz_bytes(meta, arrays))
@@ -362,26 +361,26 @@ def read_dataset(path):
     from . import Dataset  # brings numba with it; figures use read_dataset_arrays
 
     arrays, meta = read_dataset_arrays(path)
-    return Dataset(arrays["x"], arrays["y"], arrays.get("weights")), meta
+    return Dataset(**arrays), meta
 
 
 def read_dataset_arrays(path):
-    """As read_dataset, with plain arrays {x, y, weights if there are any}: free of the numerical engine."""
+    """As read_dataset, with plain arrays {x, y, weights}: free of the numerical engine."""
     meta, arrays = _read_npz(path, "flatchannels dataset")
     _check_dataset(path, arrays)
     return arrays, meta
 
 
 def _check_dataset(path, arrays):
-    if not {"x", "y"} <= set(arrays) <= {"x", "y", "weights"}:
-        raise RecordError(path, f"holds the arrays {sorted(arrays)}; a dataset has x, y and at most weights")
+    if set(arrays) != set(DATASET_ARRAYS):
+        raise RecordError(path, f"holds the arrays {sorted(arrays)}; a dataset has {sorted(DATASET_ARRAYS)}")
     samples = len(arrays["x"])
     for key, array in arrays.items():
-        if array.dtype != np.float64 or array.ndim != (2 if key == "x" else 1) or len(array) != samples or array.size == 0:
+        if array.dtype != np.float64 or array.ndim != DATASET_ARRAYS[key] or len(array) != samples or array.size == 0:
             raise RecordError(path, f"{key} has type {array.dtype} and shape {array.shape}; expected float64 for {samples} samples")
         if not np.isfinite(array).all():
             raise RecordError(path, f"{key} is not finite")
-    if "weights" in arrays and (np.any(arrays["weights"] < 0) or abs(arrays["weights"].sum() - 1) > 1e-9):
+    if np.any(arrays["weights"] < 0) or abs(arrays["weights"].sum() - 1) > 1e-9:
         raise RecordError(path, f"weights must be ≥ 0 and sum to 1; the sum is {arrays['weights'].sum()}")
 
 

@@ -2,7 +2,7 @@
 
 runs: one per run · loss_levels: one per level and width · solutions: one per width and outcome, how many different
 networks were found · shares: one per width, outcome and quantity, with Wilson 95 % intervals.
-Source: paper, section 2 and Appendix A. A run that failed is counted in `shares.failed` and nowhere else.
+Source: paper, section 2 and Appendix A. A failed run is left out, but for the share that converged.
 """
 
 import json
@@ -119,9 +119,12 @@ def find_levels(losses, tolerance=LEVEL_TOLERANCE):
     """Level of every loss, 0 for the highest, and the loss of every level, which is its largest member.
 
     Losses are taken in descending order; one joins the first level that it matches within `tolerance`, relative to the
-    larger of the two. Levels lie further apart than that, so only the latest level can match. Source: paper, Appendix A.
+    larger of the two. Levels lie further apart than that, so only the latest level can match.
+    ValueError for a negative loss or NaN. Source: paper, Appendix A.
     """
     losses = np.asarray(losses, dtype=float)
+    if not np.all(losses >= 0):
+        raise ValueError(f"losses must be numbers ≥ 0; one is {losses[~(losses >= 0)][0]}")
     order = np.argsort(-losses, kind="stable")
     descending = losses[order]
     starts = []
@@ -293,21 +296,22 @@ def wilson_interval(count, runs, confidence=0.95):
 
 
 def shares(runs):
-    """Share of runs per width with duplicate neurons (all, finite, infinite), infinite norm, and convergence."""
+    """Share of runs per width with duplicate neurons (all, finite, infinite), infinite norm, and convergence.
+
+    Failed runs count in the share that converged, as ones that mostly did not, and in no other.
+    """
     rows = []
-    for key, group in _groups(runs, [*CONFIGURATION, "widths"], failed=True):
-        failed = int((group["stop"] == "FAILED").sum())
-        group = group[group["stop"] != "FAILED"]
-        outcomes = _outcomes(group)
-        quantities = [("duplicates", outcome, group["duplicates"] > 0) for outcome in ["all", "finite", "infinite"]]
-        quantities += [("infinite", "all", group["infinite"]), ("converged", "all", group["converged"])]
-        for quantity, outcome, hit in quantities:
-            mask = outcomes[outcome]
-            count, total = int((hit & mask).sum()), int(mask.sum())
+    for key, everything in _groups(runs, [*CONFIGURATION, "widths"], failed=True):
+        ended = everything[everything["stop"] != "FAILED"]
+        outcomes = _outcomes(ended)
+        quantities = [("duplicates", outcome, ended[outcomes[outcome]]["duplicates"] > 0) for outcome in ["all", "finite", "infinite"]]
+        quantities += [("infinite", "all", ended["infinite"]), ("converged", "all", everything["converged"])]
+        for quantity, outcome, hits in quantities:
+            count, total = int(hits.sum()), len(hits)
             low, high = wilson_interval(count, total)
             rows.append({**dict(zip([*CONFIGURATION, "widths"], key, strict=True)), "quantity": quantity, "outcome": outcome,
                          "count": count, "runs": total, "share": count / total if total else np.nan, "low": low, "high": high,
-                         "failed": failed})  # fmt: skip
+                         "failed": len(everything) - len(ended)})  # fmt: skip
     return _table("shares", rows)
 
 

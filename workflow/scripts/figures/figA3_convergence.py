@@ -1,0 +1,80 @@
+"""Figure A3: how well the runs behind Figures 2 and A1 converged.
+
+Histograms over runs of the final gradient and of the smallest Hessian eigenvalue. Source: paper, Appendix A, Figure A3.
+"""
+
+import numpy as np
+import style
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator
+
+from flatchannels import records
+from flatchannels.statistics import CONVERGED_GRADIENT, width_key
+
+SMALLEST = 1e-14  # eigenvalues below are rounding, and drawn as zero
+
+
+def draw(runs):
+    """The figure, from the table of runs: a row for each bias setting, columns for gradient and eigenvalue."""
+    runs = runs[runs["stop"] != "FAILED"]
+    figure = style.new_figure(3.6)
+    panels = figure.subplots(2, 2, sharex="col")
+    for row, (bias, title) in enumerate([(False, "without biases"), (True, "with biases")]):
+        chosen = runs[runs["bias"] == bias]
+        gradient_panel(panels[row, 0], chosen)
+        eigenvalue_panel(panels[row, 1], chosen)
+        for panel in panels[row]:
+            panel.set_title(title, loc="right")
+            panel.set_ylabel("runs")
+    panels[1, 0].set_xlabel(r"final $\|\nabla (L + R)\|_\infty$")
+    panels[1, 1].set_xlabel(r"smallest eigenvalue of the Hessian, $\lambda_{\min}$")
+    for letter, panel in zip("abcd", panels.flat, strict=True):
+        style.panel_label(panel, letter)
+    names = sorted(runs["widths"].unique(), key=width_key)
+    figure.legend(handles=[Patch(color=style.width_colour(name), label=f"$r$ = {name}") for name in names],
+                  loc="outside upper center", ncols=max(len(names), 1))  # fmt: skip
+    return figure
+
+
+def gradient_panel(axes, runs):
+    """Final gradient norms on a log axis, with the bound below which a run counts as converged."""
+    values = np.maximum(runs["gradient_norm"], 1e-18)  # an exact zero has a place too
+    top = max(-6, np.ceil(np.log10(values.max())) if len(values) else -6)
+    bins = np.logspace(-18, top, int(3 * (top + 18)) + 1)
+    stacked_histogram(axes, runs, values, bins)
+    axes.set(xscale="log", xlim=(bins[0], bins[-1]))
+    axes.axvline(CONVERGED_GRADIENT, color="black", linestyle="--", linewidth=0.8)
+
+
+def eigenvalue_panel(axes, runs):
+    """Smallest eigenvalues on an axis that is logarithmic to both sides of zero."""
+    values = runs["hessian_min"].to_numpy()
+    low, high = int(np.log10(SMALLEST)), 2
+    positive = np.logspace(low, high, 3 * (high - low) + 1)
+    stacked_histogram(axes, runs, np.clip(values, -positive[-1], positive[-1]), np.concatenate([-positive[::-1], positive]))
+    axes.set_xscale("symlog", linthresh=SMALLEST, linscale=0.3)
+    axes.axvline(0, color="black", linewidth=0.5, zorder=0)
+    axes.xaxis.set_major_locator(FixedLocator([-1e0, -1e-6, 0, 1e-6, 1e0]))
+
+
+def stacked_histogram(axes, runs, values, bins):
+    """Histogram of values over bins with the widths stacked in their colours."""
+    names = sorted(runs["widths"].unique(), key=width_key)
+    base = np.zeros(len(bins) - 1)
+    for name in names:
+        top = base + np.histogram(values[(runs["widths"] == name).to_numpy()], bins)[0]
+        axes.stairs(top, bins, baseline=base, fill=True, color=style.width_colour(name))
+        base = top
+    axes.set_ylim(0, max(1, 1.05 * base.max()))
+    if not names:
+        style.say_empty(axes)
+
+
+def main(snakemake):
+    """Read the table of runs and write the figure."""
+    runs = records.read_table(snakemake.input.runs, "runs")
+    style.save(draw(runs[runs["sweep"] == snakemake.params.sweep]), snakemake.output)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there
