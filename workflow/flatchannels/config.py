@@ -22,6 +22,7 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+RECORD = "results/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz"  # from where the pipeline runs
 SIZE_KEY = {"grid": "points", "normal": "samples"}  # the key that says how large a dataset is, for each kind of inputs
 
 
@@ -272,8 +273,8 @@ class Block:
 
     @property
     def record(self) -> str:
-        """The record file, from where the pipeline runs."""
-        return f"results/runs/{self.folder}/seeds-{self.first}-{self.last}.npz"
+        """The record file."""
+        return RECORD.format(network=self.network, **vars(self))
 
     @property
     def runs(self) -> int:

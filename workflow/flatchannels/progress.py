@@ -35,7 +35,7 @@ class Progress(logging.Filter):
             self.total[block.sweep] += block.runs
         self.done = self.total - self._count()
         self.done_before = self.done.total()
-        self.start = self.reported = time.monotonic()
+        self.start = self.reported = None  # when the first of the pending jobs started, and when the last line was due
 
     def _count(self):
         counts = Counter()
@@ -52,6 +52,8 @@ class Progress(logging.Filter):
         job = getattr(record, "jobid", getattr(record, "job_id", None))
         if event not in ROUTINE or job not in self.pending:
             return True
+        if self.start is None:
+            self.start = self.reported = time.monotonic()
         if event == LogEvent.JOB_FINISHED:
             block = self.pending.pop(job)
             self.done[block.sweep] += block.runs

@@ -56,11 +56,12 @@ def code(*scripts, without=()):
     return sources.fingerprint([WORKFLOW / "scripts" / script for script in scripts], without)
 
 
-def run_job(wildcards, output):
-    """What runs.py is to do for a record, in JSON."""
-    block = BLOCKS.get(output[0])
-    if block is None:
-        raise WorkflowError(f"no sweep of the configuration asks for {output[0]}")
+def run_job(wildcards):
+    """What runs.py is to do for a record, in JSON. It must not take `output`: snakemake ignores changes in such parameters."""
+    record = settings.RECORD.format(**wildcards)
+    if record not in BLOCKS:
+        raise WorkflowError(f"no sweep of the configuration asks for {record}")
+    block = BLOCKS[record]
     return json.dumps(vars(block) | {"seed": config["seed"], "training": config["training"]})
 
 

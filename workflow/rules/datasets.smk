@@ -14,7 +14,7 @@ rule dataset:
         dataset="|".join(map(re.escape, DATASETS)),
     params:
         job=lambda wildcards: json.dumps(DATASETS[wildcards.dataset] | {"seed": config["seed"]}),
-        code=code("dataset.py", without=["records"]),
+        code=code("dataset.py", without=["records", "network"]),
     resources:
         mem_mb=1000,
         runtime=10,

@@ -27,7 +27,7 @@ rule runs:
         dataset="results/datasets/{dataset}.npz",
         compiled="results/compiled.txt",
     output:
-        "results/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz",
+        settings.RECORD,
     log:
         "results/logs/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.log",
     benchmark:

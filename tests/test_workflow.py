@@ -1,0 +1,217 @@
+"""The pipeline as a user runs it: the smoke preset from datasets to figures, reruns, and mistakes."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flatchannels import records
+from flatchannels.statistics import TABLES
+
+ROOT = Path(__file__).parents[1]
+SMOKE = ROOT / "config" / "smoke.yaml"
+RUNS = 18  # of the smoke preset
+TABLES_AND_FIGURES = {"runs_table": 1, "table": 3, "fig2": 1, "figA1": 1, "figA3": 1, "all": 1}
+
+
+def snakemake(directory, *arguments, checkout=ROOT):
+    """Run snakemake as from a plain checkout, with the products in `directory`."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--snakefile", checkout / "workflow" / "Snakefile"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command += ["--directory", directory, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=directory, timeout=1200)
+
+
+def planned(directory, *arguments, checkout=ROOT):
+    """Rule → number of jobs that snakemake would run."""
+    done = snakemake(directory, "--dry-run", *arguments, checkout=checkout)
+    assert done.returncode == 0, done.stderr
+    stats = re.search(r"^Job stats:\n.*?\n-[- ]+\n(.*?)^total", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
+    return {line.split()[0]: int(line.split()[1]) for line in stats[1].splitlines()} if stats else {}
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """A directory with all products of the smoke preset, and what snakemake said."""
+    directory = tmp_path_factory.mktemp("smoke")
+    cache = ROOT / "results" / "cache"  # kernels that are compiled already
+    cache.mkdir(exist_ok=True)
+    (directory / "results").mkdir()
+    (directory / "results" / "cache").symlink_to(cache)
+    done = snakemake(directory, "--configfile", SMOKE)
+    assert done.returncode == 0, done.stderr
+    return directory, done.stderr
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the checkout, with new file times."""
+    for folder in ["workflow", "config", "envs"]:
+        shutil.copytree(ROOT / folder, tmp_path / folder, copy_function=shutil.copyfile)
+    return tmp_path
+
+
+def edit(path):
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def test_every_product_is_made_and_readable(smoke):
+    directory, _ = smoke
+    runs = records.read_table(directory / "results/statistics/runs.parquet", "runs")
+    assert len(runs) == RUNS and set(runs["record"]) == {
+        str(path.relative_to(directory)) for path in (directory / "results/runs").rglob("*.npz")
+    }
+    for table in TABLES:
+        assert len(records.read_table(directory / f"results/statistics/{table}.parquet", table))
+    for figure in ["fig2", "figA1", "figA3"]:
+        for kind in ["pdf", "svg", "png"]:
+            assert (directory / f"results/figures/{figure}.{kind}").stat().st_size > 1000
+
+
+def test_progress_and_stop_reasons_are_told_without_noise(smoke):
+    _, said = smoke
+    assert f"levels: 0 of {RUNS} runs done" in said
+    assert f"levels: {RUNS} of {RUNS} runs done" in said
+    assert "How the gradient flows ended:" in said and "runs converged" in said
+    assert "rule runs:" not in said
+
+
+def test_records_depend_on_the_seed_alone_and_not_on_the_block(smoke, tmp_path):
+    """Seeds 1 and 2 in one process, seed 2 again in another."""
+    directory, _ = smoke
+    network = "runs/levels/rosenbrock-grid/g/r2-nobias"
+    target = f"results/{network}/seeds-2-2.npz"
+    work = {"sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": [2], "bias": False}
+    meta, both = records.read_runs(directory / f"results/{network}/seeds-1-2.npz")
+    do_block(directory, tmp_path / target, work | {"first": 2, "last": 2, "seed": 2506, "training": meta["training"]})
+    _, one = records.read_runs(tmp_path / target)
+    for key in ["theta_initial", "theta_flow", "theta", "trajectory_loss", "steps"]:
+        assert (one[key][0] == both[key][1]).all(), key
+
+
+def test_a_run_that_meets_its_limit_or_raises_is_recorded_with_the_reason(smoke, tmp_path):
+    directory, _ = smoke
+    work = {"sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": [2], "bias": True}
+    work |= {"first": 1, "last": 2, "seed": 2506}
+    samples = {"trajectory_samples": 5, "spectrum_samples": 2}
+    for training, stop, message in [({"max_steps": 3}, "STEP_LIMIT", ""), ({"rtol": -1}, "FAILED", "ValueError: rtol is -1")]:
+        said = do_block(directory, tmp_path / "block.npz", work | {"training": samples | training})
+        meta, arrays = records.read_runs(tmp_path / "block.npz")
+        assert (arrays["stop"] == meta["stop_codes"][stop]).all() and len(arrays["stop"]) == 2
+        assert all(text.startswith(message) for text in arrays["message"])
+        assert ("Traceback" in said) == (stop == "FAILED")
+
+
+def do_block(directory, output, job):
+    """What a job of rule runs does, by hand."""
+    scripts = ROOT / "workflow" / "scripts"
+    environment = os.environ | {
+        "PYTHONPATH": str(scripts.parent),
+        "NUMBA_CACHE_DIR": str(next((directory / "results/cache/numba").iterdir())),
+    }
+    command = [sys.executable, scripts / "runs.py", directory / "results/datasets/rosenbrock-grid.npz", output, json.dumps(job)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, cwd=directory)
+    return done.stderr
+
+
+def test_a_second_time_there_is_nothing_to_do(smoke):
+    directory, _ = smoke
+    assert planned(directory, "--configfile", SMOKE) == {}
+
+
+def test_new_times_of_files_and_another_place_of_the_checkout_rerun_nothing(smoke, copy):
+    directory, _ = smoke
+    for path in (directory / "results").rglob("*.npz"):
+        path.touch()
+    assert planned(directory, "--configfile", SMOKE, checkout=copy) == {}
+
+
+@pytest.mark.parametrize(
+    "edited, jobs",
+    {
+        "workflow/scripts/figures/style.py": {"fig2": 1, "figA1": 1, "figA3": 1, "all": 1},
+        "workflow/scripts/figures/figA3_convergence.py": {"figA3": 1, "all": 1},
+        "workflow/flatchannels/claims.py": {},
+        "workflow/flatchannels/statistics.py": TABLES_AND_FIGURES,
+        "workflow/flatchannels/kernels.py": {"compile": 1, "runs": 12} | TABLES_AND_FIGURES,
+        "workflow/flatchannels/training.py": {"compile": 1, "runs": 12} | TABLES_AND_FIGURES,
+        "workflow/scripts/dataset.py": {"dataset": 1, "runs": 12} | TABLES_AND_FIGURES,
+    }.items(),
+)
+def test_an_edit_reruns_what_depends_on_it_and_nothing_else(smoke, copy, edited, jobs):
+    directory, _ = smoke
+    edit(copy / edited)
+    assert planned(directory, "--configfile", SMOKE, checkout=copy) == jobs
+
+
+@pytest.mark.parametrize(
+    "old, new, jobs",
+    [
+        ("seeds: 3 ", "seeds: 5 ", {"runs": 12} | TABLES_AND_FIGURES),  # seeds 3–4 and 5–5; those of 1–2 are there
+        ("rtol: 1.0e-4", "rtol: 1.0e-5", {"runs": 12} | TABLES_AND_FIGURES),
+        ("points: 31", "points: 32", {"dataset": 1, "runs": 12} | TABLES_AND_FIGURES),
+        ("preset: smoke", "preset: mine", {}),
+    ],
+)
+def test_a_change_of_the_configuration_reruns_what_depends_on_it(smoke, tmp_path, old, new, jobs):
+    directory, _ = smoke
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(SMOKE.read_text().replace(old, new))
+    assert planned(directory, "--configfile", mine) == jobs
+
+
+def test_one_figure_alone_needs_only_its_own_inputs(tmp_path):
+    assert planned(tmp_path, "--configfile", SMOKE, "figA3") == {"compile": 1, "dataset": 1, "runs": 12, "runs_table": 1, "figA3": 1}
+
+
+@pytest.mark.parametrize(
+    "old, new, expected",
+    [
+        ("widths: [[1], ", "widths: [[0], ", "sweeps.levels.entries[0].widths[0][0] is 0; it must be a positive integer (mine.yaml)"),
+        ("activation: g", "activation: gelu", 'sweeps.levels.entries[0].activation is "gelu"; it can be g, softplus,'),
+        ("seed: 2506", "sead: 2506", "sead is not a known key; did you mean seed?"),
+        ("seed: 2506", "seed: 2506\nseed: 7", "mine.yaml, line 6, column 1: the key seed stands twice"),
+        ("seed: 2506", "seed: [", "Config file is not valid JSON or YAML."),
+    ],
+)
+def test_a_mistake_ends_in_one_line_before_anything_runs(tmp_path, old, new, expected):
+    (tmp_path / "mine.yaml").write_text(SMOKE.read_text().replace(old, new))
+    check_mistake(tmp_path, ["--configfile", "mine.yaml"], expected)
+
+
+def test_a_mistake_on_the_command_line_ends_in_one_line(tmp_path):
+    check_mistake(tmp_path, ["--config", "seed=-1"], "seed is -1; it must be an integer that is not negative")
+
+
+def test_a_mistake_in_the_default_configuration_ends_in_one_line(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").write_text("seed: [\n")
+    check_mistake(tmp_path, [], "config/config.yaml, line 2, column 1: ")
+
+
+def check_mistake(directory, arguments, expected):
+    done = snakemake(directory, *arguments)
+    lines = [
+        line
+        for line in done.stderr.splitlines()
+        if not line.startswith(("Using workflow specific", "Config file config", "WorkflowError:"))
+    ]
+    assert done.returncode == 1
+    assert len(lines) == 1 and expected in lines[0]
+    assert not (directory / "results").exists()
+
+
+def test_parsing_stays_cheap():
+    """Every cluster job parses the Snakefile: it must not import numpy, numba or pandas."""
+    code = (
+        "import runpy, sys; sys.argv = ['snakemake', '--list-rules']\n"
+        "try: runpy.run_module('snakemake', run_name='__main__')\n"
+        "finally: print({'numpy', 'numba', 'scipy', 'pandas', 'llvmlite'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.strip().endswith("set()"), done.stderr
