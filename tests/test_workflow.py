@@ -16,7 +16,7 @@ from flatchannels.statistics import TABLES
 ROOT = Path(__file__).parents[1]
 SMOKE = ROOT / "config" / "smoke.yaml"
 RUNS = 18  # of the smoke preset
-TABLES_AND_FIGURES = {"runs_table": 1, "table": 3, "fig2": 1, "figA1": 1, "figA3": 1, "all": 1}
+TABLES_AND_FIGURES = {"runs_table": 1, "table": 3, "fig2": 1, "figA1": 1, "figA3": 1, "scorecard": 1, "all": 1}
 
 
 def snakemake(directory, *arguments, checkout=ROOT):
@@ -68,6 +68,7 @@ def test_every_product_is_made_and_readable(smoke):
     }
     for table in TABLES:
         assert len(records.read_table(directory / f"results/statistics/{table}.parquet", table))
+    assert "C1" in (directory / "results/scorecard.txt").read_text()
     for figure in ["fig2", "figA1", "figA3"]:
         for kind in ["pdf", "svg", "png"]:
             assert (directory / f"results/figures/{figure}.{kind}").stat().st_size > 1000
@@ -136,7 +137,7 @@ def test_new_times_of_files_and_another_place_of_the_checkout_rerun_nothing(smok
     {
         "workflow/scripts/figures/style.py": {"fig2": 1, "figA1": 1, "figA3": 1, "all": 1},
         "workflow/scripts/figures/figA3_convergence.py": {"figA3": 1, "all": 1},
-        "workflow/flatchannels/claims.py": {},
+        "workflow/flatchannels/claims.py": {"scorecard": 1, "all": 1},
         "workflow/flatchannels/statistics.py": TABLES_AND_FIGURES,
         "workflow/flatchannels/kernels.py": {"compile": 1, "runs": 12} | TABLES_AND_FIGURES,
         "workflow/flatchannels/training.py": {"compile": 1, "runs": 12} | TABLES_AND_FIGURES,

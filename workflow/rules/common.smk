@@ -66,5 +66,6 @@ def run_job(wildcards):
 
 
 def figure(name):
-    """The files of a figure."""
-    return multiext(f"results/figures/{name}", ".pdf", ".svg", ".png")
+    """The files of a figure: PDF, PNG, and SVG, which is what the report shows."""
+    path = f"results/figures/{name}"
+    return [report(f"{path}.svg", caption=f"../report/{name}.rst", category="Figures"), f"{path}.pdf", f"{path}.png"]

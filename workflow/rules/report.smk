@@ -1,4 +1,26 @@
+report: "../report/workflow.rst"
+
+
+rule scorecard:
+    input:
+        runs="results/statistics/runs.parquet",
+        shares="results/statistics/shares.parquet",
+    output:
+        table="results/statistics/claims.parquet",
+        text=report("results/scorecard.txt", caption="../report/scorecard.rst", category="Claims"),
+    log:
+        "results/logs/scorecard.log",
+    params:
+        code=code("scorecard.py"),
+    message:
+        "scorecard: what the runs say about the paper's claims"
+    conda:
+        "../../envs/figures.yaml"
+    script:
+        "../scripts/scorecard.py"
+
+
 onsuccess:
-    summary = Path("results/statistics/summary.txt")
-    if summary.exists():
-        logger.info(summary.read_text())
+    for path in map(Path, ["results/statistics/summary.txt", "results/scorecard.txt"]):
+        if path.exists():
+            logger.info(path.read_text())
