@@ -41,8 +41,8 @@ def run_rows(losses, widths="2", duplicates=0, **more):
     """Rows of the table of runs with the given losses."""
     defaults = {
         "sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": widths, "bias": False,
-        "seed": np.arange(1, len(losses) + 1), "parameters": 6, "loss": losses, "gradient_norm": 1e-13, "weight_norm": 1.0,
-        "infinite": False, "hessian_min": 0.01, "hessian_max": 3.0, "duplicates": duplicates, "converged": True,
+        "seed": np.arange(1, len(losses) + 1), "parameters": 6, "loss": losses, "loss_infinity": losses, "gradient_norm": 1e-13,
+        "weight_norm": 1.0, "infinite": False, "hessian_min": 0.01, "hessian_max": 3.0, "duplicates": duplicates, "converged": True,
         "stop": "STATIONARY", "finish": "CONVERGED", "message": "", "record": "made-up.npz", "versions": "{}", "cpu": "made up",
     }  # fmt: skip
     frame = pd.DataFrame({**defaults, **more}, index=np.arange(len(losses)))

@@ -52,13 +52,25 @@ def test_c3_holds_for_planted_levels_and_counts_the_runs_on_them():
     wide = np.concatenate([np.repeat(narrow[:4], 5) * (1 + 1e-12), distinct(80, 2)])
     row = verdict("C3", synthetic.run_rows(narrow, "1"), synthetic.run_rows(wide, "2", duplicates=np.arange(100) < 20))
     assert (row["verdict"], row["estimate"], row["n"]) == ("holds", 0.2, 100)
-    assert "4 of 84 distinct losses recur" in row["detail"] and "20 of 20 runs with duplicates" in row["detail"]
+    assert "4 times a loss recurs" in row["detail"] and "20 of 20 runs with duplicates" in row["detail"]
 
 
 def test_c3_does_not_take_near_misses_for_shared_levels():
     narrow = distinct(20, 3)
     near = narrow * (1 + 1e-6)  # the same level to the paper's 1e-3, not the same loss
     assert verdict("C3", synthetic.run_rows(narrow, "1"), synthetic.run_rows(np.tile(near, 50), "2"))["verdict"] == "does not hold"
+
+
+def test_c3_compares_runs_at_the_wall_by_their_limits():
+    limits = distinct(10, 10)
+    excess = {"1": 2e-5, "2": 1e-5}  # the wall stands elsewhere for every width
+
+    def at_the_wall(width, error):
+        runs = synthetic.run_rows(limits + excess[width], width, infinite=True)
+        return runs.assign(loss_infinity=limits + error * excess[width])
+
+    assert verdict("C3", at_the_wall("1", 0), at_the_wall("2", 0.05))["verdict"] == "holds"
+    assert verdict("C3", at_the_wall("1", 0), at_the_wall("2", 0.5))["estimate"] == 0
 
 
 def test_c3_finds_nothing_between_unrelated_widths_and_is_open_with_few_runs():
@@ -70,7 +82,7 @@ def test_c3_expects_as_many_accidents_as_there_are(monkeypatch):
     monkeypatch.setattr(claims, "IDENTICAL", 1e-4)  # so coarse that unrelated losses do coincide
     narrow, wide = np.exp(distinct(1000, 8)), np.exp(distinct(1000, 9))
     row = verdict("C3", synthetic.run_rows(narrow, "1"), synthetic.run_rows(wide, "2"))
-    observed, expected = int(row["detail"].split()[0]), float(row["detail"].split("recur, ")[1].split()[0])
+    observed, expected = int(row["detail"].split()[0]), float(row["detail"].split("width, ")[1].split()[0])
     assert abs(observed - expected) < 4 * np.sqrt(expected) and row["verdict"] != "holds"
 
 

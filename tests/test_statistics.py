@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import synthetic
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import brentq, linear_sum_assignment
 from scipy.stats import norm
 
 from flatchannels import records, statistics
@@ -58,6 +58,26 @@ def test_the_bias_tells_neurons_apart_and_layers_count_separately():
     theta = np.concatenate([first.ravel(), second.ravel(), [1.0, 2.0, 3.0]])[None]
     assert statistics.count_duplicates(theta, 2, [2, 2], True) == [1]
     assert statistics.count_duplicates(theta[:, :9], 2, [2], True) == [0]
+
+
+# Runs at infinity
+
+
+@pytest.mark.parametrize("parameters", [9, 40])
+def test_the_loss_at_infinity_is_exact_where_the_excess_falls_with_the_squared_norm(parameters):
+    limit, strength, maxnorm = 0.3, 2.0, 1000
+
+    def pull(radius):  # of L + R along θ, for L = limit + strength / |θ|²
+        return -2 * strength / radius**3 + (radius**2 / (2 * parameters) - maxnorm) ** 2 * radius / parameters
+
+    wall = np.sqrt(2 * parameters * maxnorm)
+    radius = brentq(pull, wall, 1.01 * wall, xtol=1e-14)
+    found = statistics.loss_at_infinity(limit + strength / radius**2, radius**2 / (2 * parameters), maxnorm)
+    assert found == pytest.approx(limit, abs=1e-5 * strength / radius**2)
+
+
+def test_the_loss_of_a_finite_run_is_its_own_limit():
+    assert statistics.loss_at_infinity(np.array([0.3]), np.array([999.9]), 1000) == [0.3]
 
 
 # Loss levels

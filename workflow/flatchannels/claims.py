@@ -1,4 +1,4 @@
-"""Tables → verdicts on the paper's claims. One function per claim; a rule is fixed before the numbers are seen.
+"""Tables → verdicts on the paper's claims. One function per claim; its rule and thresholds are the same for all presets.
 
 A verdict is "holds", "does not hold" or "undecided": the last whenever the runs at hand do not tell, as with few seeds.
 Shares are judged by their Wilson intervals. Where a claim is about every width, all intervals together have 95 %
@@ -19,6 +19,7 @@ DUPLICATE_RANGE = (0.10, 0.30)  # C1
 ALMOST_NONE = 0.05  # ASSUME: the paper gives no number; half of the smallest share with which C1 holds
 CONVERGED_SHARE = 0.99  # ASSUME: the paper shows histograms; this is what a reproduction should reach
 IDENTICAL = 1e-9  # relative; converged losses of one minimum agree to 1e-15, different levels lie 1e-3 apart and more
+LIMIT_UNCERTAINTY = 0.1  # ASSUME: of the correction from the wall to infinity, which is a leading order
 NEIGHBOURHOOD = 0.1  # of a loss, relative: where the density of other losses is counted
 CHANCE = 1e-3  # largest probability of accidental coincidences
 
@@ -89,29 +90,44 @@ def duplicates_with_biases(tables):
 
 @claim("C3", "Without biases, networks of different width share identical loss levels.")
 def shared_levels(tables):
-    """Losses of a width recur at larger widths to 1e-9, more often than by accident. Source: paper, Figure 2b.
+    """Losses of a width recur at larger widths, more often than by accident. Source: paper, Figure 2b.
 
-    Accidents: had the widths nothing in common, a loss would lie within 1e-9 of one of a narrower network with
-    probability (their density around it) × 2e-9. The sum over the distinct losses of all widths is the expected number
-    of coincidences, which are nearly independent and so Poisson distributed.
+    Two losses are identical within 1e-9 relative; of runs to infinity the limits are compared, to a tenth of what the
+    limit takes off the loss at the wall, which is another one for every width. Had the widths nothing in common, two
+    losses would coincide with probability tolerance × density. The sum over all pairs, with the density around each
+    loss, is the expected number of coincidences; rare and nearly independent ones are Poisson distributed.
     """
     runs = _select(tables["runs"], bias=False)
     runs = runs[runs["stop"] != "FAILED"]
-    on_shared, duplicates, coincidences, expected, levels = [], [], 0, 0.0, 0
-    narrower = np.empty(0)
+    on_shared, duplicates = [np.zeros(0, bool)], [np.zeros(0, bool)]
+    coincidences, expected = 0, 0.0
+    narrower = np.empty((2, 0))
     for widths in sorted(runs["widths"].unique(), key=width_key):
         group = runs[runs["widths"] == widths]
-        membership, losses = find_levels(group["loss"], IDENTICAL)
-        if len(narrower):
-            distances = np.abs(np.log(losses[:, None] / narrower))
-            shared = (distances <= IDENTICAL).any(axis=1)
-            around = ((distances > IDENTICAL) & (distances <= NEIGHBOURHOOD)).sum()
-            coincidences, levels = coincidences + int(shared.sum()), levels + len(losses)
-            expected += around * IDENTICAL / NEIGHBOURHOOD
-            on_shared.append(shared[membership])
+        membership, levels = _exact_levels(group)
+        if narrower.size:
+            distances = np.abs(levels[0][:, None] - narrower[0])
+            tolerances = IDENTICAL + levels[1][:, None] + narrower[1]
+            shared = distances <= tolerances
+            coincidences += int(shared.any(axis=0).sum())  # levels of narrower networks, so that none counts twice
+            expected += tolerances[~shared & (distances <= NEIGHBOURHOOD)].sum() / NEIGHBOURHOOD
+            on_shared.append(shared.any(axis=1)[membership])
             duplicates.append(group["duplicates"].to_numpy() > 0)
-        narrower = np.concatenate([narrower, losses])
-    on_shared, duplicates = np.concatenate([*on_shared, np.zeros(0, bool)]), np.concatenate([*duplicates, np.zeros(0, bool)])
+        narrower = np.concatenate([narrower, levels], axis=1)
+    return _shared_levels_verdict(np.concatenate(on_shared), np.concatenate(duplicates), coincidences, expected)
+
+
+def _exact_levels(runs):
+    """Level of every run by its loss at infinity, and for every level the logarithm of that loss and its uncertainty."""
+    membership, losses = find_levels(runs["loss_infinity"], IDENTICAL)
+    losses = np.maximum(losses, np.finfo(float).tiny)
+    uncertainty = np.zeros(len(losses))
+    np.maximum.at(uncertainty, membership, LIMIT_UNCERTAINTY * (runs["loss"] - runs["loss_infinity"]))
+    return membership, np.stack([np.log(losses), uncertainty / losses])
+
+
+def _shared_levels_verdict(on_shared, duplicates, coincidences, expected):
+    """C3 from masks over runs (on a level of a narrower network; with duplicates) and the coincidences."""
     count, n = int(on_shared.sum()), len(on_shared)
     accident = poisson.sf(coincidences - 1, expected)
     low, high = wilson_interval(count, n)
@@ -119,9 +135,9 @@ def shared_levels(tables):
     verdict = HOLDS if accident < CHANCE else FAILS if high < DUPLICATE_RANGE[0] else UNDECIDED
     return Verdict(
         verdict, "share of runs on a level of a narrower network", count / n if n else np.nan, low, high, n,
-        f"losses equal to {IDENTICAL:g}; probability that so many coincide by accident below {CHANCE:g} (holds), "
-        f"otherwise interval below {DUPLICATE_RANGE[0]:.0%} (does not hold)",
-        f"{coincidences} of {levels} distinct losses recur, {expected:.2g} expected by accident (p = {accident:.2g}); "
+        f"probability that so many losses are identical by accident below {CHANCE:g} (holds), otherwise interval below "
+        f"{DUPLICATE_RANGE[0]:.0%} (does not hold)",
+        f"{coincidences} times a loss recurs at a larger width, {expected:.2g} expected by accident (p = {accident:.2g}); "
         f"{(on_shared & duplicates).sum()} of {duplicates.sum()} runs with duplicates and "
         f"{(on_shared & ~duplicates).sum()} of {(~duplicates).sum()} without are on shared levels",
     )  # fmt: skip

@@ -34,9 +34,9 @@ RESULTS = ["loss_initial", "loss_flow", "loss", "gradient_norm_flow", "gradient_
 TABLES = {
     "runs": {
         **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "widths": "str", "bias": "bool",
-        "seed": "int64", "parameters": "int64", **dict.fromkeys(RESULTS, "float64"), "infinite": "bool", "duplicates": "int64",
-        "converged": "bool", "stop": "str", "finish": "str", **dict.fromkeys(COUNTS, "int64"), **dict.fromkeys(SECONDS, "float64"),
-        "message": "str", "record": "str", "versions": "str", "cpu": "str",
+        "seed": "int64", "parameters": "int64", **dict.fromkeys(RESULTS, "float64"), "infinite": "bool", "loss_infinity": "float64",
+        "duplicates": "int64", "converged": "bool", "stop": "str", "finish": "str", **dict.fromkeys(COUNTS, "int64"),
+        **dict.fromkeys(SECONDS, "float64"), "message": "str", "record": "str", "versions": "str", "cpu": "str",
     },
     "loss_levels": {
         **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "bias": "bool", "level": "int64",
@@ -81,12 +81,25 @@ def _run_columns(path, meta, arrays):
     for key in ["stop", "finish"]:
         names = {code: name for name, code in meta[f"{key}_codes"].items()}
         columns[key] = np.array([names[code] for code in arrays[key].tolist()])
-    columns["infinite"] = arrays["weight_norm"] >= meta["training"]["maxnorm"]
+    maxnorm = meta["training"]["maxnorm"]
+    columns["infinite"] = arrays["weight_norm"] >= maxnorm
+    columns["loss_infinity"] = loss_at_infinity(arrays["loss"], arrays["weight_norm"], maxnorm)
     columns["duplicates"] = count_duplicates(arrays["theta"], meta["inputs"], meta["widths"], meta["bias"])
     columns["converged"] = (arrays["gradient_norm"] < CONVERGED_GRADIENT) & (
         arrays["hessian_min"] > CONVERGED_CURVATURE * arrays["hessian_max"]
     )
     return columns
+
+
+def loss_at_infinity(loss, weight_norm, maxnorm):
+    """Loss in the limit ‖θ‖ → ∞ of runs that rest against the wall; the loss itself for runs within it.
+
+    In a channel L − L_∞ ∝ ε² ∝ 1/‖θ‖ (paper, section 4). Along θ the pull of the loss balances that of R, so
+    L − L_∞ = ‖θ‖ (‖θ‖ − maxnorm)² there, up to higher orders. Other routes to infinity have other exponents: the
+    correction then still has the right magnitude. Losses at the wall depend on P, and so on the width; these do not.
+    """
+    correction = weight_norm * np.maximum(weight_norm - maxnorm, 0) ** 2
+    return np.maximum(loss - correction, 0)
 
 
 def layer_weights(theta, inputs, widths, bias):
@@ -140,7 +153,8 @@ def find_levels(losses, tolerance=LEVEL_TOLERANCE):
 def loss_levels(runs):
     """Runs per loss level and width; the levels are common to all widths of a configuration.
 
-    ASSUME: runs of every outcome enter, the ones at the norm wall with the mean squared error that they have there.
+    ASSUME: runs of every outcome enter, the ones at the norm wall with the mean squared error that they have there;
+    their levels at infinity are common to all widths more closely than those at the wall (loss_at_infinity).
     """
     rows = []
     for configuration, group in _groups(runs, CONFIGURATION):

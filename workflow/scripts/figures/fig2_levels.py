@@ -77,27 +77,26 @@ def solutions_panel(axes, solutions):
 def levels_panel(axes, levels, names):
     """Loss levels, one row of diamonds per width; a grey line joins the widths that share a level.
 
-    Larger diamonds stand for more runs. Filled: some of them have duplicate neurons. A tick below the row instead of
-    a diamond: all of them are on their way to infinity, and their loss is the one at the norm wall.
+    Larger diamonds stand for more runs. Filled: some of them have duplicate neurons. With a tick below: all of them are
+    on their way to infinity, and their loss is the one at the norm wall. `names` orders the rows.
     """
-    names = ordered_widths(levels)
+    axes.set(xlabel="loss")
+    style.width_ticks(axes, names, "y")
+    if levels.empty:
+        return style.say_empty(axes)
     levels = levels.assign(row=[names.index(widths) for widths in levels["widths"]])
     ends = levels.groupby("level").agg(loss=("loss", "first"), low=("row", "min"), high=("row", "max"))
     ends = ends[ends["high"] > ends["low"]]
-    axes.vlines(ends["loss"], ends["low"], ends["high"], color="0.8", linewidth=0.6, zorder=1)
-    finite = levels["infinite"] < levels["runs"]
+    axes.vlines(ends["loss"], ends["low"], ends["high"], color="0.75", linewidth=0.6, zorder=1)
     for row, widths in enumerate(names):
         colour = style.width_colour(widths)
-        here = levels[finite & (levels["row"] == row)].sort_values("runs", ascending=False)  # large diamonds at the back
+        here = levels[levels["row"] == row].sort_values("runs", ascending=False)  # large diamonds at the back
         faces = [colour if duplicates else "white" for duplicates in here["duplicates"]]
         axes.scatter(here["loss"], here["row"], diamond_area(here["runs"]), marker="d", c=faces, edgecolor=colour, linewidth=0.7, zorder=3)
-        here = levels[~finite & (levels["row"] == row)]
-        axes.scatter(here["loss"], here["row"] - 0.28, 16, marker="|", color=colour, linewidth=0.6, zorder=2)
-    axes.set(xlabel="loss", xscale="log")
+        infinite = here[here["infinite"] == here["runs"]]
+        axes.plot(infinite["loss"], infinite["row"] - 0.3, "|", color=colour, ms=3.5, mew=0.6)
+    axes.set_xscale("log")
     style.log_ticks(axes.xaxis)
-    style.width_ticks(axes, names, "y")
-    if levels.empty:
-        style.say_empty(axes)
 
 
 def diamond_area(runs):
