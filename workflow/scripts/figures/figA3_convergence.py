@@ -66,7 +66,7 @@ def stacked_histogram(axes, runs, values, bins):
         axes.stairs(top, bins, baseline=base, fill=True, color=style.width_colour(name))
         base = top
     axes.set_ylim(0, max(1, 1.05 * base.max()))
-    style.few_ticks(axes.yaxis)
+    style.few_ticks(axes.yaxis, 5)
     if not names:
         style.say_empty(axes)
 

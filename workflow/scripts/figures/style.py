@@ -68,9 +68,9 @@ def log_ticks(axis):
     axis.set_minor_formatter(NullFormatter())
 
 
-def few_ticks(axis):
-    """About three round, whole-number ticks."""
-    axis.set_major_locator(MaxNLocator(3, integer=True, steps=[1, 2, 5, 10]))
+def few_ticks(axis, intervals=3):
+    """Round, whole-number ticks, at most that many intervals."""
+    axis.set_major_locator(MaxNLocator(intervals, integer=True, steps=[1, 2, 5, 10]))
 
 
 def width_ticks(axes, names, axis="x"):
