@@ -39,7 +39,7 @@ STATIONARY_STEP = 1e-7  # Newton step to the minimum, relative to max(1, ‖θ�
 STATIONARY_DECREASE = 1e-12  # predicted decrease of the loss, relative
 FLAT_CHANGE = 1e-12  # relative decrease of the loss over a decade of t that counts as none
 SADDLE_PATIENCE = 300  # steps of about half a growth time without a change of the loss: e^150 is more than rounding needs
-NOISE = 1e-13  # eigenvalues below this fraction of the largest are rounding
+NOISE = 2e-15  # eigenvalues below this fraction of the largest, times √P, are rounding
 
 
 class Stop(IntEnum):
