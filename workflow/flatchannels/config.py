@@ -287,17 +287,13 @@ def dataset_product(config: dict, name: str, dimension: int) -> str:
 
 
 def datasets(config: dict) -> dict[str, dict]:
-    """File name → {name, dimension, spec} of each dataset that some sweep uses."""
+    """File name → {name: the same, dimension, spec} of each dataset that some sweep uses."""
     used = {}
     for settings in config["sweeps"].values():
         for entry in settings["entries"]:
-            name = entry["dataset"]
             for dimension in _listed(entry["dimension"]):
-                used[dataset_product(config, name, dimension)] = {
-                    "name": name,
-                    "dimension": dimension,
-                    "spec": config["datasets"][name],
-                }
+                data = dataset_product(config, entry["dataset"], dimension)
+                used[data] = {"name": data, "dimension": dimension, "spec": config["datasets"][entry["dataset"]]}
     return used
 
 
