@@ -12,7 +12,7 @@ CONFIG ?= config/config.yaml
 TARGETS ?= all
 VENV := .venv
 # The first of these that is new enough; set PYTHON=... for another.
-PYTHON ?= $(firstword $(foreach p,python3 python python3.14 python3.13 python3.12 python3.11,$(shell \
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell \
             $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 
