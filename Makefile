@@ -18,6 +18,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 
 .PHONY: figures test bench lint lock clean
 figures: $(VENV)/requirements.lock
+	@PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG)
 	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
 
 test: $(VENV)/requirements.lock
@@ -28,6 +29,7 @@ bench: $(VENV)/requirements.lock
 
 lint: $(VENV)/requirements.lock
 	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
 	$(RUN) -m snakemake --lint
 
 lock:

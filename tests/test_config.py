@@ -294,3 +294,12 @@ def test_runs_depend_on_the_numerics_and_figures_do_not():
     assert {"kernels", "activations", "network", "flow", "polish", "training"} <= names("runs.py")
     assert {"statistics", "config", "sources"}.isdisjoint(names("runs.py"))
     assert {"kernels", "flow", "training"}.isdisjoint(names("figures/fig2_levels.py"))
+
+
+def test_configurations_can_be_checked_alone(tmp_path):
+    def check(path):
+        return subprocess.run([sys.executable, "-m", "flatchannels.config", path], capture_output=True, text=True, cwd=ROOT / "workflow")
+
+    assert "6200 runs in 32 jobs" in check(ROOT / "config" / "paper.yaml").stdout
+    wrong = check(tmp_path / "none.yaml")
+    assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "cannot be read" in wrong.stderr

@@ -44,7 +44,7 @@ def copy_checkout(source, target):
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
     """A checkout with all products of the smoke preset, and what snakemake said."""
-    directory = copy_checkout(ROOT, tmp_path_factory.mktemp("smoke"))
+    directory = copy_checkout(ROOT, tmp_path_factory.mktemp("a checkout"))
     done = snakemake(directory, "--configfile", "config/smoke.yaml")
     assert done.returncode == 0, done.stderr
     return directory, done.stderr

@@ -11,6 +11,7 @@ import copy
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -315,3 +316,12 @@ def _blocks(config, sweep, entry) -> Iterator[Block]:
 
 def _listed(value) -> list:
     return value if isinstance(value, list) else [value]
+
+
+if __name__ == "__main__":  # python -m flatchannels.config FILE …: check configurations, and say what they ask for
+    for file in sys.argv[1:]:
+        try:
+            asked = blocks(validate(load(file), file))
+        except ConfigError as error:
+            sys.exit(str(error))
+        print(f"{file}: {sum(block.runs for block in asked)} runs in {len(asked)} jobs")

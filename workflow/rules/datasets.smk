@@ -21,4 +21,4 @@ rule dataset:
     conda:
         "../../envs/flow.yaml"
     shell:
-        "python $SCRIPTS/dataset.py {output:q} {params.job:q} > {log:q} 2>&1"
+        'python "$SCRIPTS/dataset.py" {output:q} {params.job:q} > {log:q} 2>&1'

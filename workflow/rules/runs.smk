@@ -19,7 +19,7 @@ rule compile:
     conda:
         "../../envs/flow.yaml"
     shell:
-        "python $SCRIPTS/compile.py {output:q} > {log:q} 2>&1"
+        'python "$SCRIPTS/compile.py" {output:q} > {log:q} 2>&1'
 
 
 rule runs:
@@ -44,7 +44,7 @@ rule runs:
     conda:
         "../../envs/flow.yaml"
     shell:
-        "python $SCRIPTS/runs.py {input.dataset:q} {output:q} {params.job:q} > {log:q} 2>&1"
+        'python "$SCRIPTS/runs.py" {input.dataset:q} {output:q} {params.job:q} > {log:q} 2>&1'
 
 
 onstart:
