@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -40,7 +41,9 @@ def imported(scripts: Iterable, without: Iterable[str] = ()) -> set[Path]:
     return found
 
 
-def _direct_imports(path: Path) -> Iterator[Path]:
+@cache
+def _direct_imports(path: Path) -> tuple[Path, ...]:
+    found = []
     for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -56,4 +59,5 @@ def _direct_imports(path: Path) -> Iterator[Path]:
             else:
                 candidate = (PACKAGE if package == PACKAGE.name else path.parent) / f"{name}.py"
             if package in ("", PACKAGE.name) and candidate.exists():
-                yield candidate
+                found.append(candidate)
+    return tuple(found)
