@@ -170,6 +170,18 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(smoke, tmp_path
     assert planned(directory, config=mine) == jobs
 
 
+def test_a_damaged_record_is_named_and_can_be_made_again(smoke, tmp_path):
+    directory = shutil.copytree(smoke[0], tmp_path / "damaged")
+    record = "results/runs/levels/rosenbrock-grid/g/r1/seeds-1-2.npz"
+    with open(directory / record, "r+b") as file:
+        file.truncate(3000)
+    done = snakemake(directory, "runs_table", "--configfile", "config/smoke.yaml")
+    assert done.returncode == 1
+    assert f"RecordError: {record}: " in done.stderr
+    (directory / record).unlink()
+    assert planned(directory, "--forcerun", "runs_table") == {"runs": 1} | TABLES_AND_FIGURES
+
+
 def test_one_figure_alone_needs_only_its_own_inputs(plain):
     assert planned(plain, "figA3") == {"compile": 1, "dataset": 1, "runs": 12, "runs_table": 1, "figA3": 1}
 
