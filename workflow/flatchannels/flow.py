@@ -34,6 +34,7 @@ NEWTON_ITERATIONS = 10
 FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
 SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
 FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
+CURVATURE_AGE = 10  # steps before the contraction of Newton's iteration is measured again
 LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
 STATIONARY_STEP = 1e-7  # Newton step to the minimum, relative to max(1, ‖θ‖∞)
 STATIONARY_DECREASE = 1e-12  # predicted decrease of the loss, relative
@@ -188,6 +189,7 @@ class Bdf:
         self.order, self.equal_steps, self.rejections, self.fresh_steps = 1, 0, 0, 0
         self.D = np.zeros((MAX_ORDER + 3, theta.size))
         self.D[0], self.D[1] = theta, self.h * slope
+        self.curvature, self.curvature_age = 0.0, CURVATURE_AGE  # see `_contraction`
         self.growth_steps = 0  # steps to go in which the step size may at most double, after `_growth_rate` cut one
         self.point = None  # the last θ, gradient, Hessian, μ evaluated together
 
@@ -256,6 +258,7 @@ class Bdf:
 
     def _reject(self, factor, fresh=True):
         self.rejections += 1
+        self.curvature_age = CURVATURE_AGE
         if fresh:
             self.fresh_steps = FRESH_STEPS
         self._rescale(factor)
@@ -293,21 +296,41 @@ class Bdf:
                 delta -= change * border
                 multiplier += change
             norm = _rms(delta / scale)
-            rate = norm / previous if previous else None
-            if not np.isfinite(norm) or (iteration > 1 and rate is not None and rate >= SLOW_CONTRACTION):
+            # One iteration may do, but not on the sphere, which it leaves by its square, nor where the extrapolation may
+            # be what made the matrix indefinite.
+            single = self.radius is None and not factor.indefinite
+            rate = self._contraction(norm, previous) if iteration > 0 or single else np.inf
+            if not np.isfinite(norm) or (iteration > 1 and rate >= SLOW_CONTRACTION and norm > self.newton_tolerance):
                 return None
             d = d + delta
             theta = predicted + d
-            if norm == 0 or (rate is not None and rate < 1 and rate / (1 - rate) * norm < self.newton_tolerance):
-                if loss > self.loss * (1 + LOSS_RISE):
+            if (norm < self.newton_tolerance and rate < np.inf) or (rate < 1 and rate / (1 - rate) * norm < self.newton_tolerance):
+                if loss <= self.loss * (1 + LOSS_RISE):
+                    return d, iteration + 1, loss, multiplier, factor.indefinite
+                if iteration > 0:
                     return None
-                return d, iteration + 1, loss, multiplier, factor.indefinite
             previous = norm
             if self.fresh_steps > 0 or factor.indefinite:
                 factor = None
-            elif rate is not None and rate > FAST_CONTRACTION and not fresh:
+            elif rate > FAST_CONTRACTION and not fresh:
                 factor, self.fresh_steps = None, FRESH_STEPS
         return None
+
+    def _contraction(self, norm, previous):
+        """The factor by which the next Newton iteration will shrink the correction, infinite where nothing tells.
+
+        previous : the correction before, None at the first iteration. There the ratio of a second correction to the
+        square of the first, kept from an earlier step, tells: it changes slowly, and most steps can do without the
+        second iteration that would only confirm it.
+        """
+        if previous is None:
+            self.curvature_age += 1
+            return 10 * self.curvature * norm if self.curvature_age <= CURVATURE_AGE else np.inf
+        if previous == 0:
+            return 0.0
+        rate = norm / previous
+        self.curvature, self.curvature_age = max(rate / previous, 0.1 * self.curvature), 0
+        return rate
 
     def segment(self, t_end):
         """What `sample` needs of the last step, up to t_end."""

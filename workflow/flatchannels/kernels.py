@@ -106,6 +106,30 @@ def aligned(shape):
 
 
 @njit(**SUMS)
+def multiply(rows, left, right, target):
+    """rows[target] = rows[left] · rows[right]."""
+    a, b, t = rows[left], rows[right], rows[target]
+    for n in range(t.size):
+        t[n] = a[n] * b[n]
+
+
+@njit(**SUMS)
+def multiply_add(rows, left, right, target):
+    """rows[target] += rows[left] · rows[right]."""
+    a, b, t = rows[left], rows[right], rows[target]
+    for n in range(t.size):
+        t[n] += a[n] * b[n]
+
+
+@njit(**SUMS)
+def add(rows, source, target):
+    """rows[target] += rows[source]."""
+    s, t = rows[source], rows[target]
+    for n in range(t.size):
+        t[n] += s[n]
+
+
+@njit(**SUMS)
 def mix(weights, first, row_step, column_step, rows, source, source_step, sources, target, targets):
     """rows[target + i] = Σ_k weights[first + i·row_step + k·column_step] rows[source + k·source_step], k by fours.
 
@@ -116,17 +140,19 @@ def mix(weights, first, row_step, column_step, rows, source, source_step, source
     for i in range(targets):
         t = rows[target + i]
         w = first + i * row_step
-        if sources == 1:
-            a0, s0 = weights[w], rows[source]
-            for n in range(t.size):
-                t[n] = a0 * s0[n]
-            continue
         for k in range(0, sources, 4):
-            k1, k2, k3 = min(k + 1, last), min(k + 2, last), min(k + 3, last)
-            s0, s1 = rows[source + k * source_step], rows[source + k1 * source_step]
-            s2, s3 = rows[source + k2 * source_step], rows[source + k3 * source_step]
-            a0 = weights[w + k * column_step]
-            a1 = weights[w + k1 * column_step] if k1 == k + 1 else 0.0
+            a0, s0 = weights[w + k * column_step], rows[source + k * source_step]
+            if k == last:
+                if k == 0:
+                    for n in range(t.size):
+                        t[n] = a0 * s0[n]
+                else:
+                    for n in range(t.size):
+                        t[n] += a0 * s0[n]
+                continue
+            k1, k2, k3 = k + 1, min(k + 2, last), min(k + 3, last)
+            s1, s2, s3 = rows[source + k1 * source_step], rows[source + k2 * source_step], rows[source + k3 * source_step]
+            a1 = weights[w + k1 * column_step]
             a2 = weights[w + k2 * column_step] if k2 == k + 2 else 0.0
             a3 = weights[w + k3 * column_step] if k3 == k + 3 else 0.0
             if k == 0:
@@ -135,6 +161,21 @@ def mix(weights, first, row_step, column_step, rows, source, source_step, source
             else:
                 for n in range(t.size):
                     t[n] += a0 * s0[n] + a1 * s1[n] + a2 * s2[n] + a3 * s3[n]
+
+
+@njit(**SUMS)
+def mix_scaled(weights, first, row_step, column_step, rows, source, source_step, sources, scale, scale_step, target, targets):
+    """`mix`, then row target + i multiplied by rows[scale + i·scale_step]: one pass fewer where there is one source."""
+    if sources > 1:
+        mix(weights, first, row_step, column_step, rows, source, source_step, sources, target, targets)
+        for i in range(targets):
+            multiply(rows, scale + i * scale_step, target + i, target + i)
+        return
+    s = rows[source]
+    for i in range(targets):
+        a, t, d = weights[first + i * row_step], rows[target + i], rows[scale + i * scale_step]
+        for n in range(t.size):
+            t[n] = a * s[n] * d[n]
 
 
 @njit(**SUMS)
@@ -333,14 +374,13 @@ def second_adjoints(plan, parameters, rows):
                 weight = plan.first[layer + 1] + i
                 for j in range(plan.widths[m]):
                     target = plan.B[layer, m] + i * plan.widths[m] + j
-                    mix(parameters, weight, 0, columns, rows, source + j, plan.widths[m], above, target, 1)
-                    multiply(rows, plan.D1[layer] + i, target, target)
+                    mix_scaled(parameters, weight, 0, columns, rows, source + j, plan.widths[m], above, plan.D1[layer] + i, 0,
+                               target, 1)
         pair = plan.B[layer, layer]
         for i in range(width):
             source = plan.B[layer, layer + 1] + i * above
-            mix(parameters, plan.first[layer + 1] + i, 1, columns, rows, source, 1, above, pair, width - i)
-            for j in range(i, width):
-                multiply(rows, plan.D1[layer] + j, pair + j - i, pair + j - i)
+            mix_scaled(parameters, plan.first[layer + 1] + i, 1, columns, rows, source, 1, above, plan.D1[layer] + i, 1,
+                       pair, width - i)
             add(rows, plan.D2[layer] + i, pair)
             pair += width - i
 
@@ -391,12 +431,11 @@ def between_layers(plan, parameters, rows, hessian):
 def _tangents(plan, parameters, rows, layer, i, m):
     """Rows D[m] = ∂h_m/∂z_{layer,i}, from D[m − 1], or from σ' where layer m − 1 is the unit's own."""
     width, inner = plan.widths[m], plan.widths[m - 1]
+    columns = inner + plan.bias
     if m == layer + 1:
-        mix(parameters, plan.first[m] + i, inner + plan.bias, 1, rows, plan.D1[layer] + i, 1, 1, plan.D[m], width)
+        mix_scaled(parameters, plan.first[m] + i, columns, 1, rows, plan.D1[layer] + i, 1, 1, plan.D1[m], 1, plan.D[m], width)
     else:
-        mix(parameters, plan.first[m], inner + plan.bias, 1, rows, plan.D[m - 1], 1, inner, plan.D[m], width)
-    for q in range(width):
-        multiply(rows, plan.D1[m] + q, plan.D[m] + q, plan.D[m] + q)
+        mix_scaled(parameters, plan.first[m], columns, 1, rows, plan.D[m - 1], 1, inner, plan.D1[m], 1, plan.D[m], width)
 
 
 @njit(**SETTINGS)
@@ -443,27 +482,3 @@ def predict(plan, parameters, x, rows, outputs):
     for block in range(outputs.shape[0]):
         forward(plan, parameters, x[block], rows)
         outputs[block, :] = rows[plan.H[plan.widths.size - 1]]
-
-
-@njit(**SUMS)
-def multiply(rows, left, right, target):
-    """rows[target] = rows[left] · rows[right]."""
-    a, b, t = rows[left], rows[right], rows[target]
-    for n in range(t.size):
-        t[n] = a[n] * b[n]
-
-
-@njit(**SUMS)
-def multiply_add(rows, left, right, target):
-    """rows[target] += rows[left] · rows[right]."""
-    a, b, t = rows[left], rows[right], rows[target]
-    for n in range(t.size):
-        t[n] += a[n] * b[n]
-
-
-@njit(**SUMS)
-def add(rows, source, target):
-    """rows[target] += rows[source]."""
-    s, t = rows[source], rows[target]
-    for n in range(t.size):
-        t[n] += s[n]

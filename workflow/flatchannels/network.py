@@ -7,7 +7,7 @@ Source: paper, section 2.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -76,16 +76,18 @@ class Network:
     ----------
     inputs : int, d ≥ 1.  widths : tuple of ints ≥ 1, the hidden layers.
     activation : str, a key of `ACTIVATIONS`.  bias : bool, biases in all layers or in none.
+    smoothing : tuple of floats, for relu alone: the ε of each hidden neuron, see `activations.relu`; () for none.
 
     Raises
     ------
-    ValueError: a size below 1, no hidden layer, or an unknown activation.
+    ValueError: a size below 1, no hidden layer, an unknown activation, or smoothing that does not fit.
     """
 
     inputs: int
     widths: tuple
     activation: str = "softplus"
     bias: bool = True
+    smoothing: tuple = ()
 
     def __post_init__(self):
         object.__setattr__(self, "widths", tuple(int(width) for width in self.widths))
@@ -93,6 +95,8 @@ class Network:
             raise ValueError(f"inputs is {self.inputs} and widths {self.widths}; all sizes must be at least 1")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation is {self.activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
+        if self.smoothing and (self.activation != "relu" or len(self.smoothing) != sum(self.widths)):
+            raise ValueError("smoothing is one number per hidden neuron, and for relu alone")
 
     @cached_property
     def shapes(self):
@@ -195,7 +199,13 @@ class Network:
     @cached_property
     def plan(self):
         """Where the kernels find everything: a `kernels.Plan`."""
-        return kernels.plan(ACTIVATIONS[self.activation].code, (self.inputs, *self.widths, 1), self.bias)
+        plan = kernels.plan(ACTIVATIONS[self.activation].code, (self.inputs, *self.widths, 1), self.bias)
+        return plan._replace(smoothing=np.array(self.smoothing, dtype=float)) if self.smoothing else plan
+
+    def smoothed(self, theta, epsilon):
+        """This relu network with each kink rounded over ε = epsilon times the length of the neuron's input weights."""
+        lengths = [np.linalg.norm(matrix, axis=1) for matrix in self.matrices(theta)[:-1]]
+        return replace(self, smoothing=tuple(epsilon * np.concatenate(lengths)))
 
     @cached_property
     def _rows(self):

@@ -3,7 +3,7 @@
 Source: paper, Appendix B (training protocol).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import eigvalsh
@@ -13,6 +13,12 @@ from flatchannels.datasets import generator
 from flatchannels.flow import Flow, Stop, gradient_flow
 from flatchannels.network import Dataset, Network, weight_norm
 from flatchannels.polish import Finish, Polish, polish
+
+# ASSUME: the paper says only that relu runs get stuck. Our flow rounds each relu over this fraction of the length of the
+# neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last.
+FLOW_SMOOTHING = 3e-3
+SMOOTHING_PATH = 1e-2, 1e-9, 15
+SMOOTHED_ITERATIONS = 50  # per smoothing; nearer than that to each minimum on the way does not change the end
 
 
 class Objective:
@@ -94,9 +100,12 @@ def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seco
         if not value > 0:
             raise ValueError(f"{name} is {value}; it must be positive")
     theta0 = net.initialise(np.random.default_rng(seed)) if theta0 is None else np.array(theta0, dtype=float)
-    flow = gradient_flow(Objective(net, data), theta0, rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds,
+    kinks = ACTIVATIONS[net.activation].homogeneous
+    smooth = net.smoothed(theta0, FLOW_SMOOTHING) if kinks else net
+    flow = gradient_flow(Objective(smooth, data), theta0, rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds,
                          max_steps=max_steps, max_t=max_t, samples=trajectory_samples)
-    end = polish(Objective(net, data, maxnorm), balanced(flow, maxnorm), max_seconds=max_seconds)
+    finish = follow_smoothing if kinks else finish_smooth
+    end = finish(net, data, balanced(flow, maxnorm), maxnorm, max_seconds)
     values = eigvalsh(end.hessian)
     times = np.unique(np.linspace(0, trajectory_samples - 1, spectrum_samples).round().astype(int))
     spectra = np.array([eigvalsh(net.hessian(flow.theta[k], data))[[0, -1]] for k in times])
@@ -106,6 +115,27 @@ def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seco
         stop=flow.stop, finish=end.finish, hessian_min=float(values[0]), hessian_max=float(values[-1]), flow=flow,
         polish=end, spectrum_t=flow.t[times], spectrum_min=spectra[:, 0], spectrum_max=spectra[:, 1],
     )
+
+
+def finish_smooth(net, data, theta, maxnorm, max_seconds):
+    """`polish` of L + R from θ."""
+    return polish(Objective(net, data, maxnorm), theta, max_seconds=max_seconds)
+
+
+def follow_smoothing(net, data, theta, maxnorm, max_seconds):
+    """`polish` for relu: the minimum of the smoothed loss, followed while the smoothing falls to nothing.
+
+    The exact loss of finitely many samples is covered with cusps, at which no gradient vanishes; the point returned is
+    the cusp below the smooth basin, its gradient and Hessian those of the last smoothing.
+    """
+    iterations, seconds = 0, 0.0
+    for epsilon in np.geomspace(*SMOOTHING_PATH):
+        objective = Objective(net.smoothed(theta, epsilon), data, maxnorm)
+        end = polish(objective, theta, max_seconds=max_seconds - seconds, max_iterations=SMOOTHED_ITERATIONS)
+        theta, iterations, seconds = end.theta, iterations + end.iterations, seconds + end.seconds
+        if end.finish in (Finish.TIME_LIMIT, Finish.FAILED):
+            break
+    return replace(end, iterations=iterations, seconds=seconds)
 
 
 def balanced(flow, maxnorm):
