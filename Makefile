@@ -4,8 +4,9 @@
 #   make test               the tests
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff and snakemake --lint
+#   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need
 #   make lock               requirements.lock anew, from pyproject.toml (needs uv)
-#   make clean              removes what the pipeline made, and .venv
+#   make clean              removes what the pipeline made, and the environments
 
 CORES ?= all
 CONFIG ?= config/config.yaml
@@ -15,8 +16,9 @@ VENV := .venv
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell \
             $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
+GP_VENV := .venv-gp
 
-.PHONY: figures test bench lint lock clean
+.PHONY: figures test bench lint lock clean gp-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG)
 	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
@@ -36,8 +38,10 @@ lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --extra dev pyproject.toml --output-file requirements.lock
 
+gp-environment: $(GP_VENV)/requirements-gp.txt
+
 clean:
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV) $(GP_VENV) .snakemake
 	find results -mindepth 1 ! -name README.md -delete
 
 # The environment carries a copy of the lock that it was made from: it is remade when the lock's content changes.
@@ -48,4 +52,12 @@ $(VENV)/requirements.lock: requirements.lock
 	  echo "Installing requirements.lock into $(VENV) ..."; \
 	  "$(PYTHON)" -m venv --clear $(VENV) && \
 	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	  cp $< $@; }
+
+# Made by the interpreter of .venv, and remade when the content of requirements-gp.txt changes.
+$(GP_VENV)/requirements-gp.txt: requirements-gp.txt | $(VENV)/requirements.lock
+	@cmp -s $< $@ && touch $@ || { \
+	  echo "Installing requirements-gp.txt into $(GP_VENV) ..."; \
+	  $(VENV)/bin/python -m venv --clear $(GP_VENV) && \
+	  $(GP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
 	  cp $< $@; }

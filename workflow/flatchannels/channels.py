@@ -335,8 +335,11 @@ def analyse(theta, trajectory, inputs, widths, bias, maxnorm=1e3, theta_initial=
     late = ratios[-LATE_UPDATES:]
     late = late[np.isfinite(late)]
     return Channels(
-        layers=ends, ratios=ratios, first_ratio=float(ratios[0]) if ratios.size else np.nan,
-        late_ratio=float(late.mean()) if late.size else np.nan, subspace=basis.shape[1],
+        layers=ends,
+        ratios=ratios,
+        first_ratio=float(ratios[0]) if ratios.size else np.nan,
+        late_ratio=float(late.mean()) if late.size else np.nan,
+        subspace=basis.shape[1],
         infinite=bool(theta @ theta / (2 * theta.size) >= maxnorm),
     )
 

@@ -24,7 +24,12 @@ from jsonschema import Draft202012Validator, validators
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 RECORD = "results/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz"  # from where the pipeline runs
-SIZE_KEY = {"grid": "points", "normal": "samples"}  # the key that says how large a dataset is, for each kind of inputs
+# Keys of a dataset that go with one value of another of its keys; it needs the first of them.
+BELONGS = {
+    ("inputs", "grid"): ["points"],
+    ("inputs", "normal"): ["samples"],
+    ("target", "gaussian-process"): ["scale", "standardise", "redraw"],
+}
 
 
 class ConfigError(ValueError):
@@ -222,11 +227,12 @@ def _fill_in(value, schema, definitions):
 def _inconsistencies(config) -> Iterator[str]:
     """Mistakes that a schema cannot see, because they lie between several keys."""
     for name, spec in config["datasets"].items():
-        for inputs, key in SIZE_KEY.items():
-            if inputs == spec["inputs"] and key not in spec:
-                yield f"datasets.{name} lacks the key {key}, which inputs {inputs} needs"
-            if inputs != spec["inputs"] and key in spec:
-                yield f"datasets.{name}.{key} is {spec[key]}; that key goes with inputs {inputs}, not with {spec['inputs']}"
+        for (rule, value), keys in BELONGS.items():
+            if spec[rule] == value and keys[0] not in spec:
+                yield f"datasets.{name} lacks the key {keys[0]}, which {rule} {value} needs"
+            for key in keys:
+                if spec[rule] != value and key in spec:
+                    yield f"datasets.{name}.{key} is {_shown(spec[key])}; that key goes with {rule} {value}, not with {spec[rule]}"
     taken = {}
     for sweep, settings in config["sweeps"].items():
         seen = {}
@@ -238,10 +244,10 @@ def _inconsistencies(config) -> Iterator[str]:
             for dimension in _listed(entry["dimension"]):
                 if config["datasets"][name]["inputs"] == "grid" and dimension != 2:
                     yield f"{where}.dimension is {dimension}; {name} has inputs grid, which are of dimension 2 only"
-                data = dataset_product(config, name, dimension)
-                if taken.setdefault(data, name) != name:
-                    yield f"datasets.{name} in dimension {dimension} has the same file name, {data}.npz, as datasets.{taken[data]}"
             for block in _blocks(config, sweep, entry | {"seeds": 1}):
+                data = block.dataset
+                if taken.setdefault(data, name) != name:
+                    yield f"datasets.{name} in dimension {block.dimension} has the same file name, {data}.npz, as datasets.{taken[data]}"
                 if seen.setdefault(block.folder, index) != index:
                     yield f"{where} asks again for runs of entries[{seen[block.folder]}]: {block.folder}"
 
@@ -282,19 +288,29 @@ class Block:
         return self.last - self.first + 1
 
 
-def dataset_product(config: dict, name: str, dimension: int) -> str:
-    """The name of a dataset's file: a grid's own name, for others the dimension with it, e.g. rosenbrock-d4."""
-    return name if config["datasets"][name]["inputs"] == "grid" else f"{name}-d{dimension}"
+def dataset_product(config: dict, name: str, dimension: int, widths, activation: str, seed: int) -> str:
+    """The name of a dataset's file: a grid's own name, for others the dimension with it, e.g. rosenbrock-d4.
+
+    A Gaussian process is drawn anew for every network, gp-s0.5-d4-r8-softplus, and with `redraw: run` for every seed.
+    """
+    spec = config["datasets"][name]
+    product = name if spec["inputs"] == "grid" else f"{name}-d{dimension}"
+    if spec["target"] == "gaussian-process":
+        product += f"-r{'x'.join(map(str, widths))}-{activation}"
+    return f"{product}-seed{seed}" if _per_run(spec) else product
+
+
+def _per_run(spec) -> bool:
+    return spec.get("redraw") == "run"
 
 
 def datasets(config: dict) -> dict[str, dict]:
     """File name → {name: the same, dimension, spec} of each dataset that some sweep uses."""
     used = {}
-    for settings in config["sweeps"].values():
+    for sweep, settings in config["sweeps"].items():
         for entry in settings["entries"]:
-            for dimension in _listed(entry["dimension"]):
-                data = dataset_product(config, entry["dataset"], dimension)
-                used[data] = {"name": data, "dimension": dimension, "spec": config["datasets"][entry["dataset"]]}
+            for block in _blocks(config, sweep, entry):
+                used[block.dataset] = {"name": block.dataset, "dimension": block.dimension, "spec": config["datasets"][entry["dataset"]]}
     return used
 
 
@@ -306,11 +322,12 @@ def blocks(config: dict) -> list[Block]:
 
 
 def _blocks(config, sweep, entry) -> Iterator[Block]:
-    size = config["sweeps"][sweep]["seeds_per_job"]
+    spec = config["datasets"][entry["dataset"]]
+    size = 1 if _per_run(spec) else config["sweeps"][sweep]["seeds_per_job"]  # a record holds the runs of one dataset
     grid = product(_listed(entry["dimension"]), _listed(entry["activation"]), entry["widths"], _listed(entry["bias"]))
     for dimension, activation, widths, bias in grid:
-        data = dataset_product(config, entry["dataset"], dimension)
         for first in range(1, entry["seeds"] + 1, size):
+            data = dataset_product(config, entry["dataset"], dimension, widths, activation, first)
             yield Block(sweep, data, dimension, activation, tuple(widths), bias, first, min(first + size - 1, entry["seeds"]))
 
 

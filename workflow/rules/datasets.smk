@@ -1,6 +1,11 @@
 import re
 
 DATASETS = settings.datasets(config)
+DRAWS = {name for name, job in DATASETS.items() if job["spec"]["target"] == "gaussian-process"}
+
+
+def one_of(names):
+    return "|".join(map(re.escape, sorted(names))) or "none"
 
 
 rule dataset:
@@ -11,7 +16,7 @@ rule dataset:
     benchmark:
         "results/benchmarks/datasets/{dataset}.tsv"
     wildcard_constraints:
-        dataset="|".join(map(re.escape, DATASETS)),
+        dataset=one_of(DATASETS.keys() - DRAWS),
     params:
         job=lambda wildcards: json.dumps(DATASETS[wildcards.dataset] | {"seed": config["seed"]}),
         code=code("dataset.py", without=["records", "network"]),
@@ -22,3 +27,14 @@ rule dataset:
         "../../envs/flow.yaml"
     shell:
         'python "$SCRIPTS/dataset.py" {output:q} {params.job:q} > {log:q} 2>&1'
+
+
+# Draws of Gaussian processes, in the environment with torch.
+use rule dataset as gaussian_process with:
+    wildcard_constraints:
+        dataset=one_of(DRAWS),
+    resources:
+        mem_mb=3000,
+        runtime=20,
+    conda:
+        "../../envs/gp.yaml"

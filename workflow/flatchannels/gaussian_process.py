@@ -1,0 +1,65 @@
+"""Targets that are draws of a Gaussian process with mean 0 and the Matérn-3/2 kernel, as rough as one likes.
+
+The kernel matrix comes from GPyTorch (Gardner et al. 2018). Departs from it in drawing through the Cholesky factor of the
+dense matrix: its own `MultivariateNormal.rsample` silently draws from a low-rank approximation for many points. torch is
+imported when something is drawn, and nothing else needs it: it has an environment of its own (`make gp-environment`).
+
+Source: paper, section 4 and Appendix B.1.
+"""
+
+import math
+
+import numpy as np
+
+ENVIRONMENT = ".venv-gp"  # where `make gp-environment` installs requirements-gp.txt
+MISSING = "Gaussian-process datasets need torch and GPyTorch: `make gp-environment`, or pip install -r requirements-gp.txt"
+
+
+def covariance(distance, scale):
+    """k = (1 + √3 s r) exp(−√3 s r) at distance r ≥ 0 and inverse length scale s > 0: Matérn with ν = 3/2, k(0) = 1.
+
+    Source: paper, Appendix B.1; Rasmussen & Williams 2006, equation 4.17, with length scale 1/s.
+    """
+    z = math.sqrt(3) * scale * np.asarray(distance, dtype=float)
+    return (1 + z) * np.exp(-z)
+
+
+def draw(x, scale, normals):
+    """Values of the process at the points x.
+
+    Parameters
+    ----------
+    x : float64 (N, d).  scale : float, s > 0, one over the length scale.
+    normals : float64 (N,) or (N, draws), independent standard normal numbers; the draws are a function of them.
+
+    Returns
+    -------
+    y : float64, shaped as `normals`: L normals, with the Cholesky factor L of the kernel matrix. The first values do not
+        depend (but for rounding) on the points after them: test points may follow the others, and share their process.
+
+    Raises
+    ------
+    ValueError: shapes that do not match, scale ≤ 0, or a kernel matrix that is singular to rounding, as with equal points.
+    ModuleNotFoundError: no torch; the text says how to get it.
+
+    One core, 8 N² bytes for each of two matrices: 8 s and 2 GB at N = 10 000. Exact: no jitter, no approximation.
+    """
+    x, normals = np.ascontiguousarray(x, dtype=float), np.ascontiguousarray(normals, dtype=float)
+    if x.ndim != 2 or normals.ndim not in (1, 2) or len(normals) != len(x):
+        raise ValueError(f"x has shape {x.shape} and normals {normals.shape}; they must be (N, d) and (N,) or (N, draws)")
+    if not scale > 0:
+        raise ValueError(f"scale is {scale}; it must be positive")
+    try:
+        import torch
+        from gpytorch.kernels import MaternKernel
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(MISSING, name=error.name) from None
+    torch.set_num_threads(1)  # the last digits depend on how many threads share the work
+    with torch.no_grad():
+        kernel = MaternKernel(nu=1.5).double().requires_grad_(False)
+        kernel.lengthscale = 1 / scale
+        matrix = kernel(torch.from_numpy(x)).to_dense()
+        factor, failed = torch.linalg.cholesky_ex(matrix, out=(matrix, torch.empty((), dtype=torch.int32)))
+        if failed:
+            raise ValueError(f"the kernel matrix of {len(x)} points with scale {scale} is singular; are two of them equal?")
+        return (factor @ torch.from_numpy(normals)).numpy()
