@@ -71,7 +71,7 @@ def load(path) -> dict:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold keys and values, such as seed: 2506")
+        raise ConfigError(f"{path} must hold keys and values, such as seed: 14951")
     return content
 
 
