@@ -109,7 +109,6 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
     bdf = Bdf(count, theta, 0.0, rtol, radius if weight_norm(theta) >= maxnorm else None)
     watch = _Watch(bdf.loss)
     history = []
-    steps = rejections = 0
     if not np.isfinite(bdf.loss):
         stop, message = Stop.FAILED, "the loss is not finite at the initial point"
     while stop is None:
@@ -118,23 +117,15 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
         except StepTooSmall as error:
             stop, message = Stop.FAILED, str(error)
             break
-        steps += 1
-        if bdf.radius is None and weight_norm(bdf.theta) >= maxnorm:
-            t, theta = bdf.crossing(radius)
-            history.append(bdf.segment(t))
-            rejections += bdf.rejections
-            bdf = Bdf(count, theta * (radius / np.linalg.norm(theta)), t, rtol, radius, bdf.h / 10)
-            continue
-        history.append(bdf.segment(bdf.t))
-        if bdf.radius is not None and bdf.multiplier < 0:
-            rejections += bdf.rejections
-            bdf = Bdf(count, bdf.theta * (1 - 1e-14), bdf.t, rtol, None, bdf.h / 10)
-            continue
-        stop = watch(bdf, objective)
+        before = bdf
+        bdf, segment = _across_the_wall(before, radius)
+        history.append(segment)
+        if bdf is before:
+            stop = watch(bdf, objective)
         if stop is None:
             if bdf.t >= max_t:
                 stop = Stop.T_LIMIT
-            elif steps >= max_steps:
+            elif len(history) >= max_steps:
                 stop = Stop.STEP_LIMIT
             elif time.perf_counter() - begin > max_seconds:
                 stop = Stop.TIME_LIMIT
@@ -145,9 +136,28 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
     return Flow(
         t=t, theta=thetas, loss=np.array([objective.loss_and_gradient(point)[0] for point in thetas]),
         theta_end=bdf.theta, loss_end=loss, gradient_norm=float(abs(gradient).max()), weight_norm=weight_norm(bdf.theta),
-        multiplier=bdf.multiplier, t_end=bdf.t, stop=stop, steps=steps, rejections=rejections + bdf.rejections,
+        multiplier=bdf.multiplier, t_end=bdf.t, stop=stop, steps=len(history), rejections=bdf.rejections,
         gradients=count.gradients, hessians=count.hessians, seconds=time.perf_counter() - begin, message=message,
     )
+
+
+def _across_the_wall(bdf, radius):
+    """After a step: the integrator to go on with, on the other side of the wall where the step met it, and its segment.
+
+    A free flow that has crossed |θ| = radius goes on along the sphere from there; a flow on the sphere whose multiplier
+    has become negative is drawn inward and goes on freely.
+    """
+    if bdf.radius is None and np.linalg.norm(bdf.theta) >= radius:
+        t, theta = bdf.crossing(radius)
+        onward = Bdf(bdf.objective, theta * (radius / np.linalg.norm(theta)), t, bdf.rtol, radius, bdf.h / 10)
+        segment = bdf.segment(t)
+    elif bdf.radius is not None and bdf.multiplier < 0:
+        onward = Bdf(bdf.objective, bdf.theta * (1 - 1e-14), bdf.t, bdf.rtol, None, bdf.h / 10)
+        segment = bdf.segment(bdf.t)
+    else:
+        return bdf, bdf.segment(bdf.t)
+    onward.rejections = bdf.rejections
+    return onward, segment
 
 
 class _Counter:
@@ -157,10 +167,12 @@ class _Counter:
         self.objective, self.gradients, self.hessians = objective, 0, 0
 
     def loss_and_gradient(self, theta):
+        """The objective's."""
         self.gradients += 1
         return self.objective.loss_and_gradient(theta)
 
     def derivatives(self, theta):
+        """The objective's."""
         self.hessians += 1
         return self.objective.derivatives(theta)
 

@@ -28,9 +28,11 @@ class Objective:
         self.network, self.data, self.maxnorm = network, data, maxnorm
 
     def loss_and_gradient(self, theta):
+        """float, (P,)."""
         return self.network.loss_and_gradient(theta, self.data, self.maxnorm)
 
     def derivatives(self, theta):
+        """float, (P,), (P, P)."""
         return self.network.derivatives(theta, self.data, self.maxnorm)
 
     def linear_neurons(self, theta):
