@@ -88,6 +88,12 @@ def test_progress_and_stop_reasons_are_told_without_noise(smoke):
     assert "rule runs:" not in said
 
 
+def test_the_compile_job_compiles_every_kernel_and_no_run_any(smoke):
+    directory, _ = smoke
+    compiled = [path.stat().st_mtime for path in (directory / "results/cache").rglob("*.nbc")]
+    assert compiled and max(compiled) < (directory / "results/compiled.txt").stat().st_mtime
+
+
 def test_records_depend_on_the_seed_alone_and_not_on_the_block(smoke, tmp_path):
     """Seeds 1 and 2 in one process, seed 2 again in another."""
     directory, _ = smoke

@@ -2,12 +2,13 @@
 the training settings, in JSON. A run that raises is recorded too, with its message; its traceback goes to the log.
 """
 
+import gc
 import json
 import platform
 import sys
 import traceback
 
-import compile  # first: it sets numba's cache
+import compile  # first: it sets numba's cache, and makes imports faster
 import numba
 import numpy
 import scipy
@@ -21,6 +22,7 @@ compile.once()
 data, _ = records.read_dataset(dataset)
 net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
 net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
+gc.enable()
 
 runs = []
 for seed in range(job["first"], job["last"] + 1):
@@ -33,5 +35,6 @@ for seed in range(job["first"], job["last"] + 1):
         runs.append(records.Failure(seed, f"{type(error).__name__}: {error}", start))
 
 meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training"]}
-versions = {"python": platform.python_version(), "flatchannels": "", **{m.__name__: m.__version__ for m in (numpy, scipy, numba)}}
+versions = {module.__name__: module.__version__ for module in (numpy, scipy, numba)}
+versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
 records.write_runs(output, meta | {"inputs": job["dimension"], "versions": versions, "cpu": compile.CPU}, runs)
