@@ -296,6 +296,30 @@ def test_dead_neurons_do_not_hide_the_others_and_failed_runs_have_no_verdict():
     assert not failed.in_channel and failed.layers[0].pair == () and np.isnan(failed.first_ratio)
 
 
+def test_output_weights_of_a_channel_hold_most_of_the_norm():
+    network, found = (5, (4,), True), GROUPS[(4,)]
+    theta, layers = planted(*network, found)
+    shares = []
+    for scale in [1, 10, 1000]:
+        scaled = theta.copy()
+        scaled[layers[0].columns[[0, 2]]] *= scale
+        layer = verdict(scaled, scaled[None], network).layers[0]
+        assert layer.output_share == pytest.approx((scaled[layers[0].columns[[0, 2]]] ** 2).sum() / (scaled @ scaled))
+        shares.append(layer.output_share)
+    assert shares == sorted(shares) and shares[-1] > 0.999 and layer.diverging
+    assert layer.relative == pytest.approx(layer.distance / np.linalg.norm(theta[layers[0].rows[0]]), rel=0.01)
+
+
+def test_weights_that_diverge_make_the_layer_above_look_parallel_but_not_diverging():
+    """One strong neuron below, as with b → −∞, dominates all rows above; the outputs of these stay as they were."""
+    network = (3, (4, 4), True)
+    theta, layers = planted(*network, {})
+    theta[layers[0].columns[1]] = [300.0, 200.0, 400.0, -250.0]
+    run = verdict(theta, np.stack([theta * 0.5, theta * 0.9]), network)
+    assert run.infinite and run.layers[1].parallel and run.layers[1].groups == ((0, 1, 2),)
+    assert run.layers[1].output_share < 1e-3 and not run.layers[1].diverging and run.layers[1].relative > 0.1
+
+
 def test_rows_of_a_block_have_one_line_per_run_and_layer():
     network, found = (2, (4, 4), True), GROUPS[(4, 4)]
     theta, layers = planted(*network, found, epsilon=2e-4)

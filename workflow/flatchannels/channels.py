@@ -21,6 +21,7 @@ PARALLEL_DISTANCE = 1e-3  # cosine distance of the closest pair of a channel (Ap
 GROUP_DISTANCE = 1e-2  # cosine distance that links neurons to a group (Appendix B.3)
 LATE_UPDATES = 51  # updates over which the last projections are averaged (condition 3)
 ALIGNED_RATIO = 0.9  # least mean projection of these (condition 3)
+DIVERGING_SHARE = 0.1  # share of Σθ² in the output weights of a layer's groups from which these count as diverging
 RANK_TOLERANCE = 1e-12  # singular values below this fraction of the largest span nothing
 ON_THE_WALL = 1 - 1e-9  # fraction of maxnorm from which a stored point counts as one on the wall
 
@@ -217,9 +218,11 @@ class LayerChannels:
 
     pair : the closest pair (i, j), with the cosine distance `cosine` and the L2 distance `distance` of its input weights.
     nearest : float, the least L2 distance of any pair.
+    relative : that L2 distance over the mean length of w_i and w_j; small only where the lengths agree too.
     strength : |a_i| + |a_j| of that pair.  sign : −1, 0 or 1, of a_i a_j.
     triplet : the closest triplet (i, j, k), with the largest cosine and L2 distances in it.
     groups : as by the function of that name.
+    output_share : the share of Σθ² in the output weights of the groups, which a channel drives towards 1.
     Where there is no pair or triplet with directions these are () and NaN; sign is then 0.
 
     ASSUME: below another hidden layer the a_i are vectors; |a_i| is their length, and the sign that of a_i·a_j.
@@ -229,17 +232,29 @@ class LayerChannels:
     cosine: float = np.nan
     distance: float = np.nan
     nearest: float = np.nan
+    relative: float = np.nan
     strength: float = np.nan
     sign: int = 0
     triplet: tuple = ()
     triplet_cosine: float = np.nan
     triplet_distance: float = np.nan
     groups: tuple = ()
+    output_share: float = np.nan
 
     @property
     def parallel(self):
         """Condition 2 for this layer."""
         return bool(self.cosine < PARALLEL_DISTANCE)
+
+    @property
+    def diverging(self):
+        """Whether the output weights of the groups diverge as well, which the paper's conditions do not ask.
+
+        In deep networks it matters: weights that diverge in one layer, for whatever reason, soon dominate the rows that
+        they are part of, and neurons of the layer above then look parallel without forming a channel.
+        ASSUME: they diverge if they hold a tenth of Σθ².
+        """
+        return bool(self.output_share > DIVERGING_SHARE)
 
     @property
     def dimension(self):
@@ -289,9 +304,10 @@ class Channels:
         return tuple(number for number, layer in enumerate(self.layers, 1) if layer.parallel) if self.in_channel else ()
 
 
-def analyse_layer(input_weights, output_weights):
-    """`LayerChannels` of a hidden layer with input weights (r, k) and output weights (r, m)."""
+def analyse_layer(input_weights, output_weights, squares):
+    """`LayerChannels` of a hidden layer with input weights (r, k) and output weights (r, m); squares is Σθ²."""
     found = LayerChannels(groups=tuple(map(tuple, groups(input_weights))))
+    found.output_share = float((output_weights[[neuron for group in found.groups for neuron in group]] ** 2).sum() / squares)
     lengths = np.linalg.norm(input_weights, axis=1)
     neurons = np.flatnonzero((lengths > 0) & np.isfinite(lengths))  # dead ones are left out, not refused: others may pair
     if len(neurons) < 2:
@@ -300,6 +316,7 @@ def analyse_layer(input_weights, output_weights):
     i, j, found.cosine = closest_pair(input_weights[neurons])
     i, j = found.pair = int(neurons[i]), int(neurons[j])
     found.distance = float(distances[i, j])
+    found.relative = found.distance / float(lengths[[i, j]].mean())
     found.nearest = float(distances[np.ix_(neurons, neurons)][np.triu_indices(len(neurons), 1)].min())
     found.strength = float(np.linalg.norm(output_weights[[i, j]], axis=1).sum())
     found.sign = int(np.sign(output_weights[i] @ output_weights[j]))
@@ -326,8 +343,8 @@ def analyse(theta, trajectory, inputs, widths, bias, maxnorm=1e3, theta_initial=
     Source: paper, Appendix B.3.
     """
     theta = np.asarray(theta, dtype=float)
-    layers = hidden_layers(inputs, widths, bias)
-    ends = tuple(analyse_layer(theta[layer.rows], theta[layer.columns]) for layer in layers)
+    layers, squares = hidden_layers(inputs, widths, bias), theta @ theta
+    ends = tuple(analyse_layer(theta[layer.rows], theta[layer.columns], squares) for layer in layers)
     points = trajectory if theta_initial is None else np.concatenate([theta_initial[None], trajectory])
     points = inside_the_wall(points, maxnorm)
     basis = channel_basis(points[-1], layers) if len(points) else np.zeros((theta.size, 0))
@@ -340,7 +357,7 @@ def analyse(theta, trajectory, inputs, widths, bias, maxnorm=1e3, theta_initial=
         first_ratio=float(ratios[0]) if ratios.size else np.nan,
         late_ratio=float(late.mean()) if late.size else np.nan,
         subspace=basis.shape[1],
-        infinite=bool(theta @ theta / (2 * theta.size) >= maxnorm),
+        infinite=bool(squares / (2 * theta.size) >= maxnorm),
     )
 
 
@@ -371,9 +388,10 @@ def layer_rows(meta, arrays):
         for number, layer in enumerate(run.layers, 1):
             sizes = sorted((len(group) for group in layer.groups), reverse=True)
             rows.append({
-                **whole, "layer": number, "cosine": layer.cosine, "distance": layer.distance, "nearest": layer.nearest,
-                "strength": layer.strength, "sign": layer.sign, "triplet_cosine": layer.triplet_cosine,
-                "triplet_distance": layer.triplet_distance, "layer_parallel": layer.parallel,
+                **whole, "layer": number, "cosine": layer.cosine, "distance": layer.distance, "relative": layer.relative,
+                "nearest": layer.nearest, "strength": layer.strength, "sign": layer.sign,
+                "triplet_cosine": layer.triplet_cosine, "triplet_distance": layer.triplet_distance,
+                "output_share": layer.output_share, "layer_parallel": layer.parallel, "layer_diverging": layer.diverging,
                 "dimension": layer.dimension, "groups": "+".join(map(str, sizes)),
             })  # fmt: skip
     return rows
