@@ -241,9 +241,8 @@ def test_defaults_are_filled_in_and_those_of_the_default_preset():
 
 
 def test_schema_knows_the_names_of_the_registries():
-    from flatchannels.datasets import TARGETS
-
     from flatchannels.activations import ACTIVATIONS
+    from flatchannels.datasets import TARGETS
 
     schema = yaml.safe_load(config.SCHEMA.read_text())
     assert schema["$defs"]["activation"]["enum"] == list(ACTIVATIONS)

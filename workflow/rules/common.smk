@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -69,3 +70,8 @@ def figure(name):
     """The files of a figure: PDF, PNG, and SVG, which is what the report shows."""
     path = f"results/figures/{name}"
     return [report(f"{path}.svg", caption=f"../report/{name}.rst", category="Figures"), f"{path}.pdf", f"{path}.png"]
+
+
+def one_of(names):
+    """A wildcard constraint: one of some names."""
+    return "|".join(map(re.escape, sorted(names))) or "none"

@@ -1,11 +1,5 @@
-import re
-
 DATASETS = settings.datasets(config)
 DRAWS = {name for name, job in DATASETS.items() if job["spec"]["target"] == "gaussian-process"}
-
-
-def one_of(names):
-    return "|".join(map(re.escape, sorted(names))) or "none"
 
 
 rule dataset:
