@@ -19,11 +19,13 @@ from flatchannels.saddles import (
     hessians_along_line,
     heun,
     landscape,
+    late_cosine,
     merge,
     perturb,
     perturbed_flow,
     perturbed_flows,
     projected_gamma,
+    return_to_channel,
     saddle_line,
     smallest_along_line,
     smallest_eigenvector,
@@ -123,6 +125,19 @@ def test_merging_takes_the_mean_input_weights_and_the_summed_output_weights():
     assert W.tolist() == [[3.0], [2.0]] and b.tolist() == [2.0, 1.0] and a.tolist() == [[-20.0, 20.0]] and c == 7.0
 
 
+def test_smoothed_kinks_are_split_and_merged_with_their_neurons():
+    net, theta, data = smoothed_example()
+    wide, split_theta = split(net, theta, 1, -0.4)
+    assert wide.smoothing == tuple(np.array(net.smoothing)[[0, 1, 1, 2]])
+    assert np.allclose(wide.predict(split_theta, data.x), net.predict(theta, data.x), atol=1e-14)
+    assert merge(wide, split_theta, 1, 2)[0] == net
+
+
+def smoothed_example():
+    net, theta, data = example("relu")
+    return net.smoothed(theta, 0.3), theta, data
+
+
 def test_the_line_is_where_the_splits_are():
     net, theta, _ = example()
     line = saddle_line(net, theta, 2)
@@ -150,7 +165,16 @@ def test_every_point_of_the_line_is_critical_and_the_loss_is_constant(networks, 
 @pytest.mark.parametrize("activation", SMOOTH)
 def test_the_curvature_of_moving_the_halves_apart_is_the_matrix_times_gamma_times_one_minus_gamma(activation, bias):
     net, theta, data = example(activation, bias, residual=1.0)
-    columns = 2 + bias
+    assert_curvature_apart(net, theta, data)
+
+
+def test_the_curvature_of_moving_smoothed_halves_apart():
+    # Not at a critical point: the block of the halves' input weights is the same everywhere.
+    assert_curvature_apart(*smoothed_example(), critical=False)
+
+
+def assert_curvature_apart(net, theta, data, critical=True):
+    columns = net.shapes[0][1]
     for neuron in range(3):
         line, matrix = saddle_line(net, theta, neuron), fukumizu_amari(net, theta, neuron, data)
         for gamma in (-1.5, 0.2, 0.5, 3.0):
@@ -160,7 +184,7 @@ def test_the_curvature_of_moving_the_halves_apart_is_the_matrix_times_gamma_time
             apart[(neuron + 1) * columns : (neuron + 2) * columns] = -gamma * np.eye(columns)
             scale = abs(hessian).max()
             assert np.allclose(apart.T @ hessian @ apart, gamma * (1 - gamma) * matrix, atol=1e-13 * scale)
-            assert abs(hessian @ line.velocity).max() < 1e-13 * scale  # the 0 along Γ
+            assert not critical or abs(hessian @ line.velocity).max() < 1e-13 * scale  # the 0 along Γ
 
 
 def negative(values):
@@ -431,6 +455,34 @@ def test_the_31_perturbations_of_figure_2d(networks, data):
     assert inside.sum() == 5 and outside.sum() == 24
     assert abs(table["loss"][inside] - loss).max() < 1e-10 and abs(table["gamma"] - table["start"])[inside].max() < 1e-5
     assert np.all(table["loss"][outside] < loss - 1e-3)
+
+
+@pytest.mark.parametrize("activation", ["g", "erf"])
+def test_the_saddle_line_of_a_merged_channel_leads_back_to_it(data, activation):
+    net = Network(2, (2,), activation, False)
+    run = train(net, data, seed=0, spectrum_samples=1)
+    assert run.stop == Stop.WALL
+    found = return_to_channel(net, run.theta, (0, 1), data)
+    assert found.narrow.loss > run.loss and found.narrow.stop == Stop.STATIONARY
+    back = found.back.index(True)
+    assert found.flows[back].loss[-1] == pytest.approx(run.loss, rel=1e-9) and found.cosines[back] > 0.99999
+    assert np.all(np.diff(found.flows[back].loss) < 1e-7 * run.loss)
+
+
+def test_a_saddle_line_at_infinity_leads_nowhere(data):
+    net = Network(2, (2,), "softplus", True)
+    run = train(net, data, seed=1, spectrum_samples=1)
+    found = return_to_channel(net, run.theta, (0, 1), data)
+    assert found.narrow.stop == Stop.WALL and found.flows == found.back == found.cosines == []
+
+
+def test_late_cosines_leave_the_wall_out():
+    net, theta, _ = example()
+    line = saddle_line(net, theta, 0)
+    path = line(np.linspace(0, 1, 5))
+    far = path[-1] + 100 * np.eye(line.net.parameters)[:2]
+    assert late_cosine(np.concatenate([path, far]), line, maxnorm=100) == pytest.approx(1)
+    assert np.isnan(late_cosine(path[[0, 0]], line))
 
 
 def test_what_cannot_be_split_or_merged_says_why():

@@ -19,11 +19,14 @@ from scipy.optimize import linear_sum_assignment
 
 from flatchannels.activations import ACTIVATIONS, activate
 from flatchannels.flow import Stop, gradient_flow
-from flatchannels.network import Network
-from flatchannels.training import Objective
+from flatchannels.network import Network, weight_norm
+from flatchannels.training import Objective, Run, train
 
 DEFINITENESS = 1e-12  # eigenvalues of B_j below this fraction of what its terms add up to without their signs are rounding
 DEGENERATE_GAP = 1e-13  # eigenvalues of a Hessian closer than this fraction of the largest share one eigenspace
+SAME_LOSS = 1e-6  # relative difference of two losses on the norm wall that belong to the same channel
+LATE_UPDATES = 51  # updates over which the cosine with Γ is averaged
+PARALLEL = 0.99  # mean cosine from which a flow counts as one along Γ
 HEUN_COURANT = 0.5  # the step of Heun's method times the largest eigenvalue; the method is stable up to 2
 
 
@@ -85,7 +88,8 @@ def split(net, theta, neuron, gamma):
     hidden = np.insert(hidden, neuron, hidden[neuron], axis=0)
     output = np.insert(output, neuron, gamma * output[:, neuron], axis=1)
     output[:, neuron + 1] *= 1.0 - gamma
-    return replace(net, widths=(len(hidden),)), np.concatenate([hidden.ravel(), output.ravel()])
+    smoothing = tuple(np.insert(net.smoothing, neuron, net.smoothing[neuron])) if net.smoothing else ()
+    return replace(net, widths=(len(hidden),), smoothing=smoothing), np.concatenate([hidden.ravel(), output.ravel()])
 
 
 def merge(net, theta, first, second):
@@ -110,7 +114,8 @@ def merge(net, theta, first, second):
     hidden[first] = 0.5 * (hidden[first] + hidden[second])
     output[:, first] += output[:, second]
     hidden, output = np.delete(hidden, second, axis=0), np.delete(output, second, axis=1)
-    return replace(net, widths=(len(hidden),)), np.concatenate([hidden.ravel(), output.ravel()])
+    smoothing = tuple(np.delete(net.smoothing, second)) if net.smoothing else ()
+    return replace(net, widths=(len(hidden),), smoothing=smoothing), np.concatenate([hidden.ravel(), output.ravel()])
 
 
 def saddle_line(net, theta, neuron):
@@ -193,7 +198,7 @@ def _curvature_terms(net, theta, neuron, data):
     _check_neuron(net, neuron)
     z = np.ascontiguousarray(net.first_layer(theta, data.x)[:, neuron])
     slope, curvature = np.empty_like(z), np.empty_like(z)
-    activate(ACTIVATIONS[net.activation].code, 0.0, z, slope, curvature)
+    activate(ACTIVATIONS[net.activation].code, net.smoothing[neuron] if net.smoothing else 0.0, z, slope, curvature)
     x = np.column_stack([data.x, np.ones(data.y.size)]) if net.bias else data.x
     return x, data.weights * output[0, neuron] * curvature * 2.0 * (net.predict(theta, data.x) - data.y)
 
@@ -479,7 +484,7 @@ class PerturbedFlow:
     stop: Stop
 
 
-def perturbed_flow(data, line, gamma, size=1e-7, direction=None, *, heun_steps=3000, heun_distance=1e-3, rtol=1e-6,
+def perturbed_flow(data, line, gamma, size=1e-7, direction=None, *, heun_steps=500, heun_distance=1e-3, rtol=1e-6,
                    maxnorm=1e3, max_seconds=600.0, max_steps=20_000, samples=250):
     """Gradient flow from Γ(γ) moved by `size` along a direction: Heun's method first, then the stiff solver.
 
@@ -538,6 +543,66 @@ def flow_table(flows):
             for name in ("loss", "gamma", "distance", "neuron_distances")}
     starts = {name: np.array([getattr(flow, name) for flow in flows]) for name in ("start", "size", "curvature")}
     return starts | ends | {"stop": np.array([flow.stop.name for flow in flows])}
+
+
+@dataclass
+class Return:
+    """What the saddle line of a channel's merged pair has to do with the channel.
+
+    narrow : Run of the merged network.  line : SaddleLine of its merged neuron.
+    flows : the `PerturbedFlow`s to both sides of Γ; none where the narrow network does not converge at finite norm.
+    cosines : for each, the mean |cosine| with Γ of the last updates before the norm wall.
+    back : for each, whether it ends in the channel that was merged: at its loss, and parallel to Γ.
+    """
+
+    narrow: Run
+    line: SaddleLine
+    flows: list
+    cosines: list
+    back: list
+
+
+def return_to_channel(net, theta, pair, data, gamma=1.5, size=1e-5, *, maxnorm=1e3, **settings):
+    """Merge a channel's pair of neurons, train the narrow network, split it again, and see whether the flow comes back.
+
+    It may not: the narrow network can end elsewhere, and so can the flow from its saddle line, as the paper says too. Both
+    tests of `back` are needed: next to Γ also begin ways into channels of other pairs, whose updates are not along Γ.
+
+    Parameters
+    ----------
+    net, theta : a network in a channel, at the norm wall.  pair : (i, j), its neurons (`channels.closest_pair`).
+    gamma, size : where the flows start, and how far to either side of Γ.
+    settings : of `perturbed_flow`.
+
+    Returns
+    -------
+    Return.
+
+    Raises
+    ------
+    ValueError: as `merge` and `saddle_line`.
+
+    Source: paper, Appendix B.2 (Figure 3).
+    """
+    narrow, start = merge(net, theta, *pair)
+    run = train(narrow, data, theta0=start, maxnorm=maxnorm, spectrum_samples=1)
+    line = saddle_line(narrow, run.theta, min(pair))
+    flows = []
+    if run.stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
+        flows = [perturbed_flow(data, line, gamma, signed, maxnorm=maxnorm, **settings) for signed in (size, -size)]
+    cosines = [late_cosine(flow.theta, line, maxnorm) for flow in flows]
+    loss = net.loss(theta, data)
+    back = [bool(abs(flow.loss[-1] - loss) < SAME_LOSS * loss and cosine > PARALLEL)
+            for flow, cosine in zip(flows, cosines, strict=True)]
+    return Return(run, line, flows, cosines, back)
+
+
+def late_cosine(thetas, line, maxnorm=np.inf):
+    """Mean |cosine| with Γ of the last updates of a trajectory (T, P) inside the norm wall; NaN where nothing moved."""
+    inside = [weight_norm(theta) < maxnorm * (1 - 1e-9) for theta in thetas]
+    cosines = abs(update_cosines(np.asarray(thetas)[inside], line))[-LATE_UPDATES:]
+    moved = np.isfinite(cosines)
+    return float(cosines[moved].mean()) if moved.any() else float("nan")
 
 
 def _layers(net, theta):
