@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from flatchannels.flow import Bdf, Stop, gradient_flow, newton_step
+from flatchannels.flow import Bdf, Stop, gradient_flow, newton_step, tangential
 from flatchannels.network import Dataset, Network, weight_norm
 from flatchannels.training import Objective
 from scipy.integrate import solve_ivp
@@ -156,6 +156,15 @@ def test_flow_that_grows_reaches_the_wall_and_stops_at_the_constrained_minimum()
     assert flow.multiplier == pytest.approx(mu, rel=1e-5) and np.allclose(flow.theta_end, point, rtol=1e-5)
 
 
+def test_wall_hit_late_by_a_stiff_flow():
+    # t is about 1e10 there and the stiff direction decays in 1e-8: far less than the spacing of the numbers at that t.
+    A = rotated([1e-10, 1.0, 1e8], seed=4)
+    slow = np.linalg.eigh(A)[1][:, 0]
+    flow = gradient_flow(Quadratic(A, 100 * slow), 0.1 * np.ones(3), maxnorm=100.0)
+    assert flow.stop == Stop.WALL and 1e9 < flow.t_end
+    assert abs(flow.theta_end @ slow) == pytest.approx(np.sqrt(600), rel=1e-6)
+
+
 def test_flow_leaves_the_wall_again_where_the_multiplier_changes_sign():
     # The angle to the valley decides: strong decay outward along the first axis, then a minimum inside.
     minimum = np.array([0.5, 3.0])
@@ -203,8 +212,8 @@ def test_a_scaled_loss_only_rescales_time():
 def test_newton_step_on_the_sphere_ignores_the_normal():
     rng = np.random.default_rng(0)
     hessian, normal, gradient = rotated([1.0, 2.0, 3.0, 4.0]), rng.normal(size=4), rng.normal(size=4)
-    step, _, values = newton_step(gradient, hessian, 0.7, normal)
-    assert step @ normal == pytest.approx(0, abs=1e-12) and values.size == 3
+    step, _, values = newton_step(*tangential(gradient, hessian, 0.7, normal))
+    assert step @ normal == pytest.approx(0, abs=1e-12) and values[-1] > values[-2]
     # The bordered system of the constrained minimisation, solved directly.
     n = normal / np.linalg.norm(normal)
     bordered = np.block([[hessian + 0.7 * np.eye(4), n[:, None]], [n[None], np.zeros((1, 1))]])

@@ -34,6 +34,10 @@ NEWTON_ITERATIONS = 10
 FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
 SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
 FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
+KEPT_SIZE = 40  # parameters from which on a Hessian is kept over several steps
+KEPT_ITERATIONS = 5
+KEPT_AGE = 1.5  # of t, as a factor
+LONGEST_PAUSE = 64  # steps
 CURVATURE_AGE = 10  # steps before the contraction of Newton's iteration is measured again
 LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
 STATIONARY_STEP = 1e-7  # Newton step to the minimum, relative to max(1, ‖θ‖∞)
@@ -185,7 +189,8 @@ class Bdf:
     """
 
     def __init__(self, objective, theta, t, rtol, radius=None, first_step=None):
-        self.objective, self.theta, self.t, self.radius = objective, theta, t, radius
+        self.objective, self.theta, self.radius = objective, theta, radius
+        self.t_start, self.elapsed = t, 0.0
         self.rtol, self.atol = rtol, 1e-3 * rtol
         self.newton_tolerance = max(2e-15 / rtol, min(0.03, rtol**0.5))
         self.loss, gradient = objective.loss_and_gradient(theta)
@@ -203,17 +208,26 @@ class Bdf:
         self.D[0], self.D[1] = theta, self.h * slope
         self.curvature, self.curvature_age = 0.0, CURVATURE_AGE  # see `_contraction`
         self.growth_steps = 0  # steps to go in which the step size may at most double, after `_growth_rate` cut one
+        # See `_kept_newton`. A Hessian costs as much as P / 25 gradients, and two gradients replace it.
+        self.keep, self.pause, self.wait, self.point_t = theta.size >= KEPT_SIZE, 1, 0, 0.0
         self.point = None  # the last θ, gradient, Hessian, μ evaluated together
+
+    @property
+    def t(self):
+        """The time reached."""
+        return self.t_start + self.elapsed
 
     def step(self):
         """One accepted step. Raises StepTooSmall."""
         while True:
-            if not self.h > 16 * np.spacing(self.t):
+            # Resolution of the time since the start of this integrator: the flow is autonomous, and after the wall is hit
+            # at a late t the first steps can be far shorter than the spacing of the numbers there.
+            if not self.h > 16 * np.spacing(self.elapsed):
                 raise StepTooSmall(f"step size {self.h:.1e} at t = {self.t:.3e}")
             order, D = self.order, self.D
             predicted = D[: order + 1].sum(axis=0)
-            solution = self._newton(predicted, GAMMA[1 : order + 1] @ D[1 : order + 1] / ALPHA[order],
-                                    self.h / ALPHA[order])
+            equation = predicted, GAMMA[1 : order + 1] @ D[1 : order + 1] / ALPHA[order], self.h / ALPHA[order]
+            solution = self._kept_newton(*equation) or self._newton(*equation)
             if solution is None:
                 self._reject(0.5)
                 continue
@@ -231,7 +245,8 @@ class Bdf:
                 self._reject(max(SMALLEST_FACTOR, safety * error ** (-1 / (order + 1))), fresh=False)
                 continue
             break
-        self.t, self.theta, self.loss, self.multiplier = self.t + self.h, theta, loss, multiplier
+        self.elapsed += self.h
+        self.theta, self.loss, self.multiplier = theta, loss, multiplier
         self.last_h, self.last_order = self.h, order
         self.equal_steps += 1
         self.fresh_steps -= 1
@@ -283,6 +298,38 @@ class Bdf:
         self.h *= factor
         self.equal_steps = 0
 
+    def _kept_newton(self, predicted, psi, c):
+        """`_newton` of the free flow with the Hessian of an earlier step; None where that is not tried or does not pay.
+
+        A failed attempt costs gradients, hence after each the next ones are left out for twice as long. The Hessian is
+        not kept for long in t, so that a direction that has begun to grow is noticed.
+        """
+        self.wait -= 1
+        usable = self.point is not None and self.radius is None and self.growth_steps <= 0
+        if not (self.keep and usable and self.wait <= 0 and self.t <= KEPT_AGE * self.point_t):
+            return None
+        factor = Factor(self.point[2], c)
+        scale = self.atol + self.rtol * abs(predicted)
+        d, theta, previous = np.zeros_like(predicted), predicted, np.inf
+        for left in range(KEPT_ITERATIONS - 1, -1, -1):
+            loss, gradient = self.objective.loss_and_gradient(theta)
+            delta = factor.solve(-(c * gradient + psi + d))
+            norm = _rms(delta / scale)
+            rate = norm / previous
+            if factor.indefinite or not rate < 1 or (rate > 0 and rate**left / (1 - rate) * norm > self.newton_tolerance):
+                break
+            d = d + delta
+            theta = predicted + d
+            if 0 < rate / (1 - rate) * norm < self.newton_tolerance or norm == 0:
+                if loss > self.loss * (1 + LOSS_RISE):
+                    break
+                self.pause = 1
+                return d, KEPT_ITERATIONS - left, loss, 0.0, False
+            previous = norm
+        self.pause = min(2 * self.pause, LONGEST_PAUSE)
+        self.wait = self.pause
+        return None
+
     def _newton(self, predicted, psi, c):
         """Solve c(∇L(θ) + μθ) + ψ + d = 0 for θ = predicted + d, with |θ| = radius where there is one.
 
@@ -296,7 +343,7 @@ class Bdf:
             if fresh:
                 loss, gradient, hessian = self.objective.derivatives(theta)
                 factor = Factor(hessian, c, multiplier)
-                self.point = (theta, gradient, hessian, multiplier)
+                self.point, self.point_t = (theta, gradient, hessian, multiplier), self.t
             else:
                 loss, gradient = self.objective.loss_and_gradient(theta)
             if not (np.isfinite(loss) and factor.usable):
@@ -387,60 +434,71 @@ class _Watch:
         self.decade = [(0.0, loss)]  # (t, loss) of the past, one entry in each tenth of a decade
         self.next_flat_test = 0.0
         self.lowest, self.idle_steps = loss, 0
+        self.seen = None
 
     def __call__(self, bdf, objective):
         while len(self.decade) > 1 and self.decade[1][0] <= bdf.t / 10:
             self.decade.pop(0)
         if bdf.t > 1.25 * self.decade[-1][0]:
             self.decade.append((bdf.t, bdf.loss))
-        theta, gradient, hessian, multiplier = bdf.point
-        small = STATIONARY_STEP * max(1.0, abs(theta).max())
-        if bdf.radius is None:
-            factor = lapack.dpotrf(hessian, lower=1, clean=0)
-            if factor[1] == 0:
-                step = lapack.dpotrs(factor[0], gradient, lower=1)[0]
-                if abs(step).max() < small and gradient @ step < STATIONARY_DECREASE * bdf.loss:
-                    return Stop.STATIONARY
-        since, before = self.decade[0]
-        flat = since <= bdf.t / 10 and before - bdf.loss <= FLAT_CHANGE * bdf.loss
         self.idle_steps += 1
         if bdf.loss < self.lowest * (1 - FLAT_CHANGE):
             self.lowest, self.idle_steps = bdf.loss, 0
         if bdf.growth_steps > 0 and self.idle_steps > SADDLE_PATIENCE:
             return Stop.SADDLE
-        if bdf.t < self.next_flat_test or (bdf.radius is None and not flat):
+        if bdf.point is self.seen:
             return None
-        self.next_flat_test = 1.5 * bdf.t if bdf.radius is None else bdf.t
-        step, decrease, values = newton_step(gradient, hessian, multiplier, theta if bdf.radius else None)
-        negligible = abs(step).max() < small and decrease < STATIONARY_DECREASE * bdf.loss
-        if not negligible or values[0] < -_noise(values) or not (flat or values[0] > _noise(values)):
+        self.seen = bdf.point
+        return self._at_rest(bdf, objective)
+
+    def _at_rest(self, bdf, objective):
+        theta, gradient, hessian, multiplier = bdf.point
+        if bdf.radius is not None:
+            gradient, hessian = tangential(gradient, hessian, multiplier, theta)
+        factor, indefinite = lapack.dpotrf(hessian, lower=1, clean=0)
+        if not indefinite:
+            step = lapack.dpotrs(factor, gradient, lower=1)[0]
+            if self._negligible(step, 0.5 * gradient @ step, bdf):
+                return Stop.STATIONARY if bdf.radius is None else Stop.WALL
+        since, before = self.decade[0]
+        if since > bdf.t / 10 or before - bdf.loss > FLAT_CHANGE * bdf.loss or bdf.t < self.next_flat_test:
+            return None
+        self.next_flat_test = 1.5 * bdf.t
+        step, decrease, values = newton_step(gradient, hessian)
+        if values[0] < -_noise(values) or not self._negligible(step, decrease, bdf):
             return None
         if bdf.radius is not None:
             return Stop.WALL
         return Stop.LINEAR if objective.linear_neurons(theta) else Stop.FLAT
 
+    @staticmethod
+    def _negligible(step, decrease, bdf):
+        small = STATIONARY_STEP * max(1.0, abs(bdf.theta).max())
+        return abs(step).max() < small and decrease < STATIONARY_DECREASE * bdf.loss
 
-def newton_step(gradient, hessian, multiplier=0.0, normal=None):
+
+def tangential(gradient, hessian, multiplier, normal):
+    """Gradient and Hessian of L + μ|θ|²/2 on the plane orthogonal to `normal` (P,).
+
+    The normal direction is kept, with the largest eigenvalue and no share of the gradient.
+    """
+    n = normal / np.linalg.norm(normal)
+    hessian = hessian + multiplier * np.eye(gradient.size)
+    hn = hessian @ n
+    top = abs(hessian).sum(axis=1).max()
+    hessian = hessian - np.outer(n, hn) - np.outer(hn, n) + np.outer(n, n) * (n @ hn + top)
+    return gradient - n * (n @ gradient), hessian
+
+
+def newton_step(gradient, hessian):
     """The Newton step to the minimum, over the directions whose eigenvalue is above rounding.
-
-    normal : (P,) or None; with it, everything is projected onto the plane orthogonal to it.
 
     Returns
     -------
-    step (P,); the decrease it predicts; the eigenvalues, ascending, with the normal's left out.
+    step (P,); the decrease it predicts; the eigenvalues, ascending.
     """
-    if normal is not None:
-        hessian = hessian + multiplier * np.eye(gradient.size)
-        n = normal / np.linalg.norm(normal)
-        hn = hessian @ n
-        # The normal direction is moved to the top of the spectrum, and the gradient has no share of it.
-        top = abs(hessian).sum(axis=1).max() - n @ hn
-        hessian = hessian - np.outer(n, hn) - np.outer(hn, n) + np.outer(n, n) * (top + 2 * (n @ hn))
-        gradient = gradient - n * (n @ gradient)
     values, vectors = eigh(hessian)
     components = vectors.T @ gradient
-    if normal is not None:
-        values, vectors, components = values[:-1], vectors[:, :-1], components[:-1]
     used = values > _noise(values)
     step = -vectors[:, used] @ (components[used] / values[used])
     return step, 0.5 * float(np.sum(components[used] ** 2 / values[used])), values
@@ -468,7 +526,8 @@ def _interpolate(segment, t):
     """θ(t) from the differences of one step."""
     _, t_step, h, order, differences = segment
     k = np.arange(order)
-    return differences[0] + np.cumprod((t - (t_step - h * k)) / (h * (1 + k))) @ differences[1:]
+    since = min(max(t - t_step, -h), 0.0)  # a step may be shorter than the spacing of the numbers at t
+    return differences[0] + np.cumprod((since + h * k) / (h * (1 + k))) @ differences[1:]
 
 
 def _differences(order, factor):
