@@ -1,5 +1,5 @@
 BLOCKS = {block.record: block for block in settings.blocks(config)}
-KERNELS = code("compile.py", without=["records"])
+KERNELS = code("compile.py", without=["records", "gaussian_process"])
 os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
 
 
@@ -37,7 +37,7 @@ rule runs:
         last=r"\d+",
     params:
         job=run_job,
-        code=code("runs.py", without=["records"]),
+        code=code("runs.py", without=["records", "gaussian_process"]),
     resources:
         mem_mb=1000,
         runtime=lambda wildcards, attempt: 240 * attempt,
