@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from flatchannels import Dataset, Network, train
+from flatchannels import Dataset, Network, saddles, train
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.datasets import make
 from flatchannels.flow import Stop, gradient_flow
@@ -272,6 +272,8 @@ def test_the_hessian_along_the_line_is_a_polynomial_of_degree_two(networks, data
         for gamma, hessian in zip(gammas, hessians_along_line(coefficients, gammas), strict=True):
             direct = line.net.hessian(line(gamma), data)
             assert abs(hessian - direct).max() < 1e-14 * abs(direct).max()
+        outputs = line.net.widths[0] + line.net.bias
+        assert not coefficients[1:, -outputs:, -outputs:].any()  # between output weights it does not depend on γ, exactly
 
 
 def test_at_both_ends_as_many_eigenvalues_are_zero_as_a_neuron_has_input_weights(networks, data):
@@ -390,6 +392,12 @@ def test_the_surface_along_the_line_has_the_curvature_of_the_smallest_eigenvalue
     assert np.allclose((surface[:, 0] - 2 * surface[:, 1] + surface[:, 2]) / size**2, values, rtol=0.02, atol=1e-5)
 
 
+def test_the_sign_of_the_smallest_eigenvector_is_carried_on(networks, data):
+    for _, _, _, line in lines(networks):
+        vectors = smallest_along_line(data, line, np.linspace(-2, 3, 100))[1]
+        assert np.einsum("kp,kp->k", vectors[1:], vectors[:-1]).min() > -1e-9  # where two eigenvalues swap, about 0
+
+
 def test_heun_is_of_second_order():
     net, theta, data = example("softplus", residual=1.0)
     objective, start = Objective(net, data), theta + 0.3
@@ -467,6 +475,14 @@ def test_the_saddle_line_of_a_merged_channel_leads_back_to_it(data, activation):
     back = found.back.index(True)
     assert found.flows[back].loss[-1] == pytest.approx(run.loss, rel=1e-9) and found.cosines[back] > 0.99999
     assert np.all(np.diff(found.flows[back].loss) < 1e-7 * run.loss)
+
+
+def test_a_flow_to_the_same_loss_on_another_way_has_not_come_back(data, monkeypatch):
+    monkeypatch.setattr(saddles, "PARALLEL", 1.1)
+    net = Network(2, (2,), "g", False)
+    run = train(net, data, seed=0, spectrum_samples=1)
+    found = return_to_channel(net, run.theta, (0, 1), data, rtol=1e-4)
+    assert min(abs(flow.loss[-1] - run.loss) for flow in found.flows) < 1e-9 and found.back == [False, False]
 
 
 def test_a_saddle_line_at_infinity_leads_nowhere(data):

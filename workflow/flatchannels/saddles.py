@@ -368,8 +368,8 @@ def spectrum_along_line(data, line, gammas):
     """Eigenvalues and eigenvectors of the Hessian along Γ, followed by continuity from γ = ½ to both sides.
 
     From one γ to the next, eigenvectors are assigned to branches so that Σ|overlaps| is largest. Eigenvectors of equal
-    eigenvalues (γ = 0, 1) are any basis of their space: the whole space is assigned, and its basis turned to be the one
-    nearest to the branches' vectors. The steps in γ decide what counts as continuous: a repulsion of two eigenvalues that is
+    eigenvalues (γ = 0, 1) are any basis of their space: it is turned to be the one nearest to the vectors of the branches
+    that pass through. The steps in γ decide what counts as continuous: a repulsion of two eigenvalues that is
     narrower than a step is followed as a crossing.
 
     Parameters
@@ -412,10 +412,7 @@ def follow(previous, values, vectors):
     overlaps = previous.T @ vectors
     starts = np.flatnonzero(np.diff(values, prepend=-np.inf) > DEGENERATE_GAP * abs(values).max())
     spaces = [slice(start, end) for start, end in zip(starts, [*starts[1:], values.size], strict=True) if end - start > 1]
-    likeness = abs(overlaps)
-    for space in spaces:
-        likeness[:, space] = np.linalg.norm(overlaps[:, space], axis=1, keepdims=True)
-    order = linear_sum_assignment(likeness, maximize=True)[1]
+    order = linear_sum_assignment(abs(overlaps), maximize=True)[1]
     followed = vectors[:, order] * np.where(overlaps[np.arange(order.size), order] < 0, -1.0, 1.0)
     for space in spaces:
         branches = np.flatnonzero((order >= space.start) & (order < space.stop))
