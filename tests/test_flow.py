@@ -157,12 +157,16 @@ def test_flow_that_grows_reaches_the_wall_and_stops_at_the_constrained_minimum()
 
 
 def test_wall_hit_late_by_a_stiff_flow():
-    # t is about 1e10 there and the stiff direction decays in 1e-8: far less than the spacing of the numbers at that t.
-    A = rotated([1e-10, 1.0, 1e8], seed=4)
-    slow = np.linalg.eigh(A)[1][:, 0]
-    flow = gradient_flow(Quadratic(A, 100 * slow), 0.1 * np.ones(3), maxnorm=100.0)
-    assert flow.stop == Stop.WALL and 1e9 < flow.t_end
-    assert abs(flow.theta_end @ slow) == pytest.approx(np.sqrt(600), rel=1e-6)
+    # t is about 1e8 there and the stiff direction decays in 1e-8, far less than numbers near that t can tell apart.
+    flow = gradient_flow(Quadratic(np.diag([1e-7, 1.0, 1e8]), np.array([10.0, 0, 0])), 0.1 * np.ones(3), maxnorm=10.0)
+    assert flow.stop == Stop.WALL and flow.t_end > 1e6 and flow.steps < 1000
+    assert flow.theta_end == pytest.approx([np.sqrt(60), 0, 0], abs=1e-6)
+
+
+def test_differences_of_the_past_that_mislead_are_dropped():
+    # A stiff direction has decayed to below the tolerance, yet its share of the loss is far above rounding.
+    flow = gradient_flow(Quadratic(np.diag([1e-4, 1.0, 1e10])), 0.1 * np.ones(3))
+    assert flow.stop == Stop.STATIONARY and flow.steps < 500
 
 
 def test_flow_leaves_the_wall_again_where_the_multiplier_changes_sign():

@@ -33,6 +33,7 @@ SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 10.0  # bounds on the change of the step 
 NEWTON_ITERATIONS = 10
 FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
 SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
+PATIENCE_WITH_ORDER = 3  # refused steps in a row after which the order falls to 1 (Shampine & Gordon 1975)
 FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
 KEPT_SIZE = 40  # parameters from which on a Hessian is kept over several steps
 KEPT_ITERATIONS = 5
@@ -203,7 +204,7 @@ class Bdf:
         rate = _rms(slope / scale)
         largest = 0.01 * _rms(theta / scale) / rate if rate > 0 else 1.0
         self.h = largest if first_step is None else min(first_step, largest)
-        self.order, self.equal_steps, self.rejections, self.fresh_steps = 1, 0, 0, 0
+        self.order, self.equal_steps, self.rejections, self.failures, self.fresh_steps = 1, 0, 0, 0, 0
         self.D = np.zeros((MAX_ORDER + 3, theta.size))
         self.D[0], self.D[1] = theta, self.h * slope
         self.curvature, self.curvature_age = 0.0, CURVATURE_AGE  # see `_contraction`
@@ -248,6 +249,7 @@ class Bdf:
         self.elapsed += self.h
         self.theta, self.loss, self.multiplier = theta, loss, multiplier
         self.last_h, self.last_order = self.h, order
+        self.failures = 0
         self.equal_steps += 1
         self.fresh_steps -= 1
         self.growth_steps -= 1
@@ -289,6 +291,16 @@ class Bdf:
         if fresh:
             self.fresh_steps = FRESH_STEPS
         self._rescale(factor)
+        self.failures += 1
+        if self.failures == PATIENCE_WITH_ORDER:
+            self._restart()
+
+    def _restart(self):
+        """Order 1 from the present point: a shorter step does not help where the differences of the past mislead."""
+        _, gradient = self.objective.loss_and_gradient(self.theta)
+        self.order = 1
+        self.D[:] = 0.0
+        self.D[0], self.D[1] = self.theta, -self.h * (gradient + self.multiplier * self.theta)
 
     def _rescale(self, factor):
         """Change the step size by `factor` and the differences with it (Shampine & Reichelt 1997, section 2.3)."""
@@ -313,7 +325,9 @@ class Bdf:
         d, theta, previous = np.zeros_like(predicted), predicted, np.inf
         for left in range(KEPT_ITERATIONS - 1, -1, -1):
             loss, gradient = self.objective.loss_and_gradient(theta)
-            delta = factor.solve(-(c * gradient + psi + d))
+            residual = -(c * gradient + psi + d)
+            delta = factor.solve(residual)
+            loss += _change_of_loss(gradient, delta, residual, c)
             norm = _rms(delta / scale)
             rate = norm / previous
             if factor.indefinite or not rate < 1 or (rate > 0 and rate**left / (1 - rate) * norm > self.newton_tolerance):
@@ -348,7 +362,9 @@ class Bdf:
                 loss, gradient = self.objective.loss_and_gradient(theta)
             if not (np.isfinite(loss) and factor.usable):
                 return None
-            delta = factor.solve(-(c * (gradient + multiplier * theta) + psi + d))
+            residual = -(c * (gradient + multiplier * theta) + psi + d)
+            delta = factor.solve(residual)
+            loss += _change_of_loss(gradient, delta, residual, c)
             if self.radius is not None:
                 border = factor.solve(c * theta)
                 change = (theta @ delta + 0.5 * (theta @ theta - self.radius**2)) / (theta @ border)
@@ -364,10 +380,9 @@ class Bdf:
             d = d + delta
             theta = predicted + d
             if (norm < self.newton_tolerance and rate < np.inf) or (rate < 1 and rate / (1 - rate) * norm < self.newton_tolerance):
-                if loss <= self.loss * (1 + LOSS_RISE):
-                    return d, iteration + 1, loss, multiplier, factor.indefinite
-                if iteration > 0:
+                if loss > self.loss * (1 + LOSS_RISE):
                     return None
+                return d, iteration + 1, loss, multiplier, factor.indefinite
             previous = norm
             if self.fresh_steps > 0 or factor.indefinite:
                 factor = None
@@ -537,6 +552,11 @@ def _differences(order, factor):
     matrix[1:, 1:] = (i - 1 - factor * j) / i
     matrix[0] = 1
     return np.cumprod(matrix, axis=0)
+
+
+def _change_of_loss(gradient, delta, residual, c):
+    """g·δ + ½ δ·Hδ, by which a correction δ with (I + cH) δ = residual changes the loss."""
+    return float(gradient @ delta + 0.5 * (residual - delta) @ delta / c)
 
 
 def _rms(x):
