@@ -10,6 +10,7 @@ import argparse
 from collections import Counter
 
 import numpy as np
+
 from flatchannels import Network, train
 from flatchannels.datasets import make
 

@@ -14,6 +14,7 @@ for variable in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
 import time  # noqa: E402
 
 import numpy as np  # noqa: E402
+
 from flatchannels import Dataset, Network  # noqa: E402
 
 try:
@@ -63,24 +64,29 @@ def jax_functions(net):
     return jax.jit(jax.value_and_grad(loss)), jax.jit(jax.hessian(loss))
 
 
+def compare(widths, inputs, activation, bias):
+    """One line of the table."""
+    rng = np.random.default_rng(0)
+    net = Network(inputs, widths, activation, bias)
+    x, y = rng.normal(size=(SAMPLES, inputs)), rng.normal(size=SAMPLES)
+    data, theta = Dataset(x, y), net.initialise(rng)
+    gradient = least_time(lambda: net.loss_and_gradient(theta, data))
+    hessian = least_time(lambda: net.derivatives(theta, data))
+    peers = [float("nan")] * 2
+    if jax:
+        first, second = jax_functions(net)
+        assert np.allclose(second(theta, x, y), net.hessian(theta, data), atol=1e-10)
+        peers = [least_time(lambda: jax.block_until_ready(first(theta, x, y))),
+                 least_time(lambda: jax.block_until_ready(second(theta, x, y)), repetitions=3)]
+    name = f"{list(widths)}, d={inputs}"
+    print(f"{name:>14} {net.parameters:4d} | {gradient:9.1f} {peers[0]:8.1f} {gradient / peers[0]:6.3f} | "
+          f"{hessian:9.1f} {peers[1]:9.1f} {hessian / peers[1]:6.4f}", flush=True)
+
+
 def main():
     print(f"{'network':>14} {'P':>4} | {'gradient':>9} {'jax':>8} {'ratio':>6} | {'+ Hessian':>9} {'jax':>9} {'ratio':>6}")
-    for widths, inputs, activation, bias in CASES:
-        rng = np.random.default_rng(0)
-        net = Network(inputs, widths, activation, bias)
-        x, y = rng.normal(size=(SAMPLES, inputs)), rng.normal(size=SAMPLES)
-        data, theta = Dataset(x, y), net.initialise(rng)
-        gradient = least_time(lambda: net.loss_and_gradient(theta, data))
-        hessian = least_time(lambda: net.derivatives(theta, data))
-        peers = [float("nan")] * 2
-        if jax:
-            first, second = jax_functions(net)
-            assert np.allclose(second(theta, x, y), net.hessian(theta, data), atol=1e-10)
-            peers = [least_time(lambda: jax.block_until_ready(first(theta, x, y))),
-                     least_time(lambda: jax.block_until_ready(second(theta, x, y)), repetitions=3)]
-        name = f"{list(widths)}, d={inputs}"
-        print(f"{name:>14} {net.parameters:4d} | {gradient:9.1f} {peers[0]:8.1f} {gradient / peers[0]:6.3f} | "
-              f"{hessian:9.1f} {peers[1]:9.1f} {hessian / peers[1]:6.4f}", flush=True)
+    for case in CASES:
+        compare(*case)
 
 
 if __name__ == "__main__":

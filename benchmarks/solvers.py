@@ -10,11 +10,12 @@ import argparse
 import time
 
 import numpy as np
+from scipy.integrate import solve_ivp
+
 from flatchannels import Network
 from flatchannels.datasets import make
 from flatchannels.flow import gradient_flow
 from flatchannels.training import Objective
-from scipy.integrate import solve_ivp
 
 CASES = [((4,), 2, "erf"), ((4,), 4, "g"), ((4,), 4, "softplus"), ((4, 4), 4, "softplus")]
 

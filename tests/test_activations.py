@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from flatchannels.activations import ACTIVATIONS, activate, relu
 from scipy import special
+
+from flatchannels.activations import ACTIVATIONS, activate, relu
 
 Z = np.concatenate([np.linspace(-45, 45, 4001), np.linspace(-1e-3, 1e-3, 201), [-800.0, 800.0]])
 EXACT = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from flatchannels import datasets
 
 NORMAL = {"target": "rosenbrock", "inputs": "normal", "samples": 4000}

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
+
 from flatchannels.flow import Bdf, Stop, gradient_flow, newton_step, tangential
 from flatchannels.network import Dataset, Network, weight_norm
 from flatchannels.training import Objective
-from scipy.integrate import solve_ivp
 
 
 class Quadratic:

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.network import Dataset, Network, regulariser, weight_norm
 

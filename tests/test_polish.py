@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from test_flow import Custom, Quadratic, example, rotated
+
 from flatchannels.flow import gradient_flow
 from flatchannels.polish import Finish, polish, trust_region_step
-from test_flow import Custom, Quadratic, rotated, example
 
 
 def test_a_quadratic_takes_a_few_steps():

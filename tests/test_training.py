@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from flatchannels import Dataset, Network, train
 from flatchannels.datasets import make
 from flatchannels.flow import Stop
