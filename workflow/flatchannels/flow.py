@@ -4,8 +4,10 @@ Variable-step NDF formulas of orders 1–5 with full Newton (Shampine & Reichelt
 and V.3). Departs from the usual code in three ways, because channels are stiff *curved* valleys in which a Jacobian shared
 by several steps holds the step size down:
 
-- the Hessian is re-evaluated in every step, and at every Newton iteration for a while after convergence was slow;
-- a step that raises the loss is refused: along a gradient flow the loss never rises;
+- the Hessian is re-evaluated in every step, and at every Newton iteration for a while after convergence was slow; in
+  turn one iteration is often enough. Only large networks keep a Hessian, for as long as that pays (`_kept_newton`);
+- a step that raises the loss is refused (along a gradient flow it never rises), and so is one so long that it would damp
+  a perturbation that should grow: with it an implicit formula comes to rest on saddles;
 - the norm wall is not integrated. Inside it the regulariser is zero; a run that reaches it goes on along the sphere
   ‖θ‖ = maxnorm, with the multiplier μ of the constraint as one more unknown of the Newton iteration, and leaves the
   sphere again where μ changes sign.
