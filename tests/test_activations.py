@@ -1,4 +1,4 @@
-"""The activations against scipy and mpmath, their derivatives against each other by complex-free differences."""
+"""The activations against scipy, their derivatives against central differences."""
 
 import numpy as np
 import pytest

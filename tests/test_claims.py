@@ -1,5 +1,8 @@
 """Verdicts follow from planted tables, and stay open where the runs are too few to tell."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,9 +102,10 @@ def test_claims_without_runs_are_undecided():
     assert set(failed[["C1", "C2", "C3"]]) == {"undecided"} and failed["C16"] == "does not hold"
 
 
-def test_the_scorecard_names_every_claim_with_its_verdict():
+def test_the_scorecard_names_every_claim_with_its_verdict_and_interval():
+    script = Path(__file__).parents[1] / "workflow" / "scripts" / "scorecard.py"
     table = claims.judge(tables_of(with_duplicates(200, 1000)))
-    text = claims.scorecard(table)
+    text = runpy.run_path(str(script))["as_text"](table)
     for row in table.itertuples():
-        assert f"| {row.claim} | {row.statement} | **{row.verdict}** |" in text and f"- **{row.claim}** " in text
-    assert "20.0% (17.6% – 22.6%)" in text
+        assert f"{row.claim:5}{row.verdict}: {row.statement}" in text
+    assert "0.2 [0.176, 0.226]" in text

@@ -155,18 +155,6 @@ def converged(tables):
     return _pooled(rows, verdict, "share of converged runs", decision)
 
 
-def scorecard(frame):
-    """The verdicts as a Markdown document."""
-    lines = ["# Scorecard", "", "What these runs say about the paper's claims. Intervals are Wilson's, at 95 %.", "",
-             "| claim | statement | verdict | estimate | n |", "|---|---|---|---|---|"]  # fmt: skip
-    for row in frame.itertuples():
-        estimate = "–" if np.isnan(row.estimate) else f"{row.estimate:.1%} ({row.low:.1%} – {row.high:.1%})"
-        lines.append(f"| {row.claim} | {row.statement} | **{row.verdict}** | {estimate} | {row.n} |")
-    lines += ["", "## How each was decided", ""]
-    lines += [f"- **{row.claim}** {row.quantity}. Rule: {row.decision}. {row.detail}" for row in frame.itertuples()]
-    return "\n".join(lines) + "\n"
-
-
 def _select(frame, bias):
     """Rows of the runs behind Figure 2; both bias settings if `bias` is None."""
     mask = np.logical_and.reduce([frame[key] == value for key, value in FIGURE_2.items()])
