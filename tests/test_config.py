@@ -4,6 +4,7 @@ import copy
 import math
 import subprocess
 import sys
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -58,8 +59,21 @@ def test_presets_have_the_same_keys():
 def test_paper_preset_has_fifty_times_two_to_the_r_seeds_without_and_with_bias():
     runs = {}
     for block in config.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
-        runs[block.widths, block.bias] = runs.get((block.widths, block.bias), 0) + block.runs
+        if block.sweep == "levels":
+            runs[block.widths, block.bias] = runs.get((block.widths, block.bias), 0) + block.runs
     assert runs == {((r,), bias): 50 * 2**r for r in range(1, 6) for bias in [False, True]}
+
+
+def test_paper_preset_has_fifty_seeds_of_every_network_of_figure_4():
+    runs = Counter()
+    for block in config.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
+        if block.sweep == "channels":
+            runs[block.dataset.split("-d")[0], block.dimension, block.activation, block.widths] += block.runs
+    sizes, gps = [2, 4, 8, 16], [f"gp-s{scale}" for scale in ["0.1", "0.5", "2", "10"]]
+    expected = {(name, d, "softplus", (r,)) for name in ["rosenbrock", *gps] for d in sizes for r in sizes}
+    expected |= {("rosenbrock", d, activation, (r,)) for activation in ["erf", "sigmoid", "relu"] for d in sizes for r in sizes}
+    expected |= {("rosenbrock", d, "softplus", (4,) * depth) for d in sizes for depth in [2, 3]}
+    assert runs == dict.fromkeys(expected, 50)
 
 
 # One line for each mistake: what was given, what is allowed, where to change it.
@@ -299,6 +313,6 @@ def test_configurations_can_be_checked_alone(tmp_path):
     def check(path):
         return subprocess.run([sys.executable, "-m", "flatchannels.config", path], capture_output=True, text=True, cwd=ROOT / "workflow")
 
-    assert "6200 runs in 32 jobs" in check(ROOT / "config" / "paper.yaml").stdout
+    assert "13000 runs in 712 jobs" in check(ROOT / "config" / "paper.yaml").stdout
     wrong = check(tmp_path / "none.yaml")
     assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "cannot be read" in wrong.stderr

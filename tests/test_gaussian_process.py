@@ -216,13 +216,14 @@ def test_draws_are_standardised_only_when_asked_for(with_scipy):
 
 
 def test_the_script_hands_over_to_the_environment_with_torch(torch_python, tmp_path):
-    job = {"name": "gp-s0.5-d4-r8-softplus", "dimension": 4, "spec": SPEC, "seed": 1}
+    job = {"name": "gp-s0.5-d4-r8-softplus", "dimension": 4, "spec": SPEC | {"test_samples": 15}, "seed": 1}
     done = run(sys.executable, ROOT / "workflow" / "scripts" / "dataset.py", tmp_path / "gp.npz", json.dumps(job))
     assert done.returncode == 0, done.stderr
     data, meta = records.read_dataset_arrays(tmp_path / "gp.npz")
-    assert data["x"].shape == (40, 4) and meta["spec"] == SPEC
-    x, random = data["x"], datasets.generator(1, "target", job["name"])
-    assert abs(cholesky(gaussian_process.covariance(cdist(x, x), 0.5), lower=True) @ random.normal(size=40) - data["y"]).max() < 1e-10
+    assert data["x"].shape == (40, 4) and data["x_test"].shape == (15, 4) and meta["spec"] == job["spec"]
+    x, y = (np.concatenate([data[key], data[f"{key}_test"]]) for key in "xy")  # drawn jointly
+    normals = datasets.generator(1, "target", job["name"]).normal(size=55)
+    assert abs(cholesky(gaussian_process.covariance(cdist(x, x), 0.5), lower=True) @ normals - y).max() < 1e-10
 
 
 @pytest.mark.skipif(find_spec("gpytorch") is not None, reason="torch is here")

@@ -71,6 +71,18 @@ def test_datasets_are_read_back_exactly(tmp_path):
     assert all(np.array_equal(arrays[key], getattr(data, key)) for key in ["x", "y", "weights"]) and meta["name"] == "planted"
 
 
+def test_test_points_are_kept_beside_the_others(tmp_path):
+    rng = np.random.default_rng(2)
+    data, test = Dataset(rng.standard_normal((8, 3)), rng.standard_normal(8)), Dataset(rng.standard_normal((5, 3)), rng.standard_normal(5))
+    records.write_dataset(tmp_path / "planted.npz", data, {}, test)
+    arrays, _ = records.read_dataset_arrays(tmp_path / "planted.npz")
+    assert np.array_equal(arrays["x_test"], test.x) and np.array_equal(arrays["y_test"], test.y)
+    assert np.array_equal(records.read_dataset(tmp_path / "planted.npz")[0].x, data.x)
+    other = SimpleNamespace(x=np.ones((5, 2)), y=np.ones(5))
+    with pytest.raises(RecordError, match="x_test has 2 columns; x has 3"):
+        records.write_dataset(tmp_path / "bad.npz", data, {}, other)
+
+
 def test_the_dataset_class_comes_back(tmp_path):
     write("dataset", tmp_path / "planted.npz")
     data, _ = records.read_dataset(tmp_path / "planted.npz")

@@ -27,7 +27,7 @@ RECORD = "results/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{l
 # Keys of a dataset that go with one value of another of its keys; it needs the first of them.
 BELONGS = {
     ("inputs", "grid"): ["points"],
-    ("inputs", "normal"): ["samples"],
+    ("inputs", "normal"): ["samples", "test_samples"],
     ("target", "gaussian-process"): ["scale", "standardise", "redraw"],
 }
 

@@ -60,6 +60,7 @@ RUN_ARRAYS = {
     "message": ("str", "", None),
 }
 DATASET_ARRAYS = {"x": 2, "y": 1, "weights": 1}  # key → number of axes
+TEST_ARRAYS = {"x_test": 2, "y_test": 1}  # fresh points of the same target, which a dataset may have
 RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activation": str, "bias": bool, "training": dict,
             "versions": dict, "cpu": str, "first_seed": int, "last_seed": int, "stop_codes": dict, "finish_codes": dict}  # fmt: skip
 
@@ -348,9 +349,14 @@ def _check_finite(path, key, array, tail):
 # Datasets
 
 
-def write_dataset(path, dataset, meta):
-    """Write a dataset: its x (N, d), y (N,), weights (N,), and `meta` (name, spec, seed, …; JSON types)."""
+def write_dataset(path, dataset, meta, test=None):
+    """Write a dataset: its x (N, d), y (N,), weights (N,), and `meta` (name, spec, seed, …; JSON types).
+
+    test : fresh points x (M, d), y (M,) of the same target, or None; stored as x_test and y_test.
+    """
     arrays = {key: np.asarray(getattr(dataset, key), dtype=float) for key in DATASET_ARRAYS}
+    if test is not None:
+        arrays |= {"x_test": np.asarray(test.x, dtype=float), "y_test": np.asarray(test.y, dtype=float)}
     _check_dataset(path, arrays)
     meta = {**meta, "format": "flatchannels dataset", "version": VERSION, "sha256": content_digest(arrays)}
     write_bytes(path, _npz_bytes(meta, arrays))
@@ -361,25 +367,28 @@ def read_dataset(path):
     from . import Dataset  # brings numba with it; figures use read_dataset_arrays
 
     arrays, meta = read_dataset_arrays(path)
-    return Dataset(**arrays), meta
+    return Dataset(**{key: arrays[key] for key in DATASET_ARRAYS}), meta
 
 
 def read_dataset_arrays(path):
-    """As read_dataset, with plain arrays {x, y, weights}: free of the numerical engine."""
+    """As read_dataset, with plain arrays {x, y, weights} and, where there are test points, {x_test, y_test}: no engine needed."""
     meta, arrays = _read_npz(path, "flatchannels dataset")
     _check_dataset(path, arrays)
     return arrays, meta
 
 
 def _check_dataset(path, arrays):
-    if set(arrays) != set(DATASET_ARRAYS):
-        raise RecordError(path, f"holds the arrays {sorted(arrays)}; a dataset has {sorted(DATASET_ARRAYS)}")
-    samples = len(arrays["x"])
+    known = DATASET_ARRAYS | TEST_ARRAYS
+    if set(arrays) not in (set(DATASET_ARRAYS), set(known)):
+        raise RecordError(path, f"holds the arrays {sorted(arrays)}; a dataset has {list(DATASET_ARRAYS)}, perhaps {list(TEST_ARRAYS)}")
     for key, array in arrays.items():
-        if array.dtype != np.float64 or array.ndim != DATASET_ARRAYS[key] or len(array) != samples or array.size == 0:
+        samples = len(arrays["x_test" if key in TEST_ARRAYS else "x"])
+        if array.dtype != np.float64 or array.ndim != known[key] or len(array) != samples or array.size == 0:
             raise RecordError(path, f"{key} has type {array.dtype} and shape {array.shape}; expected float64 for {samples} samples")
         if not np.isfinite(array).all():
             raise RecordError(path, f"{key} is not finite")
+    if "x_test" in arrays and arrays["x_test"].shape[1] != arrays["x"].shape[1]:
+        raise RecordError(path, f"x_test has {arrays['x_test'].shape[1]} columns; x has {arrays['x'].shape[1]}")
     if np.any(arrays["weights"] < 0) or abs(arrays["weights"].sum() - 1) > 1e-9:
         raise RecordError(path, f"weights must be ≥ 0 and sum to 1; the sum is {arrays['weights'].sum()}")
 

@@ -29,6 +29,7 @@ COUNTS = ["steps", "rejections", "gradients", "hessians", "polish_iterations"]
 SECONDS = ["seconds_flow", "seconds_polish"]
 RESULTS = ["loss_initial", "loss_flow", "loss", "gradient_norm_flow", "gradient_norm", "weight_norm_flow", "weight_norm",
            "hessian_min", "hessian_max", "t_end"]  # fmt: skip
+RUN_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULTS, *COUNTS, *SECONDS]
 
 # Columns and types of every table, so that an empty one has them too.
 TABLES = {
@@ -64,13 +65,12 @@ def run_table(paths):
     `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm, `converged` is
     ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max. Numbers of a failed run are NaN and 0. RecordError for a bad record.
     """
-    keys = ["seed", "theta", "stop", "finish", "message", *RESULTS, *COUNTS, *SECONDS]
-    blocks = [_run_columns(str(path), *records.read_runs(path, keys)) for path in paths]
+    blocks = [run_columns(str(path), *records.read_runs(path, RUN_KEYS)) for path in paths]
     return _table("runs", {key: np.concatenate([block[key] for block in blocks]) for key in TABLES["runs"]} if blocks else {})
 
 
-def _run_columns(path, meta, arrays):
-    """Columns of the run table for one block."""
+def run_columns(path, meta, arrays):
+    """Columns of the run table for one block, from its metadata and the arrays of RUN_KEYS."""
     columns = {key: arrays[key] for key in ["seed", "message", *RESULTS, *COUNTS, *SECONDS]}
     constants = {
         "sweep": meta["sweep"], "dataset": meta["dataset"], "dimension": meta["inputs"], "activation": meta["activation"],

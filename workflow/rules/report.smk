@@ -21,6 +21,6 @@ rule scorecard:
 
 
 onsuccess:
-    for path in map(Path, ["results/statistics/summary.txt", "results/scorecard.txt"]):
+    for path in map(Path, ["results/statistics/summary.txt", "results/statistics/channels_summary.txt", "results/scorecard.txt"]):
         if path.exists():
             logger.info(path.read_text())

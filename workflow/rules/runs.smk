@@ -1,4 +1,4 @@
-BLOCKS = {block.record: block for block in settings.blocks(config)}
+BLOCKS = {block.record: block for block in settings.blocks(config) if block.dataset not in NOT_DRAWN}
 KERNELS = code("compile.py", without=["records", "gaussian_process"])
 os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
 

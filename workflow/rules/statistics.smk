@@ -1,9 +1,13 @@
-# One table each, one row per thing that the table is named after.
+# One table each, one row per thing that the table is named after. The sweep `channels` has tables of its own, so that a figure
+# that does not show it does not need its runs.
+
+RUNS = [record for record, block in BLOCKS.items() if block.sweep != "channels"]
+CHANNELS = [record for record, block in BLOCKS.items() if block.sweep == "channels"]
 
 
 rule runs_table:
     input:
-        list(BLOCKS),
+        RUNS,
     output:
         table="results/statistics/runs.parquet",
         summary="results/statistics/summary.txt",
@@ -17,7 +21,7 @@ rule runs_table:
         mem_mb=4000,
         runtime=60,
     message:
-        f"table of runs, from {len(BLOCKS)} records"
+        f"table of runs, from {len(RUNS)} records"
     conda:
         "../../envs/figures.yaml"
     script:
@@ -46,3 +50,31 @@ rule table:
         "../../envs/figures.yaml"
     script:
         "../scripts/table.py"
+
+
+rule channels:
+    input:
+        records=CHANNELS,
+        datasets=sorted({f"results/datasets/{BLOCKS[record].dataset}.npz" for record in CHANNELS}),
+    output:
+        channel_runs="results/statistics/channel_runs.parquet",
+        channels="results/statistics/channels.parquet",
+        channel_spectra="results/statistics/channel_spectra.parquet",
+        channel_shares="results/statistics/channel_shares.parquet",
+        channel_layers="results/statistics/channel_layers.parquet",
+        summary="results/statistics/channels_summary.txt",
+    log:
+        "results/logs/statistics/channels.log",
+    benchmark:
+        "results/benchmarks/statistics/channels.tsv"
+    params:
+        code=code("channels_table.py"),
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        f"tables of channels, from {len(CHANNELS)} records"
+    conda:
+        "../../envs/figures.yaml"
+    script:
+        "../scripts/channels_table.py"

@@ -20,5 +20,8 @@ if job["spec"]["target"] == "gaussian-process" and not find_spec("gpytorch"):
     if not other.exists() or Path(sys.prefix) == other.parents[1]:
         sys.exit(f"{job['name']} cannot be made. {gaussian_process.MISSING}")
     os.execv(other, [str(other), *sys.argv])
-x, y = datasets.draw(job["spec"], job["dimension"], job["seed"], job["name"])
-records.write_dataset(output, SimpleNamespace(x=x, y=y, weights=np.full(len(y), 1 / len(y))), job)
+test = job["spec"].get("test_samples", 0)
+x, y = datasets.draw(job["spec"], job["dimension"], job["seed"], job["name"], test)
+train, fresh = slice(len(y) - test), slice(len(y) - test, None)
+data = SimpleNamespace(x=x[train], y=y[train], weights=np.full(len(y) - test, 1 / (len(y) - test)))
+records.write_dataset(output, data, job, SimpleNamespace(x=x[fresh], y=y[fresh]) if test else None)

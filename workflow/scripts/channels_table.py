@@ -1,0 +1,16 @@
+"""The tables of the sweep `channels`, and a summary for people of how its runs ended."""
+
+from runs_table import summarise
+
+from flatchannels import channel_statistics, records
+
+
+def main(snakemake):
+    tables = channel_statistics.make(snakemake.input.records, snakemake.input.datasets)
+    for name, table in tables.items():
+        records.write_table(snakemake.output[name], name, table)
+    records.write_text(snakemake.output.summary, summarise(tables["channel_runs"]))
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there
