@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from flatchannels.compilation import SETTINGS
+
 # Reassociation would fold the rounding trick of `_exp_of_negative` away, so only fused multiply-add is allowed here.
-SETTINGS = {"cache": True, "error_model": "numpy", "fastmath": {"contract"}}
-SCALAR = SETTINGS | {"forceinline": True}  # a call that is not inlined keeps its loop from being vectorised
+LOOP = SETTINGS | {"fastmath": {"contract"}}
+SCALAR = LOOP | {"forceinline": True}  # a call that is not inlined keeps its loop from being vectorised
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 0.6931471803691238  # the leading bits of ln 2: a small integer times this is exact
@@ -159,7 +161,7 @@ def relu(z, smoothing):
     return value, slope, curvature, -3.0 * curvature * z * inverse * inverse
 
 
-@njit(**SETTINGS)
+@njit(**LOOP)
 def activate(code, smoothing, h, d1, d2):
     """σ, σ' and σ'' of one row, in place: h holds z on entry and σ(z) on return.
 

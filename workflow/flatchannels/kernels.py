@@ -22,9 +22,9 @@ import numpy as np
 from numba import njit
 
 from flatchannels.activations import activate
+from flatchannels.compilation import SETTINGS
 
 SAMPLES_PER_BLOCK = 512
-SETTINGS = {"cache": True, "error_model": "numpy"}
 # Sums over samples may be reordered; NaN and infinity must survive, since they tell the solver of a failed step.
 SUMS = SETTINGS | {"fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
