@@ -243,6 +243,12 @@ def test_more_seeds_keep_the_records_that_exist():
     assert {block.record for block in few} < {block.record for block in config.blocks(config.validate(more))}
 
 
+def test_values_from_the_command_line_have_the_types_of_a_file():
+    assert config.typed({"a": {"b": "3", "c": ["1.0e-5", "true"], "d": "g", "e": "[", "f": 2}, "g": "x"}) == {
+        "a": {"b": 3, "c": [1e-5, True], "d": "g", "e": "[", "f": 2}, "g": "x",
+    }  # fmt: skip
+
+
 def test_products_have_the_names_that_people_expect():
     block = config.Block("channels", "rosenbrock-d4", 4, "softplus", (4, 4, 4), False, 1, 20)
     assert block.record == "results/runs/channels/rosenbrock-d4/softplus/r4x4x4-nobias/seeds-1-20.npz"

@@ -1,5 +1,7 @@
 """The ODE solver: exact solutions, observed order, monotone loss, stops, the wall, an independent solver."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -223,3 +225,30 @@ def test_newton_step_on_the_sphere_ignores_the_normal():
     n = normal / np.linalg.norm(normal)
     bordered = np.block([[hessian + 0.7 * np.eye(4), n[:, None]], [n[None], np.zeros((1, 1))]])
     assert np.allclose(np.linalg.solve(bordered, np.append(-gradient, 0))[:4], step, atol=1e-10)
+
+
+@pytest.mark.parametrize("widths, activation, maxnorm", [((3,), "g", 30.0), ((2, 2), "softplus", 1e3), ((3,), "relu", 1e3)])
+def test_a_flow_that_was_cut_anywhere_goes_on_as_if_it_had_not_been(widths, activation, maxnorm):
+    _, objective, theta = example(widths, activation, False)
+    settings = {"maxnorm": maxnorm, "samples": 20, "max_steps": 400}
+    whole = gradient_flow(objective, theta, **settings)
+    assert whole.steps > 60
+    for cuts in ([1], [whole.steps // 2, whole.steps - 1], list(range(7, whole.steps, 13))):
+        flow = None
+        for steps in cuts:
+            flow = gradient_flow(objective, theta, **settings | {"max_steps": steps}, state=flow and flow.state)
+            assert flow.stop == Stop.STEP_LIMIT and flow.steps == steps
+        flow = gradient_flow(objective, theta, **settings, state=pickle.loads(pickle.dumps(flow.state)))
+        for key in set(vars(whole)) - {"seconds", "state"}:
+            assert np.array_equal(getattr(flow, key), getattr(whole, key)), key
+
+
+def test_a_flow_cut_by_the_clock_goes_on_with_a_new_one():
+    _, objective, theta = example()
+    whole = gradient_flow(objective, theta, maxnorm=30.0)
+    flow, cuts = gradient_flow(objective, theta, maxnorm=30.0, max_seconds=1e-9), 0
+    while flow.stop == Stop.TIME_LIMIT:
+        cuts += 1
+        flow = gradient_flow(objective, theta, maxnorm=30.0, max_seconds=2e-3, state=flow.state)
+    assert cuts > 1 and flow.stop == whole.stop and flow.state is None
+    assert np.array_equal(flow.theta, whole.theta) and flow.steps == whole.steps and flow.seconds > 2e-3 * (cuts - 1)

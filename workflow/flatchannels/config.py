@@ -75,6 +75,18 @@ def load(path) -> dict:
     return content
 
 
+def typed(value):
+    """What the command line gave, with numbers and truth values inside mappings and lists, where snakemake has texts."""
+    if isinstance(value, dict):
+        return {key: typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item) for item in value]
+    try:
+        return yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        return value
+
+
 # ------------------------------------------------------------------------------------------------------------ checking
 
 

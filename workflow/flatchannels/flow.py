@@ -15,6 +15,7 @@ by several steps holds the step size down:
 The flow ends by itself (`Stop`): nothing here depends on how long somebody cared to wait.
 """
 
+import copy
 import time
 from dataclasses import dataclass
 from enum import IntEnum
@@ -87,6 +88,7 @@ class Flow:
     hessians: int
     seconds: float
     message: str = ""
+    state: tuple | None = None  # what `gradient_flow` needs to go on from here, where a limit ended the flow
 
 
 class StepTooSmall(ArithmeticError):
@@ -94,7 +96,7 @@ class StepTooSmall(ArithmeticError):
 
 
 def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=3600.0, max_steps=20_000, max_t=1e16,
-                  samples=250):
+                  samples=250, state=None):
     """Integrate dθ/dt = −∇L(θ) from t = 0 until it ends by itself or meets a limit.
 
     Parameters
@@ -103,6 +105,8 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
     theta : float64 (P,).  rtol : float, relative tolerance; the absolute one is a thousandth of it.
     maxnorm : float, the wall in ‖θ‖ = Σθ²/(2P).  max_seconds : wall time.  max_t : in mean-loss time.
     samples : int, how many points of the trajectory to keep.
+    state : that of a Flow of this objective from this θ that a limit ended, to go on with. But for its seconds, the flow
+        ends as if it had never been interrupted. max_seconds counts anew; the other limits are those of the whole flow.
 
     Returns
     -------
@@ -113,12 +117,23 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
     theta = np.array(theta, dtype=float)
     radius = np.sqrt(2 * theta.size * maxnorm)
     stop, message = None, ""
-    bdf = Bdf(count, theta, 0.0, rtol, radius if weight_norm(theta) >= maxnorm else None)
-    watch = _Watch(bdf.loss)
-    history = []
+    if state is None:
+        bdf = Bdf(count, theta, 0.0, rtol, radius if weight_norm(theta) >= maxnorm else None)
+        watch, history, seconds = _Watch(bdf.loss), [], 0.0
+    else:
+        (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), *state[2:]
+        bdf.objective = count
     if not np.isfinite(bdf.loss):
         stop, message = Stop.FAILED, "the loss is not finite at the initial point"
     while stop is None:
+        if bdf.t >= max_t:
+            stop = Stop.T_LIMIT
+        elif len(history) >= max_steps:
+            stop = Stop.STEP_LIMIT
+        elif history and time.perf_counter() - begin > max_seconds:
+            stop = Stop.TIME_LIMIT
+        if stop is not None:
+            break
         try:
             bdf.step()
         except StepTooSmall as error:
@@ -129,13 +144,8 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
         history.append(segment)
         if bdf is before:
             stop = watch(bdf, objective)
-        if stop is None:
-            if bdf.t >= max_t:
-                stop = Stop.T_LIMIT
-            elif len(history) >= max_steps:
-                stop = Stop.STEP_LIMIT
-            elif time.perf_counter() - begin > max_seconds:
-                stop = Stop.TIME_LIMIT
+    seconds += time.perf_counter() - begin
+    limited = stop in (Stop.TIME_LIMIT, Stop.STEP_LIMIT, Stop.T_LIMIT)
     loss, gradient = objective.loss_and_gradient(bdf.theta)
     if bdf.radius is not None:
         gradient = gradient - bdf.theta * (bdf.theta @ gradient) / (bdf.theta @ bdf.theta)
@@ -144,7 +154,8 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
         t=t, theta=thetas, loss=np.array([objective.loss_and_gradient(point)[0] for point in thetas]),
         theta_end=bdf.theta, loss_end=loss, gradient_norm=float(abs(gradient).max()), weight_norm=weight_norm(bdf.theta),
         multiplier=bdf.multiplier, t_end=bdf.t, stop=stop, steps=len(history), rejections=bdf.rejections,
-        gradients=count.gradients, hessians=count.hessians, seconds=time.perf_counter() - begin, message=message,
+        gradients=count.gradients, hessians=count.hessians, seconds=seconds, message=message,
+        state=((bdf, watch), history, (count.gradients, count.hessians), seconds) if limited else None,
     )
 
 
@@ -214,6 +225,9 @@ class Bdf:
         # See `_kept_newton`. A Hessian costs as much as P / 25 gradients, and two gradients replace it.
         self.keep, self.pause, self.wait, self.point_t = theta.size >= KEPT_SIZE, 1, 0, 0.0
         self.point = None  # the last θ, gradient, Hessian, μ evaluated together
+
+    def __getstate__(self):
+        return vars(self) | {"objective": None}  # the data are not part of the state
 
     @property
     def t(self):

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,15 @@ def _read_npz(path, form, keys=None):
             return meta, {key: _member(archive, key) for key in (present if keys is None else keys)}
     except (KeyError, ValueError, zipfile.BadZipFile) as error:  # sealed, yet not a record of this format
         raise RecordError(path, f"is not a record of {form!r}: {error}") from error
+
+
+def read_meta(path):
+    """The metadata of an npz alone, fast: neither the rest nor the seal is looked at.  RecordError if there is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(str(_member(archive, "meta")))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise RecordError(path, f"has no metadata: {error}") from error
 
 
 def _member(archive, key):
@@ -344,6 +354,91 @@ def _check_finite(path, key, array, tail):
         finite = finite.all(axis=2) | filled
     if not finite.all():
         raise RecordError(path, f"{key} is not finite in a run that did not fail")
+
+
+# Unfinished runs: beside a record the runs of its block, whole, as long as a limit keeps one of them from its end
+
+
+LIMITS = {"max_seconds": "TIME_LIMIT", "max_steps": "STEP_LIMIT", "max_t": "T_LIMIT"}  # training setting → reason
+
+
+def unfinished_path(record):
+    """The file with what the unfinished runs of a record need to go on."""
+    return Path(record).with_suffix(".unfinished")
+
+
+def write_unfinished(record, origin, runs):
+    """Keep the runs (list of Run) of a block for `read_unfinished`; where all are finished, remove what was kept.
+
+    origin : what they belong to, JSON types: {"job": {…, "training": …}, …}.
+    """
+    path = unfinished_path(record)
+    reasons = {run.seed: (run.stop if run.flow.state else run.finish).name for run in runs if run.unfinished}
+    if reasons:
+        meta = {**origin, "format": "flatchannels unfinished runs", "version": VERSION, "reasons": reasons}
+        write_bytes(path, _npz_bytes(meta, {"runs": np.frombuffer(pickle.dumps(runs), np.uint8)}))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def read_unfinished(record, origin):
+    """The runs that were kept for a record, seed → Run; none where the file is missing or belongs to something else.
+
+    Raises RecordError where it is damaged.
+    """
+    path = unfinished_path(record)
+    if not path.exists():
+        return {}
+    meta, arrays = _read_npz(path, "flatchannels unfinished runs")
+    if any(_without_limits(meta.get(key)) != _without_limits(json.loads(json.dumps(origin[key]))) for key in origin):
+        return {}
+    try:
+        return {run.seed: run for run in _Unpickler(io.BytesIO(arrays["runs"].tobytes())).load()}
+    except pickle.UnpicklingError as error:
+        raise RecordError(path, str(error)) from error
+
+
+def _without_limits(value):
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_limits(item) for key, item in value.items() if key not in LIMITS}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Loads numbers, arrays and classes of this package alone: a pickle could otherwise run anything."""
+
+    def find_class(self, module, name):
+        """The class; UnpicklingError for others."""
+        found = super().find_class(module, name)
+        ours = module.startswith("flatchannels.") and isinstance(found, type)
+        if not (ours or module.startswith("numpy") and name in {"scalar", "_reconstruct", "_frombuffer", "ndarray", "dtype"}):
+            raise pickle.UnpicklingError(f"{module}.{name} does not belong to a run")
+        return found
+
+
+def can_go_on(record, training):
+    """Whether runs of a record can be taken up again: the clock ended one, or a limit of `training` is now higher.
+
+    True where what is kept of them cannot be read: then they start anew.
+    """
+    path = unfinished_path(record)
+    if not path.exists():
+        return False
+    try:
+        meta = read_meta(path)
+    except RecordError:
+        return True
+    higher = {reason for key, reason in LIMITS.items() if training[key] > meta["job"]["training"][key]}
+    return not {"TIME_LIMIT", *higher}.isdisjoint(meta["reasons"].values())
+
+
+def limits_kept(record, training):
+    """The limits in `training`, or those with which a record was made that has nothing unfinished under the new ones."""
+    try:
+        before = training if can_go_on(record, training) else read_meta(record)["training"]
+    except RecordError:
+        before = training
+    return {key: before[key] for key in LIMITS}
 
 
 # Datasets

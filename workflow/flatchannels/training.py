@@ -69,6 +69,11 @@ class Run:
     spectrum_min: np.ndarray
     spectrum_max: np.ndarray
 
+    @property
+    def unfinished(self):
+        """Whether a limit ended the flow, or its time the polish: `train` can go on from `flow`."""
+        return self.flow.state is not None or self.finish == Finish.TIME_LIMIT
+
 
 def initial(net, root_seed, dataset, seed):
     """θ₀ (P,) of one run: a Glorot-normal draw that belongs to the network, the dataset's name and the seed alone."""
@@ -77,7 +82,7 @@ def initial(net, root_seed, dataset, seed):
 
 
 def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seconds=3600.0, max_steps=20_000,
-          max_t=1e16, trajectory_samples=250, spectrum_samples=50):
+          max_t=1e16, trajectory_samples=250, spectrum_samples=50, flow=None):
     """Gradient flow from θ₀ to its end, then the polish.
 
     Parameters
@@ -86,6 +91,7 @@ def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seco
     rtol : relative tolerance of the flow.  maxnorm : the wall in ‖θ‖.  max_seconds : wall time, of flow and polish each.
     max_steps, max_t : limits of the flow; t is mean-loss time.
     trajectory_samples, spectrum_samples : how many log-spaced times to keep.
+    flow : that of an earlier run from this θ₀, to go on with where a limit ended it.
 
     Returns
     -------
@@ -104,8 +110,9 @@ def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seco
     theta0 = net.initialise(np.random.default_rng(seed)) if theta0 is None else np.array(theta0, dtype=float)
     kinks = ACTIVATIONS[net.activation].homogeneous
     smooth = net.smoothed(theta0, FLOW_SMOOTHING) if kinks else net
-    flow = gradient_flow(Objective(smooth, data), theta0, rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds,
-                         max_steps=max_steps, max_t=max_t, samples=trajectory_samples)
+    if flow is None or flow.state:
+        flow = gradient_flow(Objective(smooth, data), theta0, rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds, max_steps=max_steps,
+                             max_t=max_t, samples=trajectory_samples, state=flow and flow.state)
     finish = follow_smoothing if kinks else finish_smooth
     end = finish(net, data, balanced(flow, maxnorm), maxnorm, max_seconds)
     values = eigvalsh(end.hessian)

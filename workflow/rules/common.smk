@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 WORKFLOW = Path(workflow.basedir)
 ROOT = WORKFLOW.parent
@@ -36,6 +37,7 @@ def checked(config):
     files = [os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else str(path) for path in workflow.configfiles]
     for path in files:
         or_stop(settings.load, path)  # snakemake lets a key stand twice
+    update_config(config, settings.typed(workflow.config_settings.config))
     source = ", ".join(files) + (" or --config" if workflow.config_settings.config else "")
     return or_stop(settings.validate, config, source)
 
@@ -63,7 +65,10 @@ def run_job(wildcards):
     if record not in BLOCKS:
         raise WorkflowError(f"no sweep of the configuration asks for {record}")
     block = BLOCKS[record]
-    return json.dumps(vars(block) | {"seed": config["seed"], "training": config["training"]})
+    training = {key: value for key, value in config["training"].items() if key != "continue_unfinished"}
+    if CONTINUE:
+        training |= records.limits_kept(record, training)
+    return json.dumps(vars(block) | {"seed": config["seed"], "training": training})
 
 
 def figure(name):

@@ -2,6 +2,11 @@ BLOCKS = {block.record: block for block in settings.blocks(config) if block.data
 KERNELS = code("compile.py", without=["records", "gaussian_process"])
 os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
 
+# With `continue_unfinished`, runs that a limit ended are made again, from where they are, and no others for a new limit.
+if CONTINUE and workflow.is_main_process and workflow.dag_settings:
+    again = [record for record in BLOCKS if records.can_go_on(record, config["training"])]
+    workflow.dag_settings.forcerun = {*workflow.dag_settings.forcerun, *again}
+
 
 # The kernels are compiled once, before many processes want them at the same time.
 rule compile:
@@ -37,6 +42,7 @@ rule runs:
         last=r"\d+",
     params:
         job=run_job,
+        again=lambda wildcards, output: "continue" if CONTINUE else "",  # takes `output`, so that a change reruns nothing
         code=code("runs.py", without=["records", "gaussian_process"]),
     resources:
         mem_mb=1000,
@@ -44,7 +50,7 @@ rule runs:
     conda:
         "../../envs/flow.yaml"
     shell:
-        'python "$SCRIPTS/runs.py" {input.dataset:q} {output:q} {params.job:q} > {log:q} 2>&1'
+        'python "$SCRIPTS/runs.py" {input.dataset:q} {output:q} {params.job:q} {params.again} > {log:q} 2>&1'
 
 
 onstart:

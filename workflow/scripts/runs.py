@@ -1,5 +1,6 @@
-"""Trains a block of runs and writes their record: runs.py DATASET OUTPUT JOB, with JOB a config.Block, the root seed and
-the training settings, in JSON. A run that raises is recorded too, with its message; its traceback goes to the log.
+"""Trains a block of runs and writes their record: runs.py DATASET OUTPUT JOB [continue], with JOB a config.Block, the root
+seed and the training settings, in JSON. A run that raises is recorded too, with its message; its traceback goes to the log.
+What runs that met a limit need to go on is kept beside the record, and taken up again with `continue`.
 """
 
 import gc
@@ -19,22 +20,33 @@ from flatchannels.training import initial, train
 
 dataset, output, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 compile.once()
-data, _ = records.read_dataset(dataset)
+data, dataset_meta = records.read_dataset(dataset)
 net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
 net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
 gc.enable()
 
+meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training"]} | {"inputs": job["dimension"]}
+versions = {module.__name__: module.__version__ for module in (numpy, scipy, numba)}
+versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
+origin = {"job": job, "versions": versions, "data": dataset_meta["sha256"]}
+try:
+    earlier = records.read_unfinished(output, origin) if sys.argv[4:] == ["continue"] else {}
+except records.RecordError as error:
+    print(f"{error}; the runs start anew")
+    earlier = {}
+
 runs = []
 for seed in range(job["first"], job["last"] + 1):
-    start = None
+    start, before = None, earlier.get(seed)
+    if before and not before.unfinished:
+        runs.append(before)
+        continue
     try:
         start = initial(net, job["seed"], job["dataset"], seed)
-        runs.append(train(net, data, start, seed, **job["training"]))
+        runs.append(train(net, data, start, seed, **job["training"], flow=before and before.flow))
     except Exception as error:
         traceback.print_exc()
         runs.append(records.Failure(seed, f"{type(error).__name__}: {error}", start))
 
-meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training"]}
-versions = {module.__name__: module.__version__ for module in (numpy, scipy, numba)}
-versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
-records.write_runs(output, meta | {"inputs": job["dimension"], "versions": versions, "cpu": compile.CPU}, runs)
+records.write_unfinished(output, origin, [run for run in runs if not isinstance(run, records.Failure)])
+records.write_runs(output, meta | {"versions": versions, "cpu": compile.CPU}, runs)
