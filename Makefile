@@ -4,7 +4,7 @@
 #   make test               the tests
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff and snakemake --lint
-#   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need
+#   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
 #   make lock               requirements.lock anew, from pyproject.toml (needs uv)
 #   make clean              removes what the pipeline made, and the environments
 
@@ -17,10 +17,15 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
             $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 GP_VENV := .venv-gp
+# Targets that show runs on Gaussian processes, if the configuration asks for these.
+OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB10 figB11
 
 .PHONY: figures test bench lint lock clean gp-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG)
+	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
+	  ! PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG) | grep -q Gaussian || \
+	  $(MAKE) --no-print-directory gp-environment || echo "make: all else is made without them" >&2
 	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
 
 test: $(VENV)/requirements.lock
@@ -58,6 +63,6 @@ $(VENV)/requirements.lock: requirements.lock
 $(GP_VENV)/requirements-gp.txt: requirements-gp.txt | $(VENV)/requirements.lock
 	@cmp -s $< $@ && touch $@ || { \
 	  echo "Installing requirements-gp.txt into $(GP_VENV) ..."; \
-	  $(VENV)/bin/python -m venv --clear $(GP_VENV) && \
-	  $(GP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
-	  cp $< $@; }
+	  { $(VENV)/bin/python -m venv --clear $(GP_VENV) && \
+	    $(GP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
+	    cp $< $@; } || { rm -rf $(GP_VENV); echo "make: no torch, so no Gaussian processes" >&2; exit 1; }; }

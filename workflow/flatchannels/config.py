@@ -125,7 +125,7 @@ def validate(config: dict, source: str = "config/config.yaml") -> dict:
         config = _fill_in(copy.deepcopy(config), schema, schema["$defs"])
         mistakes = list(_inconsistencies(config))
     if mistakes:
-        raise ConfigError("\n".join(f"{line} ({source})" for line in dict.fromkeys(mistakes)))
+        raise ConfigError("\n".join(f"{_printable(line)} ({source})" for line in dict.fromkeys(mistakes)))
     return config
 
 
@@ -149,6 +149,11 @@ def _path(keys) -> str:
     """sweeps.levels.entries[0].widths"""
     text = "".join(f"[{key}]" if isinstance(key, int) and not isinstance(key, bool) else f".{key}" for key in keys)
     return text.removeprefix(".") or "the configuration"
+
+
+def _printable(text) -> str:
+    """A text on one line, whatever a user's key holds."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def _shown(value) -> str:
@@ -350,7 +355,9 @@ def _listed(value) -> list:
 if __name__ == "__main__":  # python -m flatchannels.config FILE …: check configurations, and say what they ask for
     for file in sys.argv[1:]:
         try:
-            asked = blocks(validate(load(file), file))
+            config = validate(load(file), file)
         except ConfigError as error:
             sys.exit(str(error))
-        print(f"{file}: {sum(block.runs for block in asked)} runs in {len(asked)} jobs")
+        asked = blocks(config)
+        draws = sum(job["spec"]["target"] == "gaussian-process" for job in datasets(config).values())
+        print(f"{file}: {sum(block.runs for block in asked)} runs in {len(asked)} jobs" + f", {draws} Gaussian processes" * (draws > 0))
