@@ -62,6 +62,17 @@ RUN_ARRAYS = {
 }
 DATASET_ARRAYS = {"x": 2, "y": 1, "weights": 1}  # key → number of axes
 TEST_ARRAYS = {"x_test": 2, "y_test": 1}  # fresh points of the same target, which a dataset may have
+# Examples of saddle lines: name → key → axes, a letter each; equal letters are equal lengths. NaN: behind the ends of shorter
+# trajectories (T), and throughout where no example was found: all lengths are 0 then.
+FLOWS = {"start": "F", "size": "F", "curvature": "F", "end_loss": "F", "end_gamma": "F", "end_distance": "F", "flow_t": "FT",
+         "flow_gamma": "FT", "flow_distance": "FT", "flow_loss": "FT", "flow_neuron_distances": "FTN"}  # fmt: skip
+SADDLES = {
+    "plateau": FLOWS | {"theta": "R", "origin": "P", "velocity": "P", "gamma": "G", "eigenvalues": "GP", "angles": "GP",
+                        "surface_gamma": "U", "surface_alpha": "A", "surface_loss": "UA"},
+    "channel": FLOWS | {"theta": "P", "narrow": "R", "origin": "P", "velocity": "P", "surface_gamma": "U", "surface_alpha": "A",
+                        "surface_loss": "UA", "top_gamma": "V", "top_loss": "VA", "flow_alpha": "FT", "flow_cosine": "FT",
+                        "loss_infinity": "F"},
+}  # fmt: skip
 RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activation": str, "bias": bool, "training": dict,
             "versions": dict, "cpu": str, "first_seed": int, "last_seed": int, "stop_codes": dict, "finish_codes": dict}  # fmt: skip
 
@@ -486,6 +497,44 @@ def _check_dataset(path, arrays):
         raise RecordError(path, f"x_test has {arrays['x_test'].shape[1]} columns; x has {arrays['x'].shape[1]}")
     if np.any(arrays["weights"] < 0) or abs(arrays["weights"].sum() - 1) > 1e-9:
         raise RecordError(path, f"weights must be ≥ 0 and sum to 1; the sum is {arrays['weights'].sum()}")
+
+
+# Saddle lines
+
+
+def write_saddles(path, name, meta, arrays):
+    """Write an example of a saddle line, name being a key of SADDLES; `arrays` None says that there is none."""
+    meta = {**meta, "format": f"flatchannels {name}", "version": VERSION, "found": arrays is not None}
+    if arrays is None:
+        arrays = {key: np.empty((0,) * len(axes)) for key, axes in SADDLES[name].items()}
+    arrays = {key: np.asarray(array, dtype=float) for key, array in arrays.items()}
+    _check_saddles(path, name, arrays)
+    write_bytes(path, _npz_bytes({**meta, "sha256": content_digest(arrays)}, arrays))
+
+
+def read_saddles(path, name):
+    """Metadata and arrays of an example of a saddle line; RecordError if it is missing, damaged, foreign or inconsistent.
+
+    meta["found"] says whether there is one: without, the arrays are empty.
+    """
+    meta, arrays = _read_npz(path, f"flatchannels {name}")
+    _check_saddles(path, name, arrays)
+    return meta, arrays
+
+
+def _check_saddles(path, name, arrays):
+    if set(arrays) != set(SADDLES[name]):
+        raise RecordError(path, f"arrays missing or unknown: {sorted(set(arrays) ^ set(SADDLES[name]))}")
+    lengths = {}
+    for key, axes in SADDLES[name].items():
+        array = arrays[key]
+        if array.dtype != np.float64 or array.ndim != len(axes):
+            raise RecordError(path, f"{key} has type {array.dtype} and {array.ndim} axes; it must be float64 with {len(axes)}")
+        for axis, length in zip(axes, array.shape, strict=True):
+            if lengths.setdefault(axis, length) != length:
+                raise RecordError(path, f"{key} has shape {array.shape}, other arrays have length {lengths[axis]} there")
+        if not np.isfinite(array).all() and "T" not in axes:
+            raise RecordError(path, f"{key} is not finite")
 
 
 # Tables
