@@ -315,6 +315,25 @@ def test_runs_depend_on_the_numerics_and_figures_do_not():
     assert {"kernels", "flow", "training"}.isdisjoint(names("figures/fig2_levels.py"))
 
 
+def test_fingerprint_of_one_activation_follows_its_own_code_alone():
+    content = (sources.PACKAGE / "activations.py").read_bytes()
+
+    def changed(old, new, more=b""):
+        assert content.count(old) == 1
+        edited = content.replace(old, new).replace(b"\n\n@njit(**SCALAR)\ndef tanh(", more + b"\n\n@njit(**SCALAR)\ndef tanh(")
+        return {name for name in names if sources.of_one_activation(edited, name) != sources.of_one_activation(content, name)}
+
+    names = set(yaml.safe_load(config.SCHEMA.read_text())["$defs"]["activation"]["enum"])
+    function = b"\n\n@njit(**SCALAR)\ndef step(z, smoothing):\n    return tanh(z, smoothing)\n"
+    assert changed(b"LN2_LOW = 1", b"LN2_LOW = 2") == names
+    assert changed(b"t1 = 1.0 - t * t", b"t1 = 1.0 - 2.0 * t * t") == {"tanh"}
+    assert changed(b'"erf": Activation(2, erf)', b'"erf": Activation(2, erf, linear_above=9.0)') == {"erf"}
+    assert changed(b"gauss = _exp_of_negative(-0.5 * z * z)", b"gauss = g(z, smoothing)[0]") == {"erf"}
+    entry = b'    "tanh": Activation(5, tanh),\n'
+    assert changed(entry, entry + b'    "step": Activation(6, step),\n', function) == set()
+    assert changed(entry, entry, function) == names  # a function that is none of the activations
+
+
 def test_configurations_can_be_checked_alone(tmp_path):
     def check(path):
         return subprocess.run([sys.executable, "-m", "flatchannels.config", path], capture_output=True, text=True, cwd=ROOT / "workflow")

@@ -15,6 +15,7 @@ import json
 import os
 import pickle
 import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -97,15 +98,21 @@ class Failure:
 
 
 def write_bytes(path, data):
-    """Write `data` under a temporary name in the folder of `path`, then rename: no reader ever sees half a file."""
+    """Write `data` under a temporary name in the folder of `path`, then rename: no reader ever sees half a file.
+
+    Raises RecordError where it cannot be written: a full disk, a folder without permission.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(data)
         os.replace(temporary, path)
+    except OSError as error:
+        raise RecordError(path, f"cannot be written: {error.strerror}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path, text):

@@ -15,19 +15,53 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 
-def fingerprint(scripts: Iterable, without: Iterable[str] = ()) -> str:
+def fingerprint(scripts: Iterable, without: Iterable[str] = (), activation: str | None = None) -> str:
     """Digest of the content of some Python files and of all files of this project that they import, directly or not.
 
     Parameters
     ----------
     scripts : paths of Python files.
     without : names of modules, such as "records", to leave out along with what only they import.
+    activation : the only one that counts, of those in activations.py; None for all.
     """
     digest = hashlib.sha256()
     for path in sorted(imported(scripts, without), key=lambda path: path.name):
         content = path.read_bytes()
+        if activation and path.stem == "activations":
+            content = of_one_activation(content, activation).encode()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
+
+
+def of_one_activation(content: bytes, name: str) -> str:
+    """activations.py without the lines of the other activations: functions, branches of `activate`, registry entries.
+
+    A function stays where something else uses it.
+    """
+    body = ast.parse(content).body
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    registry = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ACTIVATIONS")
+    entries = {key.value: (key, entry) for key, entry in zip(registry.value.keys, registry.value.values) if key.value != name}
+    others = {ast.unparse(entry.args[1]) for _, entry in entries.values()}
+    rest = [node for node in body if node not in (functions["activate"], registry)]
+    while used := others & _names(node for node in rest if getattr(node, "name", None) not in others):
+        others -= used
+    codes = [entry.args[0].value for _, entry in entries.values()]
+    branches = [node for node in ast.walk(functions["activate"]) if isinstance(node, ast.If) and _compared_with(node) in codes]
+    dropped = [(functions[other].decorator_list[0], functions[other]) for other in others]
+    dropped += [*entries.values(), *((node, node.body[-1]) for node in branches)]
+    numbers = {number for first, last in dropped for number in range(first.lineno, last.end_lineno + 1)}
+    lines = enumerate(content.decode().splitlines(), 1)
+    return "\n".join(line for number, line in lines if line.strip() and number not in numbers)
+
+
+def _compared_with(node: ast.If):
+    """3 for `if code == 3`, None for anything else."""
+    return getattr(node.test.comparators[0], "value", None) if isinstance(node.test, ast.Compare) else None
+
+
+def _names(nodes) -> set[str]:
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def imported(scripts: Iterable, without: Iterable[str] = ()) -> set[Path]:

@@ -51,12 +51,12 @@ def or_stop(function, *arguments):
         sys.exit(1)
 
 
-def code(*scripts, without=()):
+def code(*scripts, without=(), activation=None):
     """Fingerprint of some scripts and all that they import: an edit reruns what depends on it, and nothing else.
 
     Products of simulations leave out `records`: a format has a version of its own, and is checked when it is read.
     """
-    return sources.fingerprint([WORKFLOW / "scripts" / script for script in scripts], without)
+    return sources.fingerprint([WORKFLOW / "scripts" / script for script in scripts], without, activation)
 
 
 def run_job(wildcards):

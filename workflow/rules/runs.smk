@@ -2,6 +2,12 @@ BLOCKS = {block.record: block for block in settings.blocks(config) if block.data
 KERNELS = code("compile.py", without=["records", "gaussian_process"])
 os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
 
+# An edit of one activation concerns its own runs alone.
+RUN_CODE = {
+    activation: code("runs.py", without=["records", "gaussian_process"], activation=activation)
+    for activation in {block.activation for block in BLOCKS.values()}
+}
+
 # With `continue_unfinished`, runs that a limit ended are made again, from where they are, and no others for a new limit.
 if CONTINUE and workflow.is_main_process and workflow.dag_settings:
     again = [record for record in BLOCKS if records.can_go_on(record, config["training"])]
@@ -30,7 +36,7 @@ rule compile:
 rule runs:
     input:
         dataset="results/datasets/{dataset}.npz",
-        compiled="results/compiled.txt",
+        compiled=ancient("results/compiled.txt"),  # what is compiled counts below, as `code`
     output:
         settings.RECORD,
     log:
@@ -43,7 +49,7 @@ rule runs:
     params:
         job=run_job,
         again=lambda wildcards, output: "continue" if CONTINUE else "",  # takes `output`, so that a change reruns nothing
-        code=code("runs.py", without=["records", "gaussian_process"]),
+        code=lambda wildcards: RUN_CODE[wildcards.activation],
     resources:
         mem_mb=1000,
         runtime=lambda wildcards, attempt: 240 * attempt,

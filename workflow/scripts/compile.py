@@ -33,14 +33,17 @@ def once():
     stamp = CACHE / "complete.txt"
     if stamp.exists() and stamp.read_text() == state:
         return
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (stamp.exists() and stamp.read_text() == state):
-            from flatchannels import training
+    try:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with open(CACHE / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (stamp.exists() and stamp.read_text() == state):
+                from flatchannels import training
 
-            training.compile_kernels()
-            stamp.write_text(state)
+                training.compile_kernels()
+                stamp.write_text(state)
+    except OSError as error:
+        sys.exit(f"{CACHE}: the compiled kernels cannot be kept there: {error.strerror}")
 
 
 if __name__ == "__main__":
