@@ -1,7 +1,9 @@
 """What is written is read back; what is damaged is refused."""
 
+import errno
 import io
 import json
+import os
 import zipfile
 from types import SimpleNamespace
 
@@ -195,10 +197,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     records.write_text(tmp_path / "note", "old")
 
     def broken(*names):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(records.os, "replace", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(RecordError, match="note: cannot be written: No space left on device$"):
         records.write_text(tmp_path / "note", "new")
     assert [entry.name for entry in tmp_path.iterdir()] == ["note"] and (tmp_path / "note").read_text() == "old"
 
