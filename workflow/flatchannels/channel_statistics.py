@@ -97,7 +97,7 @@ def _block(path, test_points):
         **network, loss_test=losses_at(arrays["theta"], meta, test_points.get(meta["dataset"])),
         **{key: whole[key].first().to_numpy() for key in
            ["parallel", "aligned", "channel", "first_ratio", "late_ratio", "subspace", "channel_layers"]},
-        channel_dimension=whole["layer_dimension"].sum().to_numpy(),
+        channel_dimension=layers["groups"].map(largest_dimension).groupby(layers["seed"], sort=False).max().to_numpy(),
         strict_layers=["+".join(map(str, rows["layer"][rows["channel"] & rows["layer_parallel"] & rows["layer_diverging"]]))
                        for _, rows in whole],
     )  # fmt: skip
@@ -107,6 +107,11 @@ def _block(path, test_points):
         "t": arrays["spectrum_t"].ravel(), "smallest": arrays["spectrum_min"].ravel(), "largest": arrays["spectrum_max"].ravel(),
     }).dropna(subset="t")  # fmt: skip
     return {"channel_runs": runs, "channels": layers.assign(**network), "channel_spectra": spectra}
+
+
+def largest_dimension(groups):
+    """The dimension, size − 1, of the largest of the groups "3+2"; 0 for none."""
+    return int(groups.split("+")[0]) - 1 if groups else 0
 
 
 def _join(name, frames):
@@ -139,8 +144,8 @@ def losses_at(theta, meta, points):
         return np.full(len(theta), np.nan)
     x, y = points
     *hidden, output = layer_weights(theta, meta["inputs"], meta["widths"], meta["bias"])
-    losses = np.empty(len(theta))
-    for run in range(len(theta)):  # one after the other: the values of all neurons of all runs would be large
+    losses = np.full(len(theta), np.nan)
+    for run in np.flatnonzero(np.isfinite(theta).all(axis=1)):  # one after the other: all neurons of all runs would be large
         h = x
         for weights in hidden:
             h = ACTIVATIONS[meta["activation"]](_affine(h, weights[run], meta["bias"]))
@@ -159,8 +164,8 @@ def _affine(h, weights, bias):
 def shares(runs):
     """Shares of the runs of every network, and of every setting (dimension 0 and widths "all").
 
-    channel, infinite: of all runs. aligned: the third criterion, of those that fulfil the other two. several dimensions: of
-    the runs in a channel. converged: of all, failed ones included.
+    channel, infinite: of all runs. aligned: the third criterion, of those that fulfil the other two. several dimensions: a
+    group of three neurons or more, of the runs in a channel. converged: of all, failed ones included.
     """
     everything = runs.assign(dimension=0, widths="all")
     rows = []

@@ -77,3 +77,32 @@ def width_ticks(axes, names, axis="x"):
     """One tick per width, by name, with the axis label."""
     axes.set(**{f"{axis}ticks": range(len(names)), f"{axis}ticklabels": names, f"{axis}label": "width $r$"})
     axes.set(**{f"{axis}lim": (-0.6, max(len(names), 1) - 0.4)})
+
+
+SETTING_COLOURS = {"rosenbrock": "black", "gp-s0.1": "#4477aa", "gp-s0.5": "#66ccee", "gp-s2": "#ccbb44", "gp-s10": "#ee6677"}  # after Tol
+FINITE_COLOUR, CHANNEL_COLOUR = "#cc3311", "#0077bb"  # red and blue as in the paper's Figure 4
+
+
+def setting_colour(name):
+    """Colour of a setting of the sweep `channels`; grey for other activations and for deep networks."""
+    return SETTING_COLOURS.get(name, GREY)
+
+
+def setting_label(name):
+    """What a figure calls a setting: Rosenbrock, GP 0.5, erf, 3 layers."""
+    family, *rest = name.split(" ")
+    return " ".join(rest) or (f"GP {family[4:]}" if family.startswith("gp-s") else family.capitalize())
+
+
+def say_count(axes, count, what="runs", **place):
+    """The number of runs that a panel shows, at its top right."""
+    where = {"x": 0.98, "y": 0.97, "ha": "right", "va": "top"} | place
+    axes.text(s=f"{count} {what}", transform=axes.transAxes, color=GREY, fontsize=6.5, **where)
+
+
+def share_bars(axes, positions, rows, width=0.7, **look):
+    """Bars of shares in percent with their intervals, from rows with share, low and high."""
+    percent = 100 * rows[["share", "low", "high"]].to_numpy(dtype=float).reshape(-1, 3)
+    axes.bar(positions, percent[:, 0], width, **look)
+    errors = [percent[:, 0] - percent[:, 1], percent[:, 2] - percent[:, 0]]
+    axes.errorbar(positions, percent[:, 0], yerr=errors, fmt="none", ecolor="black", capsize=1.5, elinewidth=0.7, capthick=0.7)
