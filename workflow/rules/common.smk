@@ -71,6 +71,11 @@ def run_job(wildcards):
     return json.dumps(vars(block) | {"seed": config["seed"], "training": training})
 
 
+def growing(amount):
+    """A resource of which a job gets more at each attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
 def figure(name):
     """The files of a figure: PDF, PNG, and SVG, which is what the report shows."""
     path = f"results/figures/{name}"

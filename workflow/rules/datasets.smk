@@ -27,8 +27,8 @@ rule dataset:
         job=lambda wildcards: json.dumps(DATASETS[wildcards.dataset] | {"seed": config["seed"]}),
         code=code("dataset.py", without=["records", "network"]),
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     conda:
         "../../envs/flow.yaml"
     shell:
@@ -40,7 +40,7 @@ use rule dataset as gaussian_process with:
     wildcard_constraints:
         dataset=one_of(DRAWS),
     resources:
-        mem_mb=3000,
-        runtime=20,
+        mem_mb=growing(3000),
+        runtime=growing(20),
     conda:
         "../../envs/gp.yaml"

@@ -25,8 +25,8 @@ rule compile:
     params:
         code=KERNELS,
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     conda:
         "../../envs/flow.yaml"
     shell:
@@ -51,8 +51,8 @@ rule runs:
         again=lambda wildcards, output: "continue" if CONTINUE else "",  # takes `output`, so that a change reruns nothing
         code=lambda wildcards: RUN_CODE[wildcards.activation],
     resources:
-        mem_mb=1000,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=growing(1000),
+        runtime=growing(240),
     conda:
         "../../envs/flow.yaml"
     shell:

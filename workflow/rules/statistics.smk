@@ -18,8 +18,8 @@ rule runs_table:
     params:
         code=code("runs_table.py"),
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     message:
         f"table of runs, from {len(RUNS)} records"
     conda:
@@ -42,8 +42,8 @@ rule table:
     params:
         code=code("table.py"),
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     message:
         "table {wildcards.table}"
     conda:
@@ -70,8 +70,8 @@ rule channels:
     params:
         code=code("channels_table.py"),
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     message:
         f"tables of channels, from {len(CHANNELS)} records"
     conda:
