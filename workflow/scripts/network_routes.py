@@ -1,0 +1,11 @@
+"""The routes to infinity of one network's runs: network_routes.py DATASET OUTPUT RECORD…"""
+
+import sys
+
+import compile  # first: it sets numba's cache, and makes imports faster
+
+from flatchannels import records, routes
+
+dataset, output, *paths = sys.argv[1:]
+compile.once()
+records.write_table(output, "routes", routes.make(paths, dataset))
