@@ -142,3 +142,21 @@ def test_predict_is_the_network():
 def test_what_does_not_fit_is_refused(make):
     with pytest.raises(ValueError):
         make()
+
+
+@pytest.mark.parametrize("widths", [(3,), (3, 2)])
+def test_the_gauge_of_relu_is_where_the_gradient_vanishes(widths):
+    rng = np.random.default_rng(0)
+    net, data = Network(2, widths, "relu", True), Dataset(rng.normal(size=(50, 2)), rng.normal(size=50))
+    theta = rng.normal(size=net.parameters)
+    gauge = net.gauge(theta)
+    assert gauge.shape == (theta.size, sum(widths)) and np.allclose(gauge.T @ gauge, np.eye(sum(widths)), atol=1e-12)
+    gradient = net.gradient(theta, data)
+    assert abs(gauge.T @ gradient).max() < 1e-12 * abs(gradient).max() < 1
+    # A neuron's scale moves θ within the gauge.
+    layers = net.unpack(theta)
+    (W, b), (V, c) = layers[:2]
+    W[1], b[1], V[:, 1] = (1 + 1e-6) * W[1], (1 + 1e-6) * b[1], V[:, 1] / (1 + 1e-6)
+    change = net.pack(layers) - theta
+    assert np.linalg.norm(change - gauge @ (gauge.T @ change)) < 1e-5 * np.linalg.norm(change)
+    assert Network(2, widths, "g").gauge(theta).shape == (theta.size, 0)

@@ -94,3 +94,18 @@ def test_a_linear_target_is_learned_to_zero_loss():
     x = np.random.default_rng(0).normal(size=(100, 1))
     run = train(Network(1, (1,), "relu", True), Dataset(x, 0 * x[:, 0] + 2.0), seed=3, max_steps=2000)
     assert run.loss < 1e-12
+
+
+def test_relu_flows_keep_the_balance_of_every_neuron():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(400, 2))
+    net, data = Network(2, (3,), "relu", True), Dataset(x, np.sin(2 * x[:, 0]) + x[:, 1])
+    run = train(net, data, seed=4)
+
+    def balance(theta):
+        w, a = net.matrices(theta)
+        return (w**2).sum(axis=1) - a[0, :-1] ** 2
+
+    assert run.stop in (Stop.STATIONARY, Stop.FLAT)
+    assert np.allclose(balance(run.flow.theta_end), balance(run.theta_initial), atol=5e-3)
+    assert run.loss <= run.loss_cusp * (1 + 1e-9) and run.gradient_norm < 1e-9

@@ -101,7 +101,9 @@ def gradient_flow(objective, theta, *, rtol=1e-5, maxnorm=np.inf, max_seconds=36
 
     Parameters
     ----------
-    objective : has `loss_and_gradient(theta)` → float, (P,) and `derivatives(theta)` → float, (P,), (P, P).
+    objective : has `loss_and_gradient(theta)` → float, (P,), `derivatives(theta)` → float, (P,), (P, P), and
+        `linear_neurons(theta)` → int; perhaps `gauge(theta)` → (P, n), orthonormal directions along which L is constant
+        but for what smoothing does to it: the flow need not come to rest there.
     theta : float64 (P,).  rtol : float, relative tolerance; the absolute one is a thousandth of it.
     maxnorm : float, the wall in ‖θ‖ = Σθ²/(2P).  max_seconds : wall time.  max_t : in mean-loss time.
     samples : int, how many points of the trajectory to keep.
@@ -484,8 +486,12 @@ class _Watch:
 
     def _at_rest(self, bdf, objective):
         theta, gradient, hessian, multiplier = bdf.point
+        normals = objective.gauge(theta) if hasattr(objective, "gauge") else np.zeros((theta.size, 0))
         if bdf.radius is not None:
-            gradient, hessian = tangential(gradient, hessian, multiplier, theta)
+            hessian = hessian + multiplier * np.eye(theta.size)
+            normals = np.linalg.qr(np.column_stack([theta, normals]))[0]
+        if normals.size:
+            gradient, hessian = tangential(gradient, hessian, normals, np.linalg.norm(hessian) / theta.size**0.5)
         factor, indefinite = lapack.dpotrf(hessian, lower=1, clean=0)
         if not indefinite:
             step = lapack.dpotrs(factor, gradient, lower=1)[0]
@@ -508,17 +514,12 @@ class _Watch:
         return abs(step).max() < small and decrease < STATIONARY_DECREASE * bdf.loss
 
 
-def tangential(gradient, hessian, multiplier, normal):
-    """Gradient and Hessian of L + μ|θ|²/2 on the plane orthogonal to `normal` (P,).
-
-    The normal direction is kept, with the largest eigenvalue and no share of the gradient.
-    """
-    n = normal / np.linalg.norm(normal)
-    hessian = hessian + multiplier * np.eye(gradient.size)
-    hn = hessian @ n
-    top = abs(hessian).sum(axis=1).max()
-    hessian = hessian - np.outer(n, hn) - np.outer(hn, n) + np.outer(n, n) * (n @ hn + top)
-    return gradient - n * (n @ gradient), hessian
+def tangential(gradient, hessian, normals, curvature):
+    """Gradient and Hessian without their share along the orthonormal columns of `normals` (P, n), where the Hessian becomes `curvature`."""
+    gradient = gradient - normals @ (normals.T @ gradient)
+    half = hessian @ normals
+    half -= 0.5 * normals @ (normals.T @ half)
+    return gradient, hessian - half @ normals.T - normals @ half.T + curvature * normals @ normals.T
 
 
 def newton_step(gradient, hessian):

@@ -111,10 +111,11 @@ class Network:
 
     def matrices(self, theta):
         """Views into θ of the matrices [W | b], one per layer, each of the shape in `shapes`."""
-        theta = self._checked(theta)
+        return self._split(self._checked(theta))
+
+    def _split(self, values):
         ends = np.cumsum([rows * columns for rows, columns in self.shapes])
-        parts = np.split(theta, ends[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, self.shapes)]
+        return [part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), self.shapes)]
 
     def pack(self, layers):
         """θ (P,) from [(W, b), …], hidden layers first; W is (out, in), b (out,) or None without biases.
@@ -206,6 +207,24 @@ class Network:
         """This relu network with each kink rounded over ε = epsilon times the length of the neuron's input weights."""
         lengths = [np.linalg.norm(matrix, axis=1) for matrix in self.matrices(theta)[:-1]]
         return replace(self, smoothing=tuple(epsilon * np.concatenate(lengths)))
+
+    def gauge(self, theta):
+        """Orthonormal directions (P, n) that leave f unchanged: a homogeneous neuron's w_i grows as its a_i shrinks.
+
+        n is 0 for other activations; a neuron without weights has no such direction.
+        """
+        theta = self._checked(theta)
+        if not ACTIVATIONS[self.activation].homogeneous:
+            return np.zeros((theta.size, 0))
+        indices = self._split(np.arange(theta.size))
+        directions = []
+        for rows, above in zip(indices, indices[1:]):
+            for i, row in enumerate(rows):
+                direction = np.zeros(theta.size)
+                direction[row], direction[above[:, i]] = theta[row], -theta[above[:, i]]
+                if direction.any():
+                    directions.append(direction / np.linalg.norm(direction))
+        return np.linalg.qr(np.array(directions).T)[0] if directions else np.zeros((theta.size, 0))
 
     @cached_property
     def _rows(self):

@@ -37,6 +37,7 @@ RUN_ARRAYS = {
     "loss_initial": ("float64", "", "failed"),
     "loss_flow": ("float64", "", "failed"),
     "loss": ("float64", "", "failed"),
+    "loss_cusp": ("float64", "", "failed"),
     "gradient_norm_flow": ("float64", "", "failed"),
     "gradient_norm": ("float64", "", "failed"),
     "weight_norm_flow": ("float64", "", "failed"),
@@ -281,7 +282,7 @@ def _run_values(run):
     flow, polish = run.flow, run.polish
     return {
         "seed": run.seed, "theta_initial": run.theta_initial, "theta_flow": flow.theta_end, "theta": run.theta,
-        "loss_initial": run.loss_initial, "loss_flow": flow.loss_end, "loss": run.loss,
+        "loss_initial": run.loss_initial, "loss_flow": flow.loss_end, "loss": run.loss, "loss_cusp": run.loss_cusp,
         "gradient_norm_flow": flow.gradient_norm, "gradient_norm": run.gradient_norm,
         "weight_norm_flow": flow.weight_norm, "weight_norm": run.weight_norm,
         "trajectory_t": flow.t, "trajectory_theta": flow.theta, "trajectory_loss": flow.loss,

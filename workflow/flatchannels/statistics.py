@@ -27,7 +27,7 @@ EXACT_WIDTH = 8  # up to here the assignment of neurons runs over subsets, all p
 CONFIGURATION = ["sweep", "dataset", "dimension", "activation", "bias"]
 COUNTS = ["steps", "rejections", "gradients", "hessians", "polish_iterations"]
 SECONDS = ["seconds_flow", "seconds_polish"]
-RESULTS = ["loss_initial", "loss_flow", "loss", "gradient_norm_flow", "gradient_norm", "weight_norm_flow", "weight_norm",
+RESULTS = ["loss_initial", "loss_flow", "loss", "loss_cusp", "gradient_norm_flow", "gradient_norm", "weight_norm_flow", "weight_norm",
            "hessian_min", "hessian_max", "t_end"]  # fmt: skip
 RUN_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULTS, *COUNTS, *SECONDS]
 

@@ -10,14 +10,16 @@ from scipy.linalg import eigvalsh
 
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.datasets import generator
-from flatchannels.flow import Flow, Stop, gradient_flow
+from flatchannels.flow import Flow, Stop, gradient_flow, tangential
 from flatchannels.network import Dataset, Network, weight_norm
 from flatchannels.polish import Finish, Polish, polish
 
 # ASSUME: the paper says only that relu runs get stuck. Our flow rounds each relu over this fraction of the length of the
-# neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last.
+# neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last, at
+# which it is found to rounding (at 1e-9 samples on a kink hold the gradient up).
 FLOW_SMOOTHING = 3e-3
-SMOOTHING_PATH = 1e-2, 1e-9, 15
+KINKED_RTOL = 1e-3  # steps cannot follow every sample over its kink, and need not: ends agree with those at 1e-5
+SMOOTHING_PATH = np.geomspace(1e-2, 1e-8, 13)
 SMOOTHED_ITERATIONS = 50  # per smoothing; nearer than that to each minimum on the way does not change the end
 
 
@@ -42,11 +44,36 @@ class Objective:
         return int(np.sum(z.min(axis=0) > threshold))
 
 
+    def gauge(self, theta):
+        """`Network.gauge`."""
+        return self.network.gauge(theta)
+
+
+class GaugeFixed(Objective):
+    """The same without slope and curvature along the gauge.
+
+    An exact relu network has none there. A smoothed one has a little, which over long times would carry a flow along the
+    gauge to where the smoothing is as wide as the data.
+    """
+
+    def loss_and_gradient(self, theta):
+        """float, (P,)."""
+        loss, gradient = super().loss_and_gradient(theta)
+        gauge = self.gauge(theta)
+        return loss, gradient - gauge @ (gauge.T @ gradient)
+
+    def derivatives(self, theta):
+        """float, (P,), (P, P)."""
+        loss, gradient, hessian = super().derivatives(theta)
+        return loss, *tangential(gradient, hessian, self.gauge(theta), 0.0)
+
+
 @dataclass
 class Run:
     """A run from its initial point to the minimum it ends in.
 
     theta : (P,), with its loss (without R), gradient_norm = ‖∇(L + R)‖∞ and weight_norm = Σθ²/(2P).
+    loss_cusp : for relu that of the cusp next to the end of the flow, where an unrounded flow gets stuck; else the loss.
     stop : why the flow ended.  finish : why the polish ended.
     hessian_min, hessian_max : extreme eigenvalues of ∇²(L + R) at θ.
     spectrum_t, spectrum_min, spectrum_max : those of ∇²L at log-spaced times of the flow.
@@ -57,6 +84,7 @@ class Run:
     theta: np.ndarray
     loss_initial: float
     loss: float
+    loss_cusp: float
     gradient_norm: float
     weight_norm: float
     stop: Stop
@@ -109,18 +137,21 @@ def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seco
             raise ValueError(f"{name} is {value}; it must be positive")
     theta0 = net.initialise(np.random.default_rng(seed)) if theta0 is None else np.array(theta0, dtype=float)
     kinks = ACTIVATIONS[net.activation].homogeneous
-    smooth = net.smoothed(theta0, FLOW_SMOOTHING) if kinks else net
+    objective = GaugeFixed(net.smoothed(theta0, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
     if flow is None or flow.state:
-        flow = gradient_flow(Objective(smooth, data), theta0, rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds, max_steps=max_steps,
-                             max_t=max_t, samples=trajectory_samples, state=flow and flow.state)
+        flow = gradient_flow(objective, theta0, rtol=max(rtol, KINKED_RTOL) if kinks else rtol, maxnorm=maxnorm,
+                             max_seconds=max_seconds, max_steps=max_steps, max_t=max_t, samples=trajectory_samples,
+                             state=flow and flow.state)
     finish = follow_smoothing if kinks else finish_smooth
-    end = finish(net, data, balanced(flow, maxnorm), maxnorm, max_seconds)
+    start = balanced(flow, maxnorm)
+    end = finish(net, data, start, maxnorm, max_seconds)
+    loss = net.loss(end.theta, data)
     values = eigvalsh(end.hessian)
     times = np.unique(np.linspace(0, trajectory_samples - 1, spectrum_samples).round().astype(int))
     spectra = np.array([eigvalsh(net.hessian(flow.theta[k], data))[[0, -1]] for k in times])
     return Run(
         seed=seed, theta_initial=theta0, theta=end.theta, loss_initial=net.loss(theta0, data),
-        loss=net.loss(end.theta, data), gradient_norm=float(abs(end.gradient).max()), weight_norm=weight_norm(end.theta),
+        loss=loss, loss_cusp=cusp_loss(net, data, start, maxnorm, max_seconds) if kinks else loss, gradient_norm=float(abs(end.gradient).max()), weight_norm=weight_norm(end.theta),
         stop=flow.stop, finish=end.finish, hessian_min=float(values[0]), hessian_max=float(values[-1]), flow=flow,
         polish=end, spectrum_t=flow.t[times], spectrum_min=spectra[:, 0], spectrum_max=spectra[:, 1],
     )
@@ -131,20 +162,25 @@ def finish_smooth(net, data, theta, maxnorm, max_seconds):
     return polish(Objective(net, data, maxnorm), theta, max_seconds=max_seconds)
 
 
-def follow_smoothing(net, data, theta, maxnorm, max_seconds):
+def follow_smoothing(net, data, theta, maxnorm, max_seconds, path=SMOOTHING_PATH):
     """`polish` for relu: the minimum of the smoothed loss, followed while the smoothing falls to nothing.
 
     The exact loss of finitely many samples is covered with cusps, at which no gradient vanishes; the point returned is
-    the cusp below the smooth basin, its gradient and Hessian those of the last smoothing.
+    the cusp in the middle of the smooth basin, its gradient and Hessian those of the last smoothing.
     """
     iterations, seconds = 0, 0.0
-    for epsilon in np.geomspace(*SMOOTHING_PATH):
-        objective = Objective(net.smoothed(theta, epsilon), data, maxnorm)
+    for epsilon in path:
+        objective = GaugeFixed(net.smoothed(theta, epsilon), data, maxnorm)
         end = polish(objective, theta, max_seconds=max_seconds - seconds, max_iterations=SMOOTHED_ITERATIONS)
         theta, iterations, seconds = end.theta, iterations + end.iterations, seconds + end.seconds
         if end.finish in (Finish.TIME_LIMIT, Finish.FAILED):
             break
     return replace(end, iterations=iterations, seconds=seconds)
+
+
+def cusp_loss(net, data, theta, maxnorm, max_seconds):
+    """The loss of the cusp at which a descent from θ gets stuck: that of `follow_smoothing` with its last smoothing alone."""
+    return net.loss(follow_smoothing(net, data, theta, maxnorm, max_seconds, SMOOTHING_PATH[-1:]).theta, data)
 
 
 def balanced(flow, maxnorm):
