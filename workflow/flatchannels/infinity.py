@@ -269,7 +269,8 @@ def candidates(network, data, theta):
     """The limits to try for a network with one hidden layer and θ (P,): `Candidate`s, best guess first.
 
     Neurons are grouped by ε at several thresholds, up to the symmetry of the activation; a neuron alone may be exponential,
-    linear or steep (which only means that it gets other coordinates). A guess stands if its loss is near that of the network and hardly any of the norm is left in it.
+    linear or steep (which only means that it gets other coordinates). A guess stands if its loss is near that of the network
+    and hardly any of the norm is left in it.
     """
     hidden, output = network.matrices(theta)
     a, offset = output[0, : len(hidden)], output[0, len(hidden) :]

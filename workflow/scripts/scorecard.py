@@ -16,7 +16,7 @@ def as_text(verdicts):
 
 
 def main(snakemake):
-    verdicts = claims.judge({name: records.read_table(snakemake.input[name], name) for name in ["runs", "shares"]})
+    verdicts = claims.judge({name: records.read_table(path, name) for name, path in snakemake.input.items()})
     records.write_table(snakemake.output.table, "claims", verdicts)
     records.write_text(snakemake.output.text, as_text(verdicts))
 
