@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
+from flatchannels.channel_statistics import TABLES as TABLES_OF_CHANNELS
 from flatchannels.flow import Stop
 from flatchannels.polish import Finish
 from flatchannels.statistics import TABLES
@@ -50,3 +51,30 @@ def run_rows(losses, widths="2", duplicates=0, **more):
         if column not in frame:
             frame[column] = 1.0 if kind == "float64" else 1
     return frame[list(TABLES["runs"])].astype(TABLES["runs"])
+
+
+def channel_rows(setting="gp-s0.5", seeds=10, channels=0, infinite=0, **more):
+    """Rows of the table channel_runs: the first runs are in a channel, the next ones at the wall outside of one."""
+    number = np.arange(seeds)
+    family, *rest = setting.split(" ")
+    activation = rest[0] if rest and len(rest) == 1 else "softplus"
+    towards = number < channels + infinite
+    runs = run_rows(np.linspace(0.1, 0.5, seeds), "4", sweep="channels", dataset=family, dimension=2, activation=activation, bias=True,
+                    infinite=towards)  # fmt: skip
+    defaults = {
+        "setting": setting, "family": family, "loss_test": runs["loss"] + 0.1, "parallel": towards, "aligned": number < channels,
+        "channel": number < channels, "first_ratio": np.where(towards, 0.5, np.nan), "late_ratio": np.where(towards, 0.99, np.nan),
+        "subspace": 8, "channel_dimension": (number < channels).astype(int), "channel_layers": "", "strict_layers": "",
+    }  # fmt: skip
+    kinds = TABLES_OF_CHANNELS["channel_runs"]
+    return runs.assign(**(defaults | more))[list(kinds)].astype(kinds)
+
+
+def spectrum_rows(runs, growth=10.0, smallest=1e-9):
+    """Rows of channel_spectra: λ_max is 1, and in channels it grows by a factor per decade of t."""
+    t = np.logspace(-2, 4, 7)
+    rows = runs.loc[runs.index.repeat(len(t))].reset_index(drop=True)
+    time = np.tile(t, len(runs))
+    largest = np.where(rows["channel"], time ** np.log10(growth), 1.0)
+    kinds = TABLES_OF_CHANNELS["channel_spectra"]
+    return rows.assign(t=time, largest=largest, smallest=smallest * largest)[list(kinds)].astype(kinds)

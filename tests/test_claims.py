@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import synthetic
 
-from flatchannels import claims, statistics
+from flatchannels import channel_statistics, claims, statistics
 
 
 def tables_of(*rows):
@@ -93,6 +93,83 @@ def test_c3_expects_as_many_accidents_as_there_are(monkeypatch):
 def test_c16_asks_for_99_percent_of_the_runs(unconverged, expected):
     rows = synthetic.run_rows(np.ones(50), converged=np.arange(50) >= unconverged), synthetic.run_rows(np.ones(50), "1", bias=True)
     assert verdict("C16", *rows)["verdict"] == expected
+
+
+GPS = ["gp-s0.1", "gp-s0.5", "gp-s2", "gp-s10"]
+
+
+def channel_verdict(identifier, *rows, **tables):
+    return claims.judge(tables_of() | {"channel_runs": pd.concat(rows, ignore_index=True)} | tables).set_index("claim").loc[identifier]
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [((20, 30, 40, 50), "holds"), ((50, 40, 30, 20), "does not hold"), ((0, 30, 40, 50), "does not hold"), ((30, 30, 31, 30), "undecided")],
+)
+def test_c7_asks_for_channels_everywhere_and_more_on_rougher_processes(shares, expected):
+    rows = [synthetic.channel_rows("rosenbrock", 100, 30)]
+    for dimension in [2, 4, 8]:
+        rows += [synthetic.channel_rows(name, 100, count, dimension=dimension) for name, count in zip(GPS, shares, strict=True)]
+    row = channel_verdict("C7", *rows)
+    assert row["verdict"] == expected and row["n"] == 1300
+    slope = np.polyfit(np.log10([0.1, 0.5, 2, 10]), np.array(shares) / 100, 1)[0]
+    assert row["estimate"] == pytest.approx(slope, abs=1e-12)
+
+
+def test_c7_is_open_with_one_network_per_process():
+    rows = [synthetic.channel_rows(name, 100, 20 + 10 * number) for number, name in enumerate(GPS)]
+    assert channel_verdict("C7", *rows)["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, "holds"), (1.0, "does not hold"), (-1.0, "does not hold")])
+def test_c8_compares_losses_within_networks(shift, expected):
+    rows = []
+    for number, dimension in enumerate([2, 4]):
+        loss = 10.0**number + np.random.default_rng(number).uniform(0, 0.5, 200)  # networks differ by much more than their runs
+        loss[:100] += shift
+        rows.append(synthetic.channel_rows("gp-s0.5", 200, 100, dimension=dimension, loss=loss))
+    assert channel_verdict("C8", *rows)["verdict"] == expected
+
+
+@pytest.mark.parametrize(
+    ("growth", "smallest", "expected"),
+    [(10, 1e-9, "holds"), (1.0, 1e-9, "does not hold"), (0.1, 1e-9, "does not hold"), (10, 0.1, "does not hold")],
+)
+def test_c9_asks_for_larger_growing_and_tiny_eigenvalues(growth, smallest, expected):
+    runs = synthetic.channel_rows("gp-s0.5", 60, 30)
+    row = channel_verdict("C9", runs, channel_spectra=synthetic.spectrum_rows(runs, growth, smallest))
+    assert row["verdict"] == expected
+
+
+@pytest.mark.parametrize(("missing", "runs", "expected"), [([], 100, "holds"), (["2"], 100, "undecided"), (["2"], 1000, "does not hold")])
+def test_c10_asks_for_every_combination(missing, runs, expected):
+    layers = [name for name in channel_statistics.layer_combinations(3) if name not in missing for _ in range(3)]
+    layers = (layers + [""] * runs)[:runs]
+    rows = synthetic.channel_rows("rosenbrock 3 layers", runs, widths="4x4x4", channel_layers=layers)
+    table = channel_statistics.layer_shares(rows)
+    row = channel_verdict("C10", rows, channel_layers=table)
+    assert (row["verdict"], row["n"]) == (expected, runs) and row["estimate"] == pytest.approx(3 * (7 - len(missing)) / runs)
+
+
+@pytest.mark.parametrize(("large", "expected"), [(10, "holds"), (1, "undecided"), (0, "does not hold")])
+def test_c11_asks_for_more_than_single_cases(large, expected):
+    seeds = 500
+    rows = synthetic.channel_rows("gp-s0.5", seeds, seeds, channel_dimension=np.where(np.arange(seeds) < large, 2, 1))
+    assert channel_verdict("C11", rows)["verdict"] == expected
+
+
+@pytest.mark.parametrize(("channels", "first", "expected"), [(90, 0.5, "holds"), (90, 0.95, "does not hold"), (10, 0.5, "does not hold")])
+def test_c12_looks_at_runs_that_fulfil_the_other_criteria(channels, first, expected):
+    rows = synthetic.channel_rows("gp-s0.5", 200, channels, 100 - channels, first_ratio=first)
+    row = channel_verdict("C12", rows)
+    assert (row["verdict"], row["n"]) == (expected, 100)
+
+
+@pytest.mark.parametrize(("erf", "sigmoid", "expected"), [(9, 9, "holds"), (9, 0, "undecided")])
+def test_c17_needs_both_activations(erf, sigmoid, expected):
+    rows = [synthetic.channel_rows("rosenbrock erf", 90, erf), synthetic.channel_rows("rosenbrock sigmoid", 90, sigmoid)]
+    assert channel_verdict("C17", *rows)["verdict"] == expected
+    assert channel_verdict("C17", rows[0], synthetic.channel_rows("rosenbrock sigmoid", 900))["verdict"] == "does not hold"
 
 
 def test_claims_without_runs_are_undecided():

@@ -117,7 +117,12 @@ def largest_dimension(groups):
 def _join(name, frames):
     """One table from its parts, with its columns and types."""
     frames = [frame[list(TABLES[name])].astype(TABLES[name]) for frame in frames]
-    return pd.concat(frames, ignore_index=True) if frames else _table(name, [])
+    return pd.concat(frames, ignore_index=True) if frames else empty(name)
+
+
+def empty(name):
+    """The table `name` without rows."""
+    return _table(name, [])
 
 
 def _table(name, rows):

@@ -5,6 +5,9 @@ rule scorecard:
     input:
         runs="results/statistics/runs.parquet",
         shares="results/statistics/shares.parquet",
+        channel_runs="results/statistics/channel_runs.parquet",
+        channel_spectra="results/statistics/channel_spectra.parquet",
+        channel_layers="results/statistics/channel_layers.parquet",
     output:
         table="results/statistics/claims.parquet",
         text=report("results/scorecard.txt", caption="../report/scorecard.rst", category="Claims"),
