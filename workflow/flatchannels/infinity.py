@@ -48,12 +48,14 @@ RATIO_TOLERANCE = 0.1  # of (L − L_∞) over what the slopes at infinity predi
 # The search for the limit
 LINKS = np.geomspace(3e-3, 0.5, 8)  # ε below which neurons are tried as a group; absolute, and relative to |w|
 ASYMPTOTIC = 0.2  # an exponential or linear unit is tried where it differs from the neuron by less, relative, root mean square
-STRONG = 10.0  # and where |a| is larger
+STRONG, LINEAR = 10.0, 5.0  # and where |a| is larger than the first, or z at every sample than the second
 STEEP = 5.0  # |w| from which on a neuron has the coordinates of a steep one
 STEEPER = 30.0  # and factor by which its |w| has to grow until it counts as one on its way to infinity
 REMAINING_NORM = 0.1  # share of Σθ² that may be left in the parameters of the limit
 MISMATCH = 0.1  # relative difference of the losses of a run and of the first guess of its limit
 LOG_STEP = 1e-3  # of K, for the derivative of an affine function of K and 1/K: an error of 2e-7, relative
+HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
+POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
 RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first guess
 ITERATIONS, CANDIDATES = 60, 8  # per candidate, and how many
 
@@ -222,6 +224,10 @@ class LimitNetwork:
                         hessian[columns, rows] += product.T
         return loss, gradient, hessian
 
+    def slope(self, theta):
+        """2ω(f − y) (N,), the derivative of the loss by the output at each sample."""
+        return np.concatenate([2 * block.weights * self._jets(theta, block)[1] for block in self.blocks])
+
     def slopes(self, theta):
         """For each unit the derivative of the loss, at infinity, by the small number s that leads away from there.
 
@@ -253,7 +259,8 @@ class Candidate:
 
     small : for each unit the small number s of `slopes` at which the network stands: K⁻², 1/|a|; NaN for other kinds.
     epsilon : for each unit half the largest distance of its input weights; NaN for other kinds than pairs and triples.
-    diverging, lengths : for each unit Σa² and the largest |w| of its neurons.  names : of the units that are not neurons.
+    diverging, lengths : for each unit Σa² and the largest |w| of its neurons.
+    straight : (N,), what the neurons that are linear in the limit add to the output.  names : of the units that are not neurons.
     """
 
     limit: LimitNetwork
@@ -262,6 +269,7 @@ class Candidate:
     epsilon: np.ndarray
     diverging: np.ndarray
     lengths: np.ndarray
+    straight: np.ndarray
     names: list
 
 
@@ -273,7 +281,7 @@ def candidates(network, data, theta):
     and hardly any of the norm is left in it.
     """
     hidden, output = network.matrices(theta)
-    a, offset = output[0, : len(hidden)], output[0, len(hidden) :]
+    a = output[0, : len(hidden)]
     loss = network.loss(theta, data)
     x = np.column_stack([data.x, np.ones(len(data.x))]) if network.bias else data.x
     shapes = [_shape_alone(network, data.weights, x, *neuron) for neuron in zip(hidden, a)]
@@ -288,7 +296,7 @@ def candidates(network, data, theta):
             chosen = steep | special
             key = groups, frozenset(special)
             if key not in found:
-                found[key] = _candidate(network, data, hidden, a, offset, groups, chosen)
+                found[key] = _candidate(network, data, theta, groups, chosen)
     squares = theta @ theta
     ranked = []
     for guess in found.values():
@@ -327,13 +335,11 @@ def partitions(hidden, activation, bias):
 
 
 def _shape_alone(network, weights, x, w, a):
-    """What a neuron by itself looks like on the samples x (N, k): "neuron", "exponential" or "linear", and then its fit ℓ (k,)."""
-    if abs(a) < STRONG:
-        return "neuron", None
+    """What a neuron by itself looks like on the samples x (N, k): "neuron", "exponential" or "linear", and its fit ℓ (k,) if linear."""
     z, root = x @ w, np.sqrt(weights)
-    value = np.empty((5, z.size))
-    _derivatives(ACTIVATIONS[network.activation].code, z, value)
-    value = value[0]
+    if abs(a) < STRONG and z.min() < LINEAR:
+        return "neuron", None
+    value = _activation(network, z)
     with np.errstate(over="ignore"):
         tail = np.exp(z) if network.activation in TAILS and network.bias else np.zeros(z.size)
         if np.linalg.norm(root * (value - tail)) < ASYMPTOTIC * np.linalg.norm(root * value):
@@ -343,9 +349,18 @@ def _shape_alone(network, weights, x, w, a):
     return ("linear", a * fit) if small else ("neuron", None)
 
 
-def _candidate(network, data, hidden, a, offset, groups, chosen):
-    """The `Candidate` in which `groups` are as by `partitions` and single neurons of the kinds in `chosen`."""
-    units, parts, small, epsilon, names = [], [], [], [], []
+def _activation(network, z):
+    """σ(z) (N,)."""
+    out = np.empty((5, z.size))
+    _derivatives(ACTIVATIONS[network.activation].code, np.ascontiguousarray(z), out)
+    return out[0]
+
+
+def _candidate(network, data, theta, groups, chosen):
+    """The `Candidate` for θ in which `groups` are as by `partitions` and single neurons of the kinds in `chosen`."""
+    hidden, output = network.matrices(theta)
+    a, offset = output[0, : len(hidden)], output[0, len(hidden) :]
+    units, parts, small, epsilon, names, straight = [], [], [], [], [], np.zeros(data.y.size)
     linear, linears, slope, constant = False, 0, np.zeros(hidden.shape[1]), 0.0
     for group in groups:
         neurons, signs = (np.array(column) for column in zip(*group))
@@ -360,6 +375,7 @@ def _candidate(network, data, hidden, a, offset, groups, chosen):
         kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else ({2: "pair", 3: "triple"}[len(group)], None)
         if kind == "linear":
             linear, slope, linears = True, slope + fit, linears + 1
+            straight += outputs[0] * _activation(network, network.first_layer(theta, data.x)[:, neurons[0]])
             continue
         unit, part, number = LIMITS[kind](w, outputs)
         units.append(unit._replace(neurons=tuple(neurons.tolist())))
@@ -373,7 +389,7 @@ def _candidate(network, data, hidden, a, offset, groups, chosen):
     diverging = np.array([np.sum(a[list(unit.neurons)] ** 2) for unit in units])
     lengths = np.array([np.linalg.norm(hidden[list(unit.neurons)], axis=1).max() for unit in units])
     names = [name for name in names if name not in ("neuron", "steep")] + ["linear"] * linears
-    return Candidate(limit, limit.pack(parts, affine), np.array(small), np.array(epsilon), diverging, lengths, names)
+    return Candidate(limit, limit.pack(parts, affine), np.array(small), np.array(epsilon), diverging, lengths, straight, names)
 
 
 # For each kind the unit, its (c, forms) and its small number, of neurons with input weights w (n, k) and outputs a (n,).
@@ -419,7 +435,7 @@ CERTIFIED, TURNS_BACK, UNDECIDED = VERDICTS = "certified", "turns back", "undeci
 class Route:
     """How a network at the norm wall goes to infinity.
 
-    route : the units of its limit that are not neurons, such as "pair" or "2 pairs + triple".  verdict : one of `VERDICTS`.
+    route : the units of its limit that are not neurons, such as "pair" or "2 pair + triple".  verdict : one of `VERDICTS`.
     reason : what keeps the verdict from being "certified".
     loss_infinity, gradient_norm, hessian_min, hessian_max : of the limit network at its minimum.
     h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each pair and triple at the wall.
@@ -466,7 +482,26 @@ def find_route(network, data, theta, maxnorm=1e3):
             best = route
         if best.verdict == CERTIFIED:
             break
-    return best or Route(reason="no limit network fits")
+    return best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
+
+
+def first_impression(network, data, theta):
+    """The route by how the neurons of the first hidden layer look that hold the norm, for want of a limit network.
+
+    Polynomial units hardly leave one point of their activation: erf and g have no other way to be linear or quadratic.
+    """
+    hidden, above = network.matrices(theta)[:2]
+    outputs = np.linalg.norm(above[:, : len(hidden)], axis=0)
+    lengths, z = np.linalg.norm(hidden, axis=1), network.first_layer(theta, data.x)
+    names = []
+    for i in np.flatnonzero(outputs**2 + lengths**2 > HOLDS_NORM * (theta @ theta)):
+        if lengths[i] > outputs[i]:
+            names.append("steep")
+        elif z[:, i].std() < POLYNOMIAL:
+            names.append("polynomial")
+        else:
+            names.append("unknown")
+    return name(names)
 
 
 def certify(guess, loss, multiplier):
@@ -478,7 +513,10 @@ def certify(guess, loss, multiplier):
     pairs = np.flatnonzero(kinds == "pair")
     with np.errstate(divide="ignore"):
         lengths = np.array([np.linalg.norm(forms[0] / (c if kind == "steep" else 1.0)) for kind, (c, forms) in zip(kinds, parts)])
-    predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(slopes), 0.0, slopes * guess.small)).sum()
+    predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(slopes), 0.0, slopes * guess.small))
+    # At the minimum the slope is orthogonal to all affine functions: what is left of a linear neuron is its curvature.
+    bent = float(limit.slope(end.theta) @ guess.straight)
+    predicted = predicted.sum() + bent
     route = Route(
         route=name(guess.names), loss_infinity=end.loss, gradient_norm=float(abs(end.gradient).max()),
         hessian_min=float(values[0]), hessian_max=float(values[-1]), iterations=end.iterations,
@@ -502,7 +540,7 @@ def certify(guess, loss, multiplier):
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     elif end.theta @ end.theta > RUNAWAY * max(guess.start @ guess.start, 1.0):
         route.reason = "the limit runs away"
-    elif np.any(slopes < 0):
+    elif np.any(slopes < 0) or bent < 0:
         route.reason = "the loss falls on the way back from infinity"
     elif not abs(route.ratio - 1) < RATIO_TOLERANCE:
         route.reason = "the loss at the wall is not near the one predicted"
@@ -512,9 +550,9 @@ def certify(guess, loss, multiplier):
 
 
 def name(units):
-    """"2 pairs + steep" from a list of names."""
+    """"2 pair + steep" from a list of names."""
     counts = Counter(units)
-    return " + ".join(f"{counts[unit]} {unit}s" if counts[unit] > 1 else unit for unit in sorted(counts)) or "none"
+    return " + ".join(f"{counts[unit]} {unit}" if counts[unit] > 1 else unit for unit in sorted(counts)) or "unknown"
 
 
 # Deep networks

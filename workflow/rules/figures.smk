@@ -173,7 +173,12 @@ rule figB11:
 
 rule figures:
     input:
-        [rules.fig2.output, rules.figA1.output, rules.figA3.output] if "levels" in config["sweeps"] else [],
+        rules.fig5.output,
+        rules.figR.output,
+        [rules.fig2.output, rules.figA1.output, rules.figA3.output, rules.fig2cd.output, rules.figA2.output, rules.figA4.output]
+        if "levels" in config["sweeps"]
+        else [],
+        [rules.fig3.output, rules.figB5.output, rules.figB6.output] if "saddles" in config["sweeps"] else [],
         [rules.fig4.output, rules.figB7.output, rules.figB8.output, rules.figB9.output, rules.figB10.output, rules.figB11.output]
         if "channels" in config["sweeps"]
         else [],

@@ -8,6 +8,8 @@ rule scorecard:
         channel_runs="results/statistics/channel_runs.parquet",
         channel_spectra="results/statistics/channel_spectra.parquet",
         channel_layers="results/statistics/channel_layers.parquet",
+        saddle_lines="results/statistics/saddle_lines.parquet",
+        escapes="results/statistics/escapes.parquet",
     output:
         table="results/statistics/claims.parquet",
         text=report("results/scorecard.txt", caption="../report/scorecard.rst", category="Claims"),

@@ -1,0 +1,108 @@
+"""Figure R, of this project: by which routes runs go to infinity, beside the paper's criteria for channels.
+
+Source: `flatchannels.infinity`; the criteria are those of the paper's Appendix B.3.
+"""
+
+import numpy as np
+import style
+from matplotlib.patches import Patch
+
+from flatchannels import records
+from flatchannels.statistics import width_key, wilson_interval
+
+CATEGORIES = {  # in the order of the bars: colour; hatched where nothing is certified
+    "gated pairs, certified": "#0072b2",
+    "triples, certified": "#56b4e9",
+    "others, certified": "#009e73",
+    "turn back to a finite minimum": "#e69f00",
+    "steep neurons, undecided": "0.72",
+    "others, undecided": "0.88",
+}
+SMALLEST = 1e-12  # of (L − L_∞) / L on the axis
+MARKERS = {"gated pairs, certified": "o", "triples, certified": "^", "others, certified": "s"}
+
+
+def draw(routes):
+    """The figure from the table of routes: bars per setting and width, and the ratios of the certificates below."""
+    rows = ordered_rows(routes)
+    figure = style.new_figure(2.6 + 0.13 * max(len(rows), 4))
+    top, bottom = figure.subfigures(2, 1, height_ratios=[0.9 + 0.13 * max(len(rows), 4), 1.7])
+    channel_axes, other_axes = top.subplots(1, 2, sharey=True)
+    categories = routes.apply(category, axis=1) if len(routes) else routes["route"]
+    bars_panel(channel_axes, routes[routes["channel"]], categories, rows, intervals=True)
+    bars_panel(other_axes, routes[~routes["channel"]], categories, rows)
+    channel_axes.set_title("in a channel by the paper's criteria")
+    other_axes.set_title("other runs at the norm wall")
+    top.legend(handles=[Patch(color=colour, label=name) for name, colour in CATEGORIES.items()], loc="outside lower center", ncols=3)
+    ratio_axes = bottom.subplots()
+    ratio_panel(ratio_axes, routes, categories)
+    for axes, letter in [(channel_axes, "a"), (other_axes, "b"), (ratio_axes, "c")]:
+        style.panel_label(axes, letter)
+    return figure
+
+
+def ordered_rows(routes):
+    """(setting with its biases, widths) of the bars, from the top."""
+    names = set(zip(labels(routes), routes["widths"]))
+    return sorted(names, key=lambda name: (name[0].split()[0], name[0], width_key(name[1])))
+
+
+def labels(routes):
+    """Name of the setting of each run, with the word that there are no biases."""
+    return [setting + ("" if bias else " no bias") for setting, bias in zip(routes["setting"], routes["bias"])]
+
+
+def category(run):
+    """The category in CATEGORIES of a row of the table."""
+    if run["verdict"] == "turns back":
+        return "turn back to a finite minimum"
+    if run["verdict"] == "undecided":
+        return "steep neurons, undecided" if "steep" in run["route"] else "others, undecided"
+    kinds = {part.lstrip("0123456789 ").split(" in ")[0] for part in run["route"].split(" + ")}
+    return {frozenset(["pair"]): "gated pairs, certified", frozenset(["triple"]): "triples, certified"}.get(
+        frozenset(kinds), "others, certified")
+
+
+def bars_panel(axes, routes, categories, rows, intervals=False):
+    """Shares of the categories, one bar per row of `rows`; with the number of runs, and Wilson intervals of what is certified."""
+    here = np.array(labels(routes), dtype=object)
+    for position, (label, widths) in enumerate(rows):
+        kinds = categories[routes.index[(here == label) & (routes["widths"] == widths)]]
+        left = 0.0
+        for name, colour in CATEGORIES.items():
+            share = 100 * (kinds == name).mean() if len(kinds) else 0.0
+            axes.barh(position, share, 0.75, left=left, color=colour)
+            left += share
+        axes.text(102, position, len(kinds), va="center", fontsize=6, color="black" if len(kinds) else style.GREY)
+        if intervals and len(kinds):
+            certified = int(kinds.str.endswith(", certified").sum())
+            low, high = wilson_interval(certified, len(kinds))
+            axes.plot([100 * low, 100 * high], [position, position], color="black", linewidth=0.8)
+    axes.set(xlim=(0, 100), xlabel="runs (%)", yticks=range(len(rows)), ylim=(max(len(rows), 1) - 0.4, -0.6))
+    axes.set_yticklabels([f"{label}, {widths.replace('x', '-')}" for label, widths in rows])
+    axes.tick_params(axis="y", length=0, labelsize=6)
+    if not len(routes):
+        style.say_empty(axes)
+
+
+def ratio_panel(axes, routes, categories):
+    """(L − L_∞) over the difference that the slopes at infinity predict, against (L − L_∞) / L, for what is certified."""
+    for name, marker in MARKERS.items():
+        chosen = routes[categories == name]
+        distance = np.maximum(1 - chosen["loss_infinity"] / chosen["loss"], SMALLEST)
+        axes.plot(distance, chosen["ratio"], marker, color=CATEGORIES[name], ms=3, mew=0.4, mec="white", alpha=0.8)
+    for at, line in [(1.0, "-"), (0.9, ":"), (1.1, ":")]:
+        axes.axhline(at, color="black", linewidth=0.6, linestyle=line, zorder=0)
+    axes.set(xscale="log", ylim=(0.88, 1.12), xlabel=r"distance from infinity, $(L - L_\infty)/L$",
+             ylabel="$L - L_\\infty$ over\nits prediction")  # fmt: skip
+    if not (routes["verdict"] == "certified").any():
+        style.say_empty(axes)
+
+
+def main(snakemake):
+    """Read the table that the rule names and write the figure."""
+    style.save(draw(records.read_table(snakemake.input.routes, "routes")), snakemake.output)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there
