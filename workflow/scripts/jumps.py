@@ -1,11 +1,11 @@
-"""The jump procedure along the channel of Figure 5: jumps.py ROUTES OUTPUT. The channel is chosen by the table of routes."""
+"""The jump procedure along the channel of Figure 5, chosen by tables of routes: jumps.py OUTPUT ROUTES…"""
 
 import sys
 
 import compile  # first: it sets numba's cache, and makes imports faster
 
-from flatchannels import jumps, records
+from flatchannels import jumps, records, routes
 
-routes, output = sys.argv[1:]
+output, *tables = sys.argv[1:]
 compile.once()
-records.write_table(output, "jumps", jumps.make(records.read_table(routes, "routes")))
+records.write_table(output, "jumps", jumps.make(routes.join([records.read_table(path, "routes") for path in tables])))

@@ -1,16 +1,11 @@
 """The table of routes to infinity of all networks."""
 
-import pandas as pd
-
-from flatchannels import records
+from flatchannels import records, routes
 
 
 def main(snakemake):
     tables = [records.read_table(path, "routes") for path in snakemake.input]
-    filled = [table for table in tables if len(table)] or tables[:1]
-    for table in filled:
-        table.attrs.clear()
-    records.write_table(snakemake.output[0], "routes", pd.concat(filled, ignore_index=True))
+    records.write_table(snakemake.output[0], "routes", routes.join(tables))
 
 
 if "snakemake" in globals():
