@@ -5,29 +5,23 @@ import time
 import numpy as np
 import pytest
 
-from flatchannels import Dataset, Network, saddles, train
+from flatchannels import Dataset, Network, escapes, train
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.datasets import make
+from flatchannels.escapes import flow_arrays, heun, late_cosine, perturbed_flow, perturbed_flows, return_to_channel
 from flatchannels.flow import Stop, gradient_flow
+from flatchannels.saddle_examples import branch, nearest, union
 from flatchannels.saddles import (
     Verdict,
     distance_to_line,
-    flow_table,
     follow,
     fukumizu_amari,
     hessian_polynomial,
     hessians_along_line,
-    heun,
-    landscape,
-    late_cosine,
     merge,
     perturb,
-    perturbed_flow,
-    perturbed_flows,
     projected_gamma,
-    return_to_channel,
     saddle_line,
-    smallest_along_line,
     smallest_eigenvector,
     spectrum_along_line,
     split,
@@ -371,31 +365,16 @@ def test_a_perturbation_has_the_size_asked_for():
         perturb(np.ones(2), np.zeros(2), 1.0)
 
 
-def test_landscapes_are_the_loss_on_a_plane():
-    net, theta, data = example()
-    rng = np.random.default_rng(0)
-    u, v = rng.normal(size=(2, net.parameters))
-    losses = landscape(net, data, theta, u, v, [-0.1, 0.0, 0.2], [0.0, 0.3])
-    assert losses.shape == (3, 2) and losses[1, 0] == net.loss(theta, data)
-    assert losses[2, 1] == pytest.approx(net.loss(theta + 0.2 * u + 0.3 * v, data), rel=1e-14)
-
-
-def test_the_surface_along_the_line_has_the_curvature_of_the_smallest_eigenvalue(networks, data):
+def test_the_surface_along_the_line_has_the_curvature_of_the_branch(networks, data):
     line = line_of(networks, data, Verdict.STABLE_INSIDE)
-    gammas = np.array([-1.0, -0.9, 0.4, 0.5, 1.5, 1.6])
-    values, vectors = smallest_along_line(data, line, gammas)
-    assert np.array_equal(values > 0, [False, False, True, True, False, False])
-    assert all(vectors[k] @ vectors[k + 1] > 0.9 for k in (0, 2, 4)) and abs(vectors @ line.direction).max() < 1e-9
+    spectrum = spectrum_along_line(data, line, np.linspace(-1, 2, 601))
+    gammas, directions = np.array([-1.0, -0.3, 0.4, 0.5, 1.5, 2.0]), branch(spectrum, -1)
+    values = spectrum.values[nearest(spectrum.gammas, gammas), np.argmin(spectrum.values[-1])]
+    assert np.array_equal(values > 0, [False, False, True, True, False, False]) and values[-1] == spectrum.values[-1].min()
     size = 1e-3
-    surface = surface_along_line(data, line, gammas, vectors, [-size, 0.0, size])
+    surface = surface_along_line(data, line, gammas, directions(gammas), [-size, 0.0, size])
     assert np.ptp(surface[:, 1]) < 1e-14
     assert np.allclose((surface[:, 0] - 2 * surface[:, 1] + surface[:, 2]) / size**2, values, rtol=0.02, atol=1e-5)
-
-
-def test_the_sign_of_the_smallest_eigenvector_is_carried_on(networks, data):
-    for _, _, _, line in lines(networks):
-        vectors = smallest_along_line(data, line, np.linspace(-2, 3, 100))[1]
-        assert np.einsum("kp,kp->k", vectors[1:], vectors[:-1]).min() > -1e-9  # where two eigenvalues swap, about 0
 
 
 def test_heun_is_of_second_order():
@@ -433,10 +412,13 @@ def test_perturbations_return_to_a_plateau(networks, data, wanted, returning):
 def test_perturbations_of_a_strict_saddle_end_lower(networks, data, wanted, escaping):
     line = line_of(networks, data, wanted)
     flows = [perturbed_flow(data, line, gamma, size, heun_steps=300) for gamma in escaping for size in (1e-7, -1e-7)]
-    table = flow_table(flows)
-    assert np.all(table["curvature"] < 0) and np.all(table["loss"] < line.net.loss(line(0.5), data) - 1e-3)
+    table = flow_arrays(flows)
+    assert np.all(table["curvature"] < 0) and np.all(table["end_loss"] < line.net.loss(line(0.5), data) - 1e-3)
     assert np.all(np.diff(flows[0].loss) < 1e-7 * flows[0].loss[1:]) and np.all(np.diff(flows[0].t) > 0)
-    assert table["distance"].shape == (4,) and table["neuron_distances"].shape == (4, line.net.widths[0])
+    length = max(len(flow.t) for flow in flows)
+    assert table["flow_distance"].shape == (4, length) and table["flow_neuron_distances"].shape == (4, length, line.net.widths[0])
+    for k, flow in enumerate(flows):
+        assert np.array_equal(table["flow_gamma"][k, : len(flow.t)], flow.gamma) and np.isnan(table["flow_t"][k, len(flow.t) :]).all()
 
 
 def test_flows_from_mirrored_perturbations_mirror_each_other(networks, data):
@@ -456,13 +438,14 @@ def test_flows_from_mirrored_perturbations_mirror_each_other(networks, data):
 
 def test_the_31_perturbations_of_figure_2d(networks, data):
     line = line_of(networks, data, Verdict.STABLE_INSIDE)
-    flows = perturbed_flows(data, line, rtol=1e-4, heun_steps=200, samples=50)
-    table = flow_table(flows)
+    starts = np.linspace(-2, 3, 31)
+    directions = branch(spectrum_along_line(data, line, union(np.linspace(-2, 3, 501), starts)), -1)
+    table = flow_arrays(perturbed_flows(data, line, starts, directions(starts), rtol=1e-4, heun_steps=200, samples=50))
     loss = line.net.loss(line(0.5), data)
     inside, outside = (abs(table["start"] - 0.5) < 0.49), (abs(table["start"] - 0.5) > 0.51)
     assert inside.sum() == 5 and outside.sum() == 24
-    assert abs(table["loss"][inside] - loss).max() < 1e-10 and abs(table["gamma"] - table["start"])[inside].max() < 1e-5
-    assert np.all(table["loss"][outside] < loss - 1e-3)
+    assert abs(table["end_loss"][inside] - loss).max() < 1e-10 and abs(table["end_gamma"] - starts)[inside].max() < 1e-5
+    assert np.all(table["end_loss"][outside] < loss - 1e-3)
 
 
 @pytest.mark.parametrize("activation", ["g", "erf"])
@@ -478,7 +461,7 @@ def test_the_saddle_line_of_a_merged_channel_leads_back_to_it(data, activation):
 
 
 def test_a_flow_to_the_same_loss_on_another_way_has_not_come_back(data, monkeypatch):
-    monkeypatch.setattr(saddles, "PARALLEL", 1.1)
+    monkeypatch.setattr(escapes, "PARALLEL", 1.1)
     net = Network(2, (2,), "g", False)
     run = train(net, data, seed=0, spectrum_samples=1)
     found = return_to_channel(net, run.theta, (0, 1), data, rtol=1e-4)

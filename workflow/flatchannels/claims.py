@@ -28,6 +28,10 @@ NEIGHBOURHOOD = 0.1  # of a loss, relative: where the density of other losses is
 EXPONENTS = {"excess": 2, "limit_error": 2, "largest": -2}  # C13, columns of the table of jumps
 EXPONENT_TOLERANCE = 0.02
 CLOSE = 1e-3  # of c, a and cos(Δ, w) to their limits, relative where these are larger than 1
+SAME_LOSS = 1e-10  # difference of the losses of a flow's end and of the saddle line where it began, for a return to the line
+END_OF_SEGMENT = 1e-9  # |γ (1 − γ)| of flows that start at γ = 0 or 1
+PARALLEL = 0.99  # |cosine| of updates with the saddle line
+STEADY = 1e-9  # relative rise of a loss that is rounding and interpolation
 CHANCE = 1e-3  # largest probability of accidental coincidences
 SUBSTANTIAL = 0.05  # ASSUME: C7 calls it substantial probability, without a number
 SOME = 0.01  # ASSUME: what "also" and "some" are more than (C10, C11, C17)
@@ -155,6 +159,66 @@ def _shared_levels_verdict(on_shared, duplicates, coincidences, expected):
         f"{coincidences} times a loss recurs at a larger width, {expected:.2g} expected by accident (p = {accident:.2g}); "
         f"{(on_shared & duplicates).sum()} of {duplicates.sum()} runs with duplicates and "
         f"{(on_shared & ~duplicates).sum()} of {(~duplicates).sum()} without are on shared levels",
+    )  # fmt: skip
+
+
+@claim("C4", "A saddle line is a local minimum exactly on the plateau segment; perturbed there a flow returns, elsewhere it ends lower.")
+def plateaus(tables):
+    """The Fukumizu–Amari matrix tells where, at every neuron of every converged network. Source: paper, Figures 2c, 2d, A2.
+
+    Flows that start at γ = 0 or 1, the ends of the segment, are left out.
+    """
+    lines, flows = tables.get("saddle_lines", pd.DataFrame(columns=["verdict"])), tables.get("escapes", pd.DataFrame(columns=["example"]))
+    lines, flows = lines[lines["verdict"] != "degenerate"], flows[flows["example"] == "plateau"]
+    decision = (f"the Hessian is positive semidefinite where the matrix says so, and only there, at {CONVERGED_SHARE:.0%} of the neurons; "
+                f"all flows from a plateau return within {SAME_LOSS:g}, all others end lower (holds), otherwise does not hold")
+    if lines.empty or flows.empty:
+        return Verdict(UNDECIDED, "share of neurons", np.nan, np.nan, np.nan, len(lines), decision, "no converged network, or no plateau")
+    agree = (lines["stable_inside"] == (lines["verdict"] == "stable inside")) & (
+        lines["stable_outside"] == (lines["verdict"] == "stable outside")
+    )
+    flows = flows[(flows["start"] * (1 - flows["start"])).abs() > END_OF_SEGMENT]
+    inside = (flows["start"] > 0) & (flows["start"] < 1)
+    stable = inside == (flows["verdict"] == "stable inside")
+    change = flows["loss"] - flows["loss_line"]
+    returned, lower = change[stable].abs() < SAME_LOSS, change[~stable] < -SAME_LOSS
+    holds = agree.mean() >= CONVERGED_SHARE and returned.all() and lower.all() and len(returned) and len(lower)
+    low, high = wilson_interval(agree.sum(), len(agree))
+    counts = ", ".join(f"{count} {name}" for name, count in lines["verdict"].value_counts().items())
+    return Verdict(
+        HOLDS if holds else FAILS, "share of neurons where Hessian and matrix agree", agree.mean(), low, high, len(lines), decision,
+        f"neurons: {counts}; flows: {returned.sum()} of {len(returned)} from the plateau return (largest change of the loss "
+        f"{change[stable].abs().max():.1g}), {lower.sum()} of {len(lower)} others end lower (by {-change[~stable].max():.2g} at least)",
+    )  # fmt: skip
+
+
+@claim("C5", "At γ = 0 and 1 as many more eigenvalues are zero as a neuron has input weights.")
+def extra_zeros(tables):
+    """d more without biases, d + 1 with, at every neuron of every converged network. Source: paper, Figure A4."""
+    lines = tables.get("saddle_lines", pd.DataFrame(columns=["zeros_end", "zeros", "dimension", "bias"]))
+    agree = lines["zeros_end"] - lines["zeros"] == lines["dimension"] + lines["bias"]
+    n, count = len(agree), int(agree.sum())
+    return Verdict(
+        UNDECIDED if n == 0 else HOLDS if count / n >= CONVERGED_SHARE else FAILS, "share of neurons with d (+1) extra zeros",
+        count / n if n else np.nan, *wilson_interval(count, n), n,
+        f"at least {CONVERGED_SHARE:.0%} of these neurons, zeros being eigenvalues below 1e-13 of the largest",
+        f"{count} of {n}; the spectrum at γ = 1 is that at γ = 0",
+    )  # fmt: skip
+
+
+@claim("C6", "In a channel updates become parallel to the saddle line, while the loss keeps falling.")
+def parallel_updates(tables):
+    """Flows from a saddle line that end in a channel of the split pair alone. Source: paper, Figure 3d, e."""
+    flows = tables.get("escapes", pd.DataFrame(columns=["in_pair", "cosine", "rise", "back"]))
+    flows = flows[flows["in_pair"].astype(bool)]
+    parallel = (flows["cosine"] > PARALLEL) & (flows["rise"] < STEADY)
+    n, count = len(flows), int(parallel.sum())
+    values = ", ".join(f"1 − {1 - row.cosine:.1g}{' (back to its channel)' * row.back}" for row in flows.itertuples())
+    return Verdict(
+        UNDECIDED if n == 0 else HOLDS if count == n else FAILS, "share of flows into a channel of the pair",
+        count / n if n else np.nan, *wilson_interval(count, n), n,
+        f"mean |cosine| of the last 51 updates above {PARALLEL}, no rise of the loss by more than {STEADY:g}, in all (holds)",
+        f"cosines: {values}" if n else "no flow ended in a channel of the split pair",
     )  # fmt: skip
 
 

@@ -18,16 +18,10 @@ from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
 from flatchannels.activations import ACTIVATIONS, activate
-from flatchannels.flow import Stop, gradient_flow
-from flatchannels.network import Network, weight_norm
-from flatchannels.training import Objective, Run, train
+from flatchannels.network import Network
 
 DEFINITENESS = 1e-12  # eigenvalues of B_j below this fraction of what its terms add up to without their signs are rounding
 DEGENERATE_GAP = 1e-13  # eigenvalues of a Hessian closer than this fraction of the largest share one eigenspace
-SAME_LOSS = 1e-6  # relative difference of two losses on the norm wall that belong to the same channel
-LATE_UPDATES = 51  # updates over which the cosine with Γ is averaged
-PARALLEL = 0.99  # mean cosine from which a flow counts as one along Γ
-HEUN_COURANT = 0.5  # the step of Heun's method times the largest eigenvalue; the method is stable up to 2
 
 
 class Verdict(Enum):
@@ -288,23 +282,6 @@ def smallest_eigenvector(hessian, leaving_out=None, towards=None):
     return float(values[0]), vector
 
 
-def landscape(net, data, origin, direction_1, direction_2, grid_1, grid_2):
-    """The loss on a plane: L(origin + u direction_1 + v direction_2) for u in grid_1 and v in grid_2.
-
-    Parameters
-    ----------
-    origin, direction_1, direction_2 : (P,); the directions are taken as they are, not normalised.
-    grid_1 : (n_1,).  grid_2 : (n_2,).
-
-    Returns
-    -------
-    float array (n_1, n_2).
-    """
-    steps = np.multiply.outer(np.asarray(grid_2, dtype=float), direction_2)
-    return np.array([[net.loss(base + step, data) for step in steps]
-                     for base in origin + np.multiply.outer(np.asarray(grid_1, dtype=float), direction_1)])
-
-
 def surface_along_line(data, line, gammas, directions, sizes):
     """The loss L(Γ(γ) + α v(γ)): gammas (G,), directions v (G, P), sizes α (A,) → (G, A).
 
@@ -312,20 +289,6 @@ def surface_along_line(data, line, gammas, directions, sizes):
     """
     return np.array([[line.net.loss(point + size * direction, data) for size in sizes]
                      for point, direction in zip(line(gammas), directions, strict=True)])
-
-
-def smallest_along_line(data, line, gammas):
-    """`smallest_eigenvector` at each γ beyond the 0 along Γ, its sign carried on from the γ before.
-
-    Returns
-    -------
-    values : (G,).  vectors : (G, P). Where two eigenvalues swap the first place the vector jumps, as at γ = 0 and 1.
-    """
-    coefficients = hessian_polynomial(data, line)
-    values, vectors = np.empty(len(gammas)), np.empty((len(gammas), line.net.parameters))
-    for k, hessian in enumerate(hessians_along_line(coefficients, gammas)):
-        values[k], vectors[k] = smallest_eigenvector(hessian, line.velocity, vectors[k - 1] if k else None)
-    return values, vectors
 
 
 def hessian_polynomial(data, line):
@@ -424,182 +387,6 @@ def follow(previous, values, vectors):
 def _angles(vectors, reference):
     """Angles between unit vectors, accurate for small ones: vectors (G, P, P), reference (P, P) → (G, P)."""
     return 2.0 * np.arctan2(np.linalg.norm(vectors - reference, axis=1), np.linalg.norm(vectors + reference, axis=1))
-
-
-def heun(objective, theta, step, steps, every=1, until=None):
-    """Gradient flow by Heun's method with a fixed step: explicit, of order 2, so no error of a Newton iteration.
-
-    For the early phase next to Γ, where what leads away from a saddle is smaller than the tolerance of `gradient_flow`.
-
-    Parameters
-    ----------
-    objective : has `loss_and_gradient(theta)`.  theta : (P,).  step : float, in t; stable up to 2 / λ_max.
-    steps : int, at most so many.  every : int, keep each `every`-th point; the first and the last are always kept.
-    until : function of θ or None; the integration ends after the step at whose end it is true.
-
-    Returns
-    -------
-    t (K,), theta (K, P), loss (K,).
-
-    Source: Hairer, Nørsett & Wanner I, section II.1.
-    """
-    theta = np.array(theta, dtype=float)
-    loss, gradient = objective.loss_and_gradient(theta)
-    kept = [(0.0, theta, loss)]
-    for k in range(1, steps + 1):
-        predicted = objective.loss_and_gradient(theta - step * gradient)[1]
-        theta = theta - 0.5 * step * (gradient + predicted)
-        loss, gradient = objective.loss_and_gradient(theta)
-        last = k == steps or (until is not None and until(theta))
-        if last or k % every == 0:
-            kept.append((k * step, theta, loss))
-        if last:
-            break
-    t, thetas, losses = zip(*kept, strict=True)
-    return np.array(t), np.array(thetas), np.array(losses)
-
-
-@dataclass
-class PerturbedFlow:
-    """A flow that starts next to Γ.
-
-    start : float, γ on Γ.  size : float, signed, of the perturbation.  curvature : the eigenvalue along it.
-    t (K,), theta (K, P), loss (K,): the trajectory from the perturbed point to the end.
-    gamma (K,), distance (K,), neuron_distances (K, r + 1): its `projected_gamma` and `distance_to_line`.
-    stop : how the flow ended.
-    """
-
-    start: float
-    size: float
-    curvature: float
-    t: np.ndarray
-    theta: np.ndarray
-    loss: np.ndarray
-    gamma: np.ndarray
-    distance: np.ndarray
-    neuron_distances: np.ndarray
-    stop: Stop
-
-
-def perturbed_flow(data, line, gamma, size=1e-7, direction=None, *, heun_steps=500, heun_distance=1e-3, rtol=1e-6,
-                   maxnorm=1e3, max_seconds=600.0, max_steps=20_000, samples=250):
-    """Gradient flow from Γ(γ) moved by `size` along a direction: Heun's method first, then the stiff solver.
-
-    Parameters
-    ----------
-    gamma : float.  size : float, of either sign.
-    direction : (P,), or None for the eigenvector of the smallest eigenvalue beyond the 0 along Γ.
-    heun_steps : int, at most so many; heun_distance : float, the distance from Γ at which they end.
-    rtol, maxnorm, max_seconds, max_steps, samples : settings of `gradient_flow`.
-
-    Returns
-    -------
-    PerturbedFlow.
-
-    Source: paper, Appendix A (Figures 2d and A2) and B.2 (Figure 3d).
-    """
-    objective, point = Objective(line.net, data), line(gamma)
-    hessian = line.net.hessian(point, data)
-    if direction is None:
-        direction = smallest_eigenvector(hessian, line.velocity)[1]
-    unit = direction / np.linalg.norm(direction)
-    step = HEUN_COURANT / np.linalg.norm(hessian, 2)
-    early = heun(objective, perturb(point, unit, size), step, heun_steps, every=max(1, heun_steps // samples),
-                 until=lambda theta: distance_to_line(theta, line)[0] > heun_distance)
-    late = gradient_flow(objective, early[1][-1], rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds,
-                         max_steps=max_steps, samples=samples)
-    theta = np.concatenate([early[1], late.theta])
-    distance, neuron_distances = distance_to_line(theta, line)
-    return PerturbedFlow(
-        start=float(gamma), size=float(size), curvature=float(unit @ hessian @ unit),
-        t=np.concatenate([early[0], early[0][-1] + late.t]), theta=theta, loss=np.concatenate([early[2], late.loss]),
-        gamma=projected_gamma(line.net, theta, line.a_star, line.pair), distance=distance,
-        neuron_distances=neuron_distances, stop=late.stop,
-    )
-
-
-def perturbed_flows(data, line, gammas=None, size=1e-7, **settings):
-    """`perturbed_flow` from each of gammas (31 in [−2, 3] unless given), the sign of e_min carried on along Γ.
-
-    Returns
-    -------
-    list of PerturbedFlow, in the order of gammas; `flow_table` makes arrays of their ends.
-    """
-    gammas = np.linspace(-2.0, 3.0, 31) if gammas is None else np.asarray(gammas, dtype=float)
-    directions = smallest_along_line(data, line, gammas)[1]
-    return [perturbed_flow(data, line, gamma, size, direction, **settings)
-            for gamma, direction in zip(gammas, directions, strict=True)]
-
-
-def flow_table(flows):
-    """What became of perturbed flows: a dict of arrays with one entry per flow.
-
-    start, size, curvature; loss, gamma, distance at the end (F,), neuron_distances (F, r + 1), stop (F,) names.
-    """
-    ends = {name: np.array([getattr(flow, name)[-1] for flow in flows])
-            for name in ("loss", "gamma", "distance", "neuron_distances")}
-    starts = {name: np.array([getattr(flow, name) for flow in flows]) for name in ("start", "size", "curvature")}
-    return starts | ends | {"stop": np.array([flow.stop.name for flow in flows])}
-
-
-@dataclass
-class Return:
-    """What the saddle line of a channel's merged pair has to do with the channel.
-
-    narrow : Run of the merged network.  line : SaddleLine of its merged neuron.
-    flows : the `PerturbedFlow`s to both sides of Γ; none where the narrow network does not converge at finite norm.
-    cosines : for each, the mean |cosine| with Γ of the last updates before the norm wall.
-    back : for each, whether it ends in the channel that was merged: at its loss, and parallel to Γ.
-    """
-
-    narrow: Run
-    line: SaddleLine
-    flows: list
-    cosines: list
-    back: list
-
-
-def return_to_channel(net, theta, pair, data, gamma=1.5, size=1e-5, *, maxnorm=1e3, **settings):
-    """Merge a channel's pair of neurons, train the narrow network, split it again, and see whether the flow comes back.
-
-    It may not: the narrow network can end elsewhere, and so can the flow from its saddle line, as the paper says too. Both
-    tests of `back` are needed: next to Γ also begin ways into channels of other pairs, whose updates are not along Γ.
-
-    Parameters
-    ----------
-    net, theta : a network in a channel, at the norm wall.  pair : (i, j), its neurons (`channels.closest_pair`).
-    gamma, size : where the flows start, and how far to either side of Γ.
-    settings : of `perturbed_flow`.
-
-    Returns
-    -------
-    Return.
-
-    Raises
-    ------
-    ValueError: as `merge` and `saddle_line`.
-
-    Source: paper, Appendix B.2 (Figure 3).
-    """
-    narrow, start = merge(net, theta, *pair)
-    run = train(narrow, data, theta0=start, maxnorm=maxnorm, spectrum_samples=1)
-    line = saddle_line(narrow, run.theta, min(pair))
-    flows = []
-    if run.stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
-        flows = [perturbed_flow(data, line, gamma, signed, maxnorm=maxnorm, **settings) for signed in (size, -size)]
-    cosines = [late_cosine(flow.theta, line, maxnorm) for flow in flows]
-    loss = net.loss(theta, data)
-    back = [bool(abs(flow.loss[-1] - loss) < SAME_LOSS * loss and cosine > PARALLEL)
-            for flow, cosine in zip(flows, cosines, strict=True)]
-    return Return(run, line, flows, cosines, back)
-
-
-def late_cosine(thetas, line, maxnorm=np.inf):
-    """Mean |cosine| with Γ of the last updates of a trajectory (T, P) inside the norm wall; NaN where nothing moved."""
-    inside = [weight_norm(theta) < maxnorm * (1 - 1e-9) for theta in thetas]
-    cosines = abs(update_cosines(np.asarray(thetas)[inside], line))[-LATE_UPDATES:]
-    moved = np.isfinite(cosines)
-    return float(cosines[moved].mean()) if moved.any() else float("nan")
 
 
 def _layers(net, theta):

@@ -1,7 +1,7 @@
-# One table each, one row per thing that the table is named after. The sweep `channels` has tables of its own, so that a figure
-# that does not show it does not need its runs.
+# One table each, one row per thing that the table is named after. The sweeps `channels` and `saddles` have tables of their own,
+# so that a figure that does not show them does not need their runs.
 
-RUNS = [record for record, block in BLOCKS.items() if block.sweep != "channels"]
+RUNS = [record for record, block in BLOCKS.items() if block.sweep not in {"channels", "saddles"}]
 CHANNELS = [record for record, block in BLOCKS.items() if block.sweep == "channels"]
 
 

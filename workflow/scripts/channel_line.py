@@ -1,0 +1,17 @@
+"""The saddle line that Figures 3, B5 and B6 show: the loss around it, and flows from it into a channel."""
+
+import compile  # first: it sets numba's cache
+from saddle_lines import read_datasets
+
+from flatchannels import records, saddle_examples
+
+
+def main(snakemake):
+    compile.once()
+    candidates = saddle_examples.channel_candidates(snakemake.input.records, **snakemake.params.network)
+    found = saddle_examples.channel(candidates, read_datasets(snakemake.input.datasets), snakemake.params.maxnorm)
+    records.write_saddles(snakemake.output[0], "channel", *found)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there

@@ -1,0 +1,131 @@
+"""Figure 3: a channel to infinity beside a saddle line, and the flows from the saddle line into it.
+
+A 4-4-1 network with biases on the modified Rosenbrock function, its saddle line that of the merged pair of a network in a
+channel. Source: paper, section 3 and Appendix B.2, Figure 3.
+"""
+
+import matplotlib
+import numpy as np
+import style
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from saddle_panels import INTO, OTHER, exponent, none_found, surface, surface_axes, z_label
+
+from flatchannels import records
+
+PROFILES, TOP = "viridis", "cividis"
+TINY = 1e-16  # loss − loss_∞ and 1 − cosine below are rounding
+
+
+def why_none(meta):
+    """What to say where no candidate has a saddle line at finite norm."""
+    tried = len(meta.get("tried", []))
+    return f"{tried} runs in a channel tried: none has a saddle line at finite norm" if tried else "no run in a channel"
+
+
+def draw(meta, arrays):
+    """The figure, from the example of that name (flatchannels.records.SADDLES["channel"])."""
+    if not meta["found"]:
+        return none_found(4.4, why_none(meta))
+    figure = style.new_figure(5.2)
+    panels = figure.subplots(3, 2)
+    panels[0, 0].set_axis_off()
+    surface_panel(surface_axes(figure, (-0.03, 0.635, 0.5, 0.33), (26, -118)), arrays, 1.0)
+    profile_panel(panels[0, 1], arrays)
+    top_panel(panels[1, 0], arrays)
+    loss_panel(panels[1, 1], meta, arrays)
+    excess_panel(panels[2, 0], arrays)
+    cosine_panel(panels[2, 1], arrays)
+    for axes, letter in zip(panels.flat, "abcdef", strict=True):
+        style.panel_label(axes, letter)
+    figure.suptitle(verdict(meta), size=8, color="0.3")
+    return figure
+
+
+def verdict(meta):
+    """Whether the flow came back, after how many candidates."""
+    tried = f"{len(meta['tried'])} candidate{'s' * (len(meta['tried']) > 1)} tried"
+    back = "comes back to its channel" if meta["back"] else "ends in another channel than the merged one; none tried came back"
+    return rf"Seed {meta['seed']}: the flow from $+\alpha$ {back} ({tried})"
+
+
+def surface_panel(axes, arrays, first):
+    """The loss over (γ, α) from γ = first on, minus that of Γ."""
+    kept = arrays["surface_gamma"] >= first - 1e-9
+    middle = np.argmin(abs(arrays["surface_alpha"]))
+    heights = arrays["surface_loss"][kept] - arrays["surface_loss"][:, middle].mean()
+    power = exponent(heights)
+    surface(axes, arrays["surface_gamma"][kept], arrays["surface_alpha"], heights / 10.0**power)
+    axes.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$")
+    z_label(axes, rf"$L - L_\Gamma$ ($10^{{{power}}}$)")
+
+
+def profile_panel(axes, arrays):
+    """The loss along α at every sixth γ of the top view."""
+    gammas, norm = arrays["top_gamma"][::6], LogNorm(*arrays["top_gamma"][[0, -1]])
+    for gamma, losses in zip(gammas, arrays["top_loss"][::6], strict=True):
+        axes.plot(arrays["surface_alpha"], losses, color=matplotlib.colormaps[PROFILES](norm(gamma)), linewidth=0.8)
+    axes.set(xlabel=r"$\alpha$", ylabel="loss")
+    axes.figure.colorbar(ScalarMappable(norm, PROFILES), ax=axes, label=r"$\gamma$")
+
+
+def top_panel(axes, arrays):
+    """The loss over γ (log) and α, seen from above, with the flows."""
+    gammas, alphas = arrays["top_gamma"], arrays["surface_alpha"]
+    levels = np.linspace(arrays["top_loss"].min(), arrays["top_loss"].max(), 24)
+    picture = axes.contourf(gammas, alphas, arrays["top_loss"].T, levels=levels, cmap=TOP)
+    picture.set_rasterized(True)
+    axes.axhline(0, color="black", linewidth=1.2)
+    for gamma, alpha, colour in zip(arrays["flow_gamma"], arrays["flow_alpha"], (INTO, OTHER), strict=True):
+        axes.plot(gamma, alpha, color="white", linewidth=2.0)
+        axes.plot(gamma, alpha, color=colour, linewidth=1.0)
+    axes.set(xscale="log", xlabel=r"$\gamma$", ylabel=r"$\alpha$", xlim=gammas[[0, -1]], ylim=alphas[[0, -1]])
+    bar = axes.figure.colorbar(picture, ax=axes, label="loss")
+    bar.ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+
+
+def flows(arrays):
+    """For each flow: its index, its colour, its label, and the mask of its samples with γ > 0."""
+    for k, (colour, label) in enumerate([(INTO, r"$+\alpha$"), (OTHER, r"$-\alpha$")]):
+        yield k, colour, label, np.isfinite(arrays["flow_t"][k]) & (arrays["flow_gamma"][k] > 0)
+
+
+def loss_panel(axes, meta, arrays):
+    """Loss against projected γ; a dashed line at the loss of the channel that was merged."""
+    for k, colour, label, kept in flows(arrays):
+        axes.plot(arrays["flow_gamma"][k][kept], arrays["flow_loss"][k][kept], color=colour, label=label)
+    axes.axhline(meta["loss_channel"], color="black", linewidth=0.6, linestyle=(0, (4, 2)), label="merged channel")
+    axes.axhline(meta["loss_line"], color="black", linewidth=0.6, label=r"$\Gamma$")
+    axes.set(xscale="log", xlabel=r"projected $\gamma$", ylabel="loss")
+    axes.legend(loc="best")
+
+
+def excess_panel(axes, arrays):
+    """How far the loss is above its limit, against projected γ; a dotted line falls with γ⁻²."""
+    for k, colour, _, kept in flows(arrays):
+        excess = arrays["flow_loss"][k] - arrays["loss_infinity"][k]
+        kept = kept & (excess > TINY)
+        axes.plot(arrays["flow_gamma"][k][kept], excess[kept], color=colour)
+    gamma, excess = arrays["flow_gamma"][0], arrays["flow_loss"][0] - arrays["loss_infinity"][0]
+    last = np.flatnonzero((gamma > 0) & (excess > TINY))[-1]
+    ends = np.array([gamma[last] / 30, gamma[last]])
+    axes.plot(ends, 3 * excess[last] * (gamma[last] / ends) ** 2, ":", color="black", linewidth=0.9, label=r"$\propto\gamma^{-2}$")
+    axes.set(xscale="log", yscale="log", xlabel=r"projected $\gamma$", ylabel=r"loss $-$ loss$_\infty$")
+    axes.legend(loc="lower left")
+
+
+def cosine_panel(axes, arrays):
+    """1 − |cosine| between the updates and Γ, against projected γ."""
+    for k, colour, _, kept in flows(arrays):
+        missing = np.maximum(1 - abs(arrays["flow_cosine"][k]), TINY)  # NaN at the wall
+        axes.plot(arrays["flow_gamma"][k][kept], missing[kept], color=colour)
+    axes.set(xscale="log", yscale="log", xlabel=r"projected $\gamma$", ylabel=r"$1 - |\cos(\Delta\theta, \Gamma)|$")
+
+
+def main(snakemake):
+    """Read the example and write the figure."""
+    style.save(draw(*records.read_saddles(snakemake.input.channel, "channel")), snakemake.output)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there

@@ -1,0 +1,17 @@
+"""The saddle line that Figures 2c, 2d, A2 and A4 show: its spectrum, the loss around it, and flows that begin next to it."""
+
+import compile  # first: it sets numba's cache
+from saddle_lines import read_datasets
+
+from flatchannels import records, saddle_examples
+
+
+def main(snakemake):
+    compile.once()
+    row = saddle_examples.choose_plateau(records.read_table(snakemake.input.lines, "saddle_lines"), **snakemake.params.network)
+    found = saddle_examples.plateau(row, read_datasets(snakemake.input.datasets))
+    records.write_saddles(snakemake.output[0], "plateau", *found)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there

@@ -1,0 +1,22 @@
+"""The table of the saddle lines of all converged networks: one row per neuron."""
+
+from pathlib import Path
+
+import compile  # first: it sets numba's cache
+
+from flatchannels import records, saddle_examples
+
+
+def read_datasets(paths):
+    """Name → Dataset."""
+    return {Path(path).name.removesuffix(".npz"): records.read_dataset(path)[0] for path in paths}
+
+
+def main(snakemake):
+    compile.once()
+    table = saddle_examples.line_table(snakemake.input.records, read_datasets(snakemake.input.datasets))
+    records.write_table(snakemake.output[0], "saddle_lines", table)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there
