@@ -2,6 +2,8 @@
 #   make figures            all figures of the default preset, into results/figures
 #   make figures CONFIG=config/paper.yaml CORES=32 TARGETS=fig2
 #   make test               the tests
+#   make slurm-test         the profile for Slurm, on a Slurm that it starts on this machine (as root, with slurm-wlm installed)
+#   make repair             removes records, datasets and tables that are damaged; the next make figures makes them again
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff and snakemake --lint
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
@@ -20,7 +22,7 @@ GP_VENV := .venv-gp
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB10 figB11
 
-.PHONY: figures test bench lint lock clean gp-environment
+.PHONY: figures test slurm-test repair bench lint lock clean gp-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -30,6 +32,12 @@ figures: $(VENV)/requirements.lock
 
 test: $(VENV)/requirements.lock
 	$(RUN) -m pytest
+
+slurm-test: $(VENV)/requirements.lock
+	$(RUN) -m pytest -rs tests/slurm
+
+repair: $(VENV)/requirements.lock
+	PYTHONPATH=workflow $(RUN) -m flatchannels.repair
 
 bench: $(VENV)/requirements.lock
 	@for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=workflow $(RUN) $$script || exit 1; done
@@ -41,7 +49,7 @@ lint: $(VENV)/requirements.lock
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --custom-compile-command "make lock" --extra dev pyproject.toml --output-file requirements.lock
+	    --custom-compile-command "make lock" --extra dev --extra cluster pyproject.toml --output-file requirements.lock
 
 gp-environment: $(GP_VENV)/requirements-gp.txt
 

@@ -1,0 +1,100 @@
+"""The shipped profile on a real Slurm: jobs that are cancelled, killed or too slow are tried again, and nothing differs."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from cluster import ask, missing, slurm
+from pandas.testing import assert_frame_equal
+
+from flatchannels import records
+
+ROOT = Path(__file__).parents[2]
+LACKING = missing() or ("" if find_spec("snakemake_executor_plugin_slurm") else "snakemake-executor-plugin-slurm is not installed")
+TABLE = "results/statistics/runs.parquet"
+SLOW, CANCELLED, KILLED = 4, 5, 6  # numbers of jobs, all of rule runs
+PROLOG = f"#!/bin/sh\ncase $SLURM_JOB_ID in {SLOW}) sleep 300;; {CANCELLED} | {KILLED}) sleep 20;; esac\n"
+
+pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"NO TEST OF SLURM: {LACKING}")
+
+
+def command(*arguments):
+    """Snakemake with the tiny preset, and the Snakefile of this checkout."""
+    tiny = ["--snakefile", ROOT / "workflow" / "Snakefile", "--configfile", ROOT / "tests" / "slurm" / "tiny.yaml"]
+    return [sys.executable, "-m", "snakemake", TABLE, *tiny, *arguments]
+
+
+def processes(conf, job=None):
+    """Numbers of the processes that live in the Slurm of this configuration file, or in one of its jobs."""
+    wanted = {f"SLURM_CONF={conf}".encode()} | ({f"SLURM_JOB_ID={job}".encode()} if job else set())
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted <= set((path / "environ").read_bytes().split(b"\0")) and int(path.name) != os.getpid():
+                found.append(int(path.name))
+        except OSError:
+            pass
+    return found
+
+
+def states(environment):
+    """Number → state of each job."""
+    shown = ask("scontrol", "show", "job", environment=environment)
+    return {int(number): state for number, state in re.findall(r"JobId=(\d+) .*?JobState=(\w+)", shown, re.DOTALL)}
+
+
+def test_jobs_that_are_cancelled_killed_or_too_slow_are_tried_again_and_nothing_differs(tmp_path):
+    local, remote = tmp_path / "local", tmp_path / "remote"
+    local.mkdir()
+    subprocess.run(command("--cores", "2"), cwd=local, check=True, capture_output=True, timeout=200)
+    shutil.copytree(local / "results" / "cache", remote / "results" / "cache")  # compiled kernels
+    with slurm(tmp_path / "slurm", PROLOG) as environment:
+        said = open(tmp_path / "said", "w+")
+        quick = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "15", "--set-resources", "runs:runtime=attempt"]
+        profile = command("--profile", ROOT / "workflow" / "profiles" / "slurm", *quick)
+        snakemake = subprocess.Popen(profile, cwd=remote, env=environment, stdout=said, stderr=said)
+        try:
+            harm(snakemake, environment, time.monotonic() + 200)
+        finally:
+            snakemake.kill()
+            snakemake.wait()
+        text = (tmp_path / "said").read_text()
+        assert snakemake.returncode == 0, text
+        ended = states(environment)
+    assert (ended[SLOW], ended[CANCELLED]) == ("TIMEOUT", "CANCELLED") and ended[KILLED] in ("FAILED", "CANCELLED"), ended
+    assert list(ended.values()).count("COMPLETED") == len(ended) - 3 and text.count("Trying to restart job") == 3, ended
+    assert processes(environment["SLURM_CONF"]) == []
+    check_equal(local, remote)
+
+
+def harm(snakemake, environment, end):
+    """Cancel one job and kill another while they run; wait for the end of snakemake."""
+    waiting = {CANCELLED, KILLED}
+    while snakemake.poll() is None and time.monotonic() < end:
+        now = states(environment)
+        for job in [job for job in waiting if now.get(job) == "RUNNING"]:
+            if job == CANCELLED:
+                ask("scancel", str(job), environment=environment)
+                waiting.remove(job)
+            elif victims := processes(environment["SLURM_CONF"], job):
+                for victim in victims:
+                    os.kill(victim, signal.SIGKILL)
+                waiting.remove(job)
+        time.sleep(0.5)
+
+
+def check_equal(first, second):
+    """The same records and tables, but for seconds."""
+    paths = sorted(path.relative_to(first) for path in (first / "results" / "runs").rglob("*.npz"))
+    assert len(paths) == 8 and paths == sorted(path.relative_to(second) for path in (second / "results" / "runs").rglob("*.npz"))
+    for path in paths:
+        assert records.read_runs(first / path)[0]["sha256"] == records.read_runs(second / path)[0]["sha256"], path
+    tables = [records.read_table(folder / TABLE, "runs") for folder in (first, second)]
+    assert_frame_equal(*(table.drop(columns=table.filter(like="seconds").columns) for table in tables), check_exact=True)
