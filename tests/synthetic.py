@@ -31,8 +31,8 @@ def run(seed, parameters=9, samples=7, theta=None, loss=0.1, stop=Stop.STATIONAR
         gradients=70, hessians=31, seconds=0.1, message="planted" if stop == Stop.FAILED else "",
     )  # fmt: skip
     return SimpleNamespace(
-        seed=seed, theta_initial=rng.standard_normal(len(theta)), theta=theta, loss=loss, loss_initial=1.0, gradient_norm=1e-13,
-        weight_norm=weight_norm, stop=stop, finish=Finish.CONVERGED, hessian_min=0.01, hessian_max=3.0, flow=flow,
+        seed=seed, theta_initial=rng.standard_normal(len(theta)), theta=theta, loss=loss, loss_initial=1.0, loss_cusp=loss,
+        gradient_norm=1e-13, weight_norm=weight_norm, stop=stop, finish=Finish.CONVERGED, hessian_min=0.01, hessian_max=3.0, flow=flow,
         polish=SimpleNamespace(iterations=4, seconds=0.01), spectrum_t=np.arange(3.0), spectrum_min=np.zeros(3),
         spectrum_max=np.ones(3),
     )  # fmt: skip
