@@ -3,7 +3,7 @@
 #   make figures CONFIG=config/paper.yaml CORES=32 TARGETS=fig2
 #   make test               the tests
 #   make slurm-test         the profile for Slurm, on a Slurm that it starts on this machine (as root, with slurm-wlm installed)
-#   make repair             removes records, datasets and tables that are damaged; the next make figures makes them again
+#   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff and snakemake --lint
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
@@ -36,8 +36,11 @@ test: $(VENV)/requirements.lock
 slurm-test: $(VENV)/requirements.lock
 	$(RUN) -m pytest -rs tests/slurm
 
+# First what was damaged; then what depends on it, unless it came out the same.
 repair: $(VENV)/requirements.lock
-	PYTHONPATH=workflow $(RUN) -m flatchannels.repair
+	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.repair $(CONFIG)) || exit 1; \
+	test -z "$$targets" || $(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $$targets
+	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
 
 bench: $(VENV)/requirements.lock
 	@for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=workflow $(RUN) $$script || exit 1; done

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"NO TEST OF SLURM: {LACKI
 
 def command(*arguments):
     """Snakemake with the tiny preset, and the Snakefile of this checkout."""
-    tiny = ["--snakefile", ROOT / "workflow" / "Snakefile", "--configfile", ROOT / "tests" / "slurm" / "tiny.yaml"]
+    tiny = ["--snakefile", ROOT / "workflow" / "Snakefile", "--configfile", ROOT / "tests" / "tiny.yaml"]
     return [sys.executable, "-m", "snakemake", TABLE, *tiny, *arguments]
 
 

@@ -75,6 +75,15 @@ SADDLES = {
                         "surface_loss": "UA", "top_gamma": "V", "top_loss": "VA", "flow_alpha": "FT", "flow_cosine": "FT",
                         "loss_infinity": "F"},
 }  # fmt: skip
+# The toy: name → key → axes, as above.
+TOY = {
+    "toy_landscape": {"gamma": "G", "alpha": "A", "loss": "GA", "narrow": "R", "w": "W", "limit_loss": "W", "limit_h": "W", "limit_c": "W",
+                      "limit_a": "W", "x": "X", "target": "X", "sharp_gamma": "S", "sharp_alpha": "B", "sharp_loss": "SB",
+                      "sharpness": "S"},
+    "toy_flows": {"gamma": "FT", "alpha": "FT", "theta": "FTP"},
+    "toy_descents": {"epoch": "E", "gamma": "ME", "alpha": "ME", "step": "N", "rate": "R", "sharpness": "RN", "epsilon": "RN"},
+    "relu_channel": {"x": "G", "target": "GG", "function": "GG", "teacher": "P", "theta": "P", "t": "T", "loss": "T", "epsilon": "T"},
+}  # fmt: skip
 RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activation": str, "bias": bool, "training": dict,
             "versions": dict, "cpu": str, "first_seed": int, "last_seed": int, "stop_codes": dict, "finish_codes": dict}  # fmt: skip
 
@@ -188,6 +197,11 @@ def _read_npz(path, form, keys=None):
         raise RecordError(path, f"is not a record of {form!r}: {error}") from error
 
 
+def check_seal(path):
+    """RecordError where the bytes of an npz of this package are not those that were written."""
+    _read_sealed(path, b"PK\x03\x04", "an npz file")
+
+
 def read_meta(path):
     """The metadata of an npz alone, fast: neither the rest nor the seal is looked at.  RecordError if there is none."""
     try:
@@ -274,7 +288,17 @@ def read_runs(path, keys=None):
     if keys is None and set(arrays) != set(RUN_ARRAYS):
         raise RecordError(path, f"arrays missing or unknown: {sorted(set(arrays) ^ set(RUN_ARRAYS))}")
     _check_runs(path, meta, arrays)
+    _check_place(path, meta)
     return meta, arrays if keys is None else {key: arrays[key] for key in keys}
+
+
+def _check_place(path, meta):
+    """A record that stands under runs/ must be the one that its path says."""
+    network = f"r{'x'.join(map(str, meta['widths']))}{'' if meta['bias'] else '-nobias'}"
+    place = f"runs/{meta['sweep']}/{meta['dataset']}/{meta['activation']}/{network}/seeds-{meta['first_seed']}-{meta['last_seed']}.npz"
+    found = "/".join(Path(path).parts[-6:])
+    if found.startswith("runs/") and found != place:
+        raise RecordError(path, f"is out of place: it holds {place}")
 
 
 def _run_values(run):
@@ -507,7 +531,7 @@ def _check_dataset(path, arrays):
         raise RecordError(path, f"weights must be ≥ 0 and sum to 1; the sum is {arrays['weights'].sum()}")
 
 
-# Saddle lines
+# Saddle lines and the toy
 
 
 def write_saddles(path, name, meta, arrays):
@@ -516,7 +540,7 @@ def write_saddles(path, name, meta, arrays):
     if arrays is None:
         arrays = {key: np.empty((0,) * len(axes)) for key, axes in SADDLES[name].items()}
     arrays = {key: np.asarray(array, dtype=float) for key, array in arrays.items()}
-    _check_saddles(path, name, arrays)
+    _check_axes(path, SADDLES[name], arrays)
     write_bytes(path, _npz_bytes({**meta, "sha256": content_digest(arrays)}, arrays))
 
 
@@ -526,15 +550,31 @@ def read_saddles(path, name):
     meta["found"] says whether there is one: without, the arrays are empty.
     """
     meta, arrays = _read_npz(path, f"flatchannels {name}")
-    _check_saddles(path, name, arrays)
+    _check_axes(path, SADDLES[name], arrays)
     return meta, arrays
 
 
-def _check_saddles(path, name, arrays):
-    if set(arrays) != set(SADDLES[name]):
-        raise RecordError(path, f"arrays missing or unknown: {sorted(set(arrays) ^ set(SADDLES[name]))}")
+def write_toy(path, name, arrays, meta=None):
+    """Write a product of the toy, name being a key of TOY, with what it was made from (`meta`, JSON types)."""
+    arrays = {key: np.asarray(array, dtype=float) for key, array in arrays.items()}
+    _check_axes(path, TOY[name], arrays)
+    meta = {**(meta or {}), "format": f"flatchannels {name}", "version": VERSION}
+    write_bytes(path, _npz_bytes({**meta, "sha256": content_digest(arrays)}, arrays))
+
+
+def read_toy(path, name):
+    """The arrays of a product of the toy; RecordError if it is missing, damaged, foreign or inconsistent."""
+    arrays = _read_npz(path, f"flatchannels {name}")[1]
+    _check_axes(path, TOY[name], arrays)
+    return arrays
+
+
+def _check_axes(path, form, arrays):
+    """Names, types and lengths of arrays against a form, key → axes."""
+    if set(arrays) != set(form):
+        raise RecordError(path, f"arrays missing or unknown: {sorted(set(arrays) ^ set(form))}")
     lengths = {}
-    for key, axes in SADDLES[name].items():
+    for key, axes in form.items():
         array = arrays[key]
         if array.dtype != np.float64 or array.ndim != len(axes):
             raise RecordError(path, f"{key} has type {array.dtype} and {array.ndim} axes; it must be float64 with {len(axes)}")
