@@ -66,10 +66,10 @@ def run_table(paths):
     ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max. Numbers of a failed run are NaN and 0. RecordError for a bad record.
     """
     read = [(str(path), *records.read_runs(path, RUN_KEYS)) for path in paths]
-    for path, meta, _ in read:
-        settings, first = ({key: value for key, value in one["training"].items() if key not in records.LIMITS} for one in (meta, read[0][1]))
-        if settings != first:
-            raise records.RecordError(path, f"was made with the training settings {settings}, {read[0][0]} with {first}")
+    settings = [{key: value for key, value in meta["training"].items() if key not in records.LIMITS} for _, meta, _ in read]
+    for (path, _, _), mine in zip(read, settings):
+        if mine != settings[0]:
+            raise records.RecordError(path, f"was made with the training settings {mine}, {read[0][0]} with {settings[0]}")
     blocks = [run_columns(*block) for block in read]
     return _table("runs", {key: np.concatenate([block[key] for block in blocks]) for key in TABLES["runs"]} if blocks else {})
 
