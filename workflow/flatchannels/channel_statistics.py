@@ -72,8 +72,11 @@ def make(paths, datasets):
     RecordError: a record or dataset that cannot be used.
     """
     test_points = {Path(path).name.removesuffix(".npz"): _test_points(path) for path in datasets}
-    blocks = [_block(str(path), test_points) for path in paths]
-    tables = {name: _join(name, [block[name] for block in blocks]) for name in ["channel_runs", "channels", "channel_spectra"]}
+    blocks = [_block(str(path), test_points) for path in paths]  # plain columns: a frame for each block would take most of the time
+    tables = {
+        name: _table(name, {key: np.concatenate([block[name][key] for block in blocks]) for key in TABLES[name]}) if blocks else empty(name)
+        for name in ["channel_runs", "channels", "channel_spectra"]
+    }
     return tables | {"channel_shares": shares(tables["channel_runs"]), "channel_layers": layer_shares(tables["channel_runs"])}
 
 
@@ -87,37 +90,39 @@ def _block(path, test_points):
     """The rows of one record in the tables of runs, layers and spectra."""
     spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
     meta, arrays = records.read_runs(path, list({*RUN_KEYS, *channels.RECORD_KEYS, *spectrum}))
-    runs = pd.DataFrame(run_columns(path, meta, arrays))
     network = {"family": family(meta["dataset"], meta["inputs"]), "dimension": meta["inputs"], "activation": meta["activation"],
                "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"]}  # fmt: skip
     network = {"setting": setting(network["family"], meta["activation"], len(meta["widths"])), **network}
-    layers = pd.DataFrame(channels.layer_rows(meta, arrays)).rename(columns={"dimension": "layer_dimension"})
-    whole = layers.groupby("seed", sort=False)
-    runs = runs.assign(
-        **network, loss_test=losses_at(arrays["theta"], meta, test_points.get(meta["dataset"])),
-        **{key: whole[key].first().to_numpy() for key in
-           ["parallel", "aligned", "channel", "first_ratio", "late_ratio", "subspace", "channel_layers"]},
-        channel_dimension=layers["groups"].map(largest_dimension).groupby(layers["seed"], sort=False).max().to_numpy(),
-        strict_layers=["+".join(map(str, rows["layer"][rows["channel"] & rows["layer_parallel"] & rows["layer_diverging"]]))
-                       for _, rows in whole],
-    )  # fmt: skip
-    samples = arrays["spectrum_t"].shape[1]
-    spectra = pd.DataFrame({
-        **network, **{key: np.repeat(runs[key].to_numpy(), samples) for key in ["seed", "infinite", "channel"]},
-        "t": arrays["spectrum_t"].ravel(), "smallest": arrays["spectrum_min"].ravel(), "largest": arrays["spectrum_max"].ravel(),
-    }).dropna(subset="t")  # fmt: skip
-    return {"channel_runs": runs, "channels": layers.assign(**network), "channel_spectra": spectra}
+    rows = [row | {"layer_dimension": row["dimension"]} for row in channels.layer_rows(meta, arrays)]
+    layers = {key: np.array([row[key] for row in rows]) for key in TABLES["channels"] if key not in network}
+    depth, samples = len(meta["widths"]), arrays["spectrum_t"].shape[1]
+    verdicts = [rows[start : start + depth] for start in range(0, len(rows), depth)]
+    runs = run_columns(path, meta, arrays) | {
+        **{key: np.array([verdict[0][key] for verdict in verdicts])
+           for key in ["parallel", "aligned", "channel", "first_ratio", "late_ratio", "subspace", "channel_layers"]},
+        "loss_test": losses_at(arrays["theta"], meta, test_points.get(meta["dataset"])),
+        "channel_dimension": np.array([max(largest_dimension(row["groups"]) for row in verdict) for verdict in verdicts]),
+        "strict_layers": np.array([_strict_layers(verdict) for verdict in verdicts]),
+    }  # fmt: skip
+    there = np.isfinite(arrays["spectrum_t"]).ravel()
+    spectra = {key: np.repeat(runs[key], samples)[there] for key in ["seed", "infinite", "channel"]}
+    for key, name in [("t", "spectrum_t"), ("smallest", "spectrum_min"), ("largest", "spectrum_max")]:
+        spectra[key] = arrays[name].ravel()[there]
+
+    def named(columns):
+        return columns | {key: np.full(len(columns["seed"]), value) for key, value in network.items()}
+
+    return {"channel_runs": named(runs), "channels": named(layers), "channel_spectra": named(spectra)}
+
+
+def _strict_layers(verdict):
+    """The layers of a run in a channel in which a pair is parallel and the output weights diverge: "1+3"."""
+    return "+".join(str(row["layer"]) for row in verdict if row["channel"] and row["layer_parallel"] and row["layer_diverging"])
 
 
 def largest_dimension(groups):
     """The dimension, size − 1, of the largest of the groups "3+2"; 0 for none."""
     return int(groups.split("+")[0]) - 1 if groups else 0
-
-
-def _join(name, frames):
-    """One table from its parts, with its columns and types."""
-    frames = [frame[list(TABLES[name])].astype(TABLES[name]) for frame in frames]
-    return pd.concat(frames, ignore_index=True) if frames else empty(name)
 
 
 def empty(name):
