@@ -8,9 +8,9 @@ import pytest
 from flatchannels import Dataset, Network, escapes, train
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.datasets import make
-from flatchannels.escapes import flow_arrays, heun, late_cosine, perturbed_flow, perturbed_flows, return_to_channel
+from flatchannels.escapes import flow_arrays, heun, late_cosine, perturbed_flow, return_to_channel
 from flatchannels.flow import Stop, gradient_flow
-from flatchannels.saddle_examples import branch, nearest, union
+from flatchannels.saddle_examples import branch, nearest
 from flatchannels.saddles import (
     Verdict,
     distance_to_line,
@@ -434,18 +434,6 @@ def test_flows_from_mirrored_perturbations_mirror_each_other(networks, data):
     one = perturbed_flow(data, line, 2.0, 1e-7, direction, heun_steps=1000)
     other = perturbed_flow(data, line, -1.0, 1e-7, direction[exchange], heun_steps=1000)
     assert one.loss[-1] == pytest.approx(other.loss[-1], rel=1e-9) and one.gamma[-1] == pytest.approx(1 - other.gamma[-1], rel=1e-3)
-
-
-def test_the_31_perturbations_of_figure_2d(networks, data):
-    line = line_of(networks, data, Verdict.STABLE_INSIDE)
-    starts = np.linspace(-2, 3, 31)
-    directions = branch(spectrum_along_line(data, line, union(np.linspace(-2, 3, 501), starts)), -1)
-    table = flow_arrays(perturbed_flows(data, line, starts, directions(starts), rtol=1e-4, heun_steps=200, samples=50))
-    loss = line.net.loss(line(0.5), data)
-    inside, outside = (abs(table["start"] - 0.5) < 0.49), (abs(table["start"] - 0.5) > 0.51)
-    assert inside.sum() == 5 and outside.sum() == 24
-    assert abs(table["end_loss"][inside] - loss).max() < 1e-10 and abs(table["end_gamma"] - starts)[inside].max() < 1e-5
-    assert np.all(table["end_loss"][outside] < loss - 1e-3)
 
 
 @pytest.mark.parametrize("activation", ["g", "erf"])

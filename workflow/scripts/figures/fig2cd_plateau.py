@@ -12,6 +12,7 @@ from saddle_panels import INTO, OTHER, exponent, none_found, surface, surface_ax
 from flatchannels import records
 
 NONE = "no network of this width has a neuron with a definite matrix"
+JUMP = 0.5  # in γ, from one sample to the next
 RETURNED = 1e-10  # difference of losses up to which a flow has come back to Γ
 
 
@@ -19,7 +20,7 @@ def draw(meta, arrays):
     """The figure, from the example of that name (flatchannels.records.SADDLES["plateau"])."""
     if not meta["found"]:
         return none_found(2.4, NONE)
-    figure = style.new_figure(2.6)
+    figure = style.new_figure(2.8)
     figure.get_layout_engine().set(rect=(0.5, 0, 0.5, 1))
     distances, losses = figure.subplots(2, 1, height_ratios=[1.4, 1])
     surface_panel(surface_axes(figure, (-0.01, 0, 0.5, 1), (24, -58)), meta, arrays)
@@ -45,8 +46,12 @@ def returned(meta, arrays):
 
 
 def distance_panel(axes, meta, arrays):
-    """Distance to Γ along the flows against their projected γ; a dot marks the end of those that came back."""
+    """Distance to Γ along the flows against their projected γ; a dot marks the end of those that came back.
+
+    Flows from γ = 0 and 1 rest for so long that their samples, dense in log t, miss their way: lines have gaps at such jumps.
+    """
     for gamma, distance, back in zip(arrays["flow_gamma"], arrays["flow_distance"], returned(meta, arrays), strict=True):
+        distance = np.where(abs(np.diff(gamma, prepend=gamma[0])) > JUMP, np.nan, distance)
         axes.plot(gamma, np.maximum(distance, 1e-18), color=INTO if back else OTHER, linewidth=0.8, zorder=3 if back else 2)
         if back:
             last = np.flatnonzero(np.isfinite(gamma))[-1]

@@ -9,6 +9,7 @@ import numpy as np
 import style
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
+from matplotlib.lines import Line2D
 from saddle_panels import INTO, OTHER, exponent, none_found, surface, surface_axes, z_label
 
 from flatchannels import records
@@ -27,14 +28,14 @@ def draw(meta, arrays):
     """The figure, from the example of that name (flatchannels.records.SADDLES["channel"])."""
     if not meta["found"]:
         return none_found(4.4, why_none(meta))
-    figure = style.new_figure(5.2)
+    figure = style.new_figure(5.4)
     panels = figure.subplots(3, 2)
     panels[0, 0].set_axis_off()
-    surface_panel(surface_axes(figure, (-0.03, 0.635, 0.5, 0.33), (26, -118)), arrays, 1.0)
+    surface_panel(surface_axes(figure, (-0.03, 0.62, 0.5, 0.33), (26, -118)), arrays, 1.0)
     profile_panel(panels[0, 1], arrays)
     top_panel(panels[1, 0], arrays)
     loss_panel(panels[1, 1], meta, arrays)
-    excess_panel(panels[2, 0], arrays)
+    excess_panel(panels[2, 0], meta, arrays)
     cosine_panel(panels[2, 1], arrays)
     for axes, letter in zip(panels.flat, "abcdef", strict=True):
         style.panel_label(axes, letter)
@@ -45,8 +46,11 @@ def draw(meta, arrays):
 def verdict(meta):
     """Whether the flow came back, after how many candidates."""
     tried = f"{len(meta['tried'])} candidate{'s' * (len(meta['tried']) > 1)} tried"
-    back = "comes back to its channel" if meta["back"] else "ends in another channel than the merged one; none tried came back"
-    return rf"Seed {meta['seed']}: the flow from $+\alpha$ {back} ({tried})"
+    if meta["back"]:
+        return rf"Run {meta['seed']} ({tried}): the flow from $+\alpha$ comes back to the channel that was merged"
+    return f"Run {meta['seed']} ({tried}, none comes back to the channel that was merged):\n" + (
+        r"the flow from $+\alpha$ is the one that ends most nearly parallel to $\Gamma$"
+    )
 
 
 def surface_panel(axes, arrays, first):
@@ -85,9 +89,9 @@ def top_panel(axes, arrays):
 
 
 def flows(arrays):
-    """For each flow: its index, its colour, its label, and the mask of its samples with γ > 0."""
+    """For each flow: its index, its colour, its label, and the mask of its samples with γ > 0 up to the norm wall."""
     for k, (colour, label) in enumerate([(INTO, r"$+\alpha$"), (OTHER, r"$-\alpha$")]):
-        yield k, colour, label, np.isfinite(arrays["flow_t"][k]) & (arrays["flow_gamma"][k] > 0)
+        yield k, colour, label, np.isfinite(arrays["flow_cosine"][k]) & (arrays["flow_gamma"][k] > 0)
 
 
 def loss_panel(axes, meta, arrays):
@@ -100,18 +104,19 @@ def loss_panel(axes, meta, arrays):
     axes.legend(loc="best")
 
 
-def excess_panel(axes, arrays):
-    """How far the loss is above its limit, against projected γ; a dotted line falls with γ⁻²."""
+def excess_panel(axes, meta, arrays):
+    """How far the loss is above its limit, against projected γ, of flows that reach the wall; dotted: a fall with γ⁻²."""
     for k, colour, _, kept in flows(arrays):
         excess = arrays["flow_loss"][k] - arrays["loss_infinity"][k]
-        kept = kept & (excess > TINY)
-        axes.plot(arrays["flow_gamma"][k][kept], excess[kept], color=colour)
-    gamma, excess = arrays["flow_gamma"][0], arrays["flow_loss"][0] - arrays["loss_infinity"][0]
-    last = np.flatnonzero((gamma > 0) & (excess > TINY))[-1]
-    ends = np.array([gamma[last] / 30, gamma[last]])
-    axes.plot(ends, 3 * excess[last] * (gamma[last] / ends) ** 2, ":", color="black", linewidth=0.9, label=r"$\propto\gamma^{-2}$")
+        kept = np.flatnonzero(kept & (excess > TINY))
+        if meta["stops"][k] != "WALL" or not len(kept):
+            continue
+        gamma, excess = arrays["flow_gamma"][k][kept], excess[kept]
+        axes.plot(gamma, excess, color=colour)
+        ends = np.array([gamma[-1] / 30, gamma[-1]])
+        axes.plot(ends, 3 * excess[-1] * (gamma[-1] / ends) ** 2, ":", color="black", linewidth=0.9)
     axes.set(xscale="log", yscale="log", xlabel=r"projected $\gamma$", ylabel=r"loss $-$ loss$_\infty$")
-    axes.legend(loc="lower left")
+    axes.legend([Line2D([], [], color="black", linestyle=":", linewidth=0.9)], [r"$\propto\gamma^{-2}$"], loc="lower left")
 
 
 def cosine_panel(axes, arrays):

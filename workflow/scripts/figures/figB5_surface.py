@@ -16,7 +16,8 @@ def draw(meta, arrays):
     if not meta["found"]:
         return none_found(3.0, why_none(meta))
     figure = style.new_figure(3.2)
-    axes = surface_axes(figure, (0.08, 0, 0.84, 1), (28, -112), zoom=1.0)
+    figure.set_layout_engine("none")
+    axes = surface_axes(figure, (0.08, 0, 0.84, 1), (28, -112), zoom=1.1)
     surface_panel(axes, arrays, -np.inf)
     return figure
 
