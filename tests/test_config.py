@@ -338,6 +338,6 @@ def test_configurations_can_be_checked_alone(tmp_path):
     def check(path):
         return subprocess.run([sys.executable, "-m", "flatchannels.config", path], capture_output=True, text=True, cwd=ROOT / "workflow")
 
-    assert "13000 runs in 712 jobs" in check(ROOT / "config" / "paper.yaml").stdout
+    assert "13200 runs in 722 jobs" in check(ROOT / "config" / "paper.yaml").stdout
     wrong = check(tmp_path / "none.yaml")
     assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "cannot be read" in wrong.stderr
