@@ -55,6 +55,9 @@ def ordered(settings):
 
 def pairs_panel(axes, layers, colours):
     """Closest pair of each layer: its cosine distance against |a_i| + |a_j|. Filled: the run is in a channel."""
+    axes.set(xlabel="$|a_i| + |a_j|$", ylabel=r"$1 - \cos(w_i, w_j)$")
+    if layers["cosine"].isna().all():
+        return style.say_empty(axes)
     cosines = np.maximum(layers["cosine"], CLOSEST)
     colours = np.array(colours, dtype=object)
     for sign, (marker, _) in SIGNS.items():
@@ -64,9 +67,7 @@ def pairs_panel(axes, layers, colours):
             axes.scatter(layers["strength"][chosen], cosines[chosen], 9, marker=marker, facecolors=faces,
                          edgecolors=colours[chosen].tolist(), linewidths=0.5, alpha=0.8)  # fmt: skip
     axes.axhline(PARALLEL_DISTANCE, color="black", linestyle="--", linewidth=0.7)
-    axes.set(xscale="log", yscale="log", xlabel="$|a_i| + |a_j|$", ylabel=r"$1 - \cos(w_i, w_j)$")
-    if layers.empty:
-        style.say_empty(axes)
+    axes.set(xscale="log", yscale="log")
 
 
 def pair_handles():
@@ -134,22 +135,24 @@ def outcomes(runs):
 
 def spectra_panels(top, bottom, spectra):
     """Largest and smallest Hessian eigenvalue along the flow: a line per run, red of finite norm, blue in a channel."""
+    top.set(ylabel=r"$\lambda_{\max}$")
+    bottom.set(xlabel="time $t$", ylabel=r"$\lambda_{\min}$")
+    if spectra.empty:
+        style.say_empty(top)
+        return style.say_empty(bottom)
     for (name, rows), colour in zip(outcomes(spectra).items(), [style.FINITE_COLOUR, style.CHANNEL_COLOUR], strict=True):
         flows = rows[rows["t"] > 0].groupby(["dimension", "widths", "seed"])
         for _, flow in flows:
             top.plot(flow["t"], flow["largest"], color=colour, linewidth=0.4, alpha=0.5)
             bottom.plot(flow["t"], flow["smallest"], color=colour, linewidth=0.4, alpha=0.5)
         top.plot([], [], color=colour, label=f"{name} ({flows.ngroups})")
-    top.set(xscale="log", yscale="log", ylabel=r"$\lambda_{\max}$")
-    bottom.set(xscale="log", xlabel="time $t$", ylabel=r"$\lambda_{\min}$")
+    top.set(xscale="log", yscale="log")
+    bottom.set(xscale="log")
     bottom.set_yscale("symlog", linthresh=1e-6, linscale=0.5)
     bottom.set_yticks([-1e-2, 0, 1e-2])
     top.sharex(bottom)
     top.tick_params(labelbottom=False)
     top.legend(loc="upper left", fontsize=6.5, borderaxespad=0)
-    if spectra.empty:
-        style.say_empty(top)
-        style.say_empty(bottom)
 
 
 def layers_panel(axes, layer_shares):
