@@ -91,29 +91,31 @@ def check_equal(first, second):
         assert_frame_equal(*(table.drop(columns=table.filter(like="seconds").columns) for table in tables), check_exact=True)
 
 
-def survive(folder, seconds, seed=0):
-    """For so many seconds: kinds of kills → number, sweeps. AssertionError where something was lost or differs."""
-    rng, folder = random.Random(seed), Path(folder)
-    reference = folder / "undisturbed"
-    reference.mkdir()
-    done = run(reference)
+def undisturbed(directory):
+    """The sweep without interruptions."""
+    directory.mkdir()
+    done = run(directory)
     assert done.returncode == 0, done.stderr
-    begin = time.monotonic()
-    shutil.rmtree(reference / ".snakemake")
+    return directory
+
+
+def survive(reference, folder, seconds, seed=0):
+    """For so many seconds: kinds of kills → number, sweeps. AssertionError where something was lost or differs."""
+    rng, begin = random.Random(seed), time.monotonic()
     counts, sweeps = {}, 0
-    longest = None
+    longest = 10.0  # s from the start to a kill; from the second sweep on as long as one takes
     while time.monotonic() < begin + seconds:
         directory = folder / f"sweep{sweeps}"
-        shutil.copytree(reference / "results" / "cache", directory / "results" / "cache")
-        start = time.monotonic()
-        for _ in range(KILLS_PER_SWEEP if longest else 0):
+        shutil.copytree(reference / "results" / "cache", directory / "results" / "cache")  # compiled kernels
+        for _ in range(KILLS_PER_SWEEP):
             kind = interrupt(directory, rng, longest)
             counts[kind] = counts.get(kind, 0) + 1
             unlocked = run(directory, "--unlock")
             assert unlocked.returncode == 0, unlocked.stderr
+        start = time.monotonic()
         done = run(directory)
         assert done.returncode == 0, done.stderr
-        longest = longest or time.monotonic() - start
+        longest = max(longest, time.monotonic() - start)
         check_equal(reference, directory)
         shutil.rmtree(directory)
         sweeps += 1
@@ -122,4 +124,6 @@ def survive(folder, seconds, seed=0):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        print(*survive(folder, float(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 0), "sweeps, all bitwise equal but for seconds")
+        folder = Path(folder)
+        kills = survive(undisturbed(folder / "undisturbed"), folder, float(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 0)
+        print(*kills, "sweeps, all bitwise equal but for seconds")

@@ -61,7 +61,7 @@ def test_jobs_that_are_cancelled_killed_or_too_slow_are_tried_again_and_nothing_
         profile = command("--profile", ROOT / "workflow" / "profiles" / "slurm", *quick)
         snakemake = subprocess.Popen(profile, cwd=remote, env=environment, stdout=said, stderr=said)
         try:
-            harm(snakemake, environment, time.monotonic() + 200)
+            harm(snakemake, environment, time.monotonic() + 400)
         finally:
             snakemake.kill()
             snakemake.wait()

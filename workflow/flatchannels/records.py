@@ -420,8 +420,8 @@ def write_unfinished(record, origin, runs):
     if reasons:
         meta = {**origin, "format": "flatchannels unfinished runs", "version": VERSION, "reasons": reasons}
         write_bytes(path, _npz_bytes(meta, {"runs": np.frombuffer(pickle.dumps(runs), np.uint8)}))
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
 
 
 def read_unfinished(record, origin):

@@ -1,0 +1,132 @@
+"""Interruptions, damage, full disks, limits: nothing is lost, and nothing wrong is accepted."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import interruptions
+import numpy as np
+import pytest
+import yaml
+from interruptions import ROOT, TABLES, check_equal, digests
+
+from flatchannels import records
+
+SCRIPTS = ROOT / "workflow" / "scripts"
+STEPS = 185  # between the shortest and the longest run of the sweep
+RUNS = "results/runs/levels/rosenbrock-grid/g"
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """A directory with the results of the tiny preset."""
+    return interruptions.undisturbed(tmp_path_factory.mktemp("faults") / "undisturbed")
+
+
+@pytest.fixture
+def copy(sweep, tmp_path):
+    """A copy of it, as on another machine: with new times, in another place."""
+    return Path(shutil.copytree(sweep, tmp_path / "copy", copy_function=shutil.copyfile))
+
+
+def snakemake(directory, *arguments, **settings):
+    """Run snakemake with the tiny preset, changed in some settings of the training."""
+    more = ["--config", f"training={json.dumps(settings)}"] if settings else []
+    done = interruptions.run(directory, *arguments, *more)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_kills_at_random_moments_lose_nothing_and_change_nothing(sweep, tmp_path):
+    kills, sweeps = interruptions.survive(sweep, tmp_path, seconds=30)
+    assert sum(kills.values()) > kills.get("nothing", 0) and sweeps
+
+
+def test_copied_results_rerun_nothing(copy):
+    code, said = snakemake(copy, "--dry-run")
+    assert code == 0 and "Nothing to be done" in said
+
+
+def test_damage_is_named_and_repaired(sweep, copy):
+    damaged = [copy / RUNS / name for name in ["r1/seeds-1-2.npz", "r1/seeds-3-3.npz", "r2/seeds-1-2.npz", "r2/seeds-3-3.npz"]]
+    data = [path.read_bytes() for path in damaged]
+    damaged[0].write_bytes(data[0][: len(data[0]) // 2])
+    damaged[1].write_bytes(data[1][:999] + bytes([data[1][999] ^ 4]) + data[1][1000:])
+    damaged[2].write_bytes(b"")
+    damaged[3].write_bytes(data[1])  # whole, but of other runs
+    problems = ["has no seal", "does not match its seal", "is empty", "is out of place"]
+    code, said = snakemake(copy, "--forcerun", "runs_table")
+    assert code == 1 and f"RecordError: {damaged[0].relative_to(copy)}: {problems[0]}" in said
+    repair = [sys.executable, "-m", "flatchannels.repair", ROOT / "tests" / "tiny.yaml"]
+    done = subprocess.run(repair, cwd=copy, env=os.environ | {"PYTHONPATH": ROOT / "workflow"}, capture_output=True, text=True)
+    for path, problem in zip(damaged, problems):
+        assert f"{path.relative_to(copy)}: {problem}" in done.stderr and not path.exists()
+    assert done.stdout.split() == [str(path.relative_to(copy)) for path in damaged]
+    assert snakemake(copy, *done.stdout.split())[0] == snakemake(copy)[0] == 0
+    check_equal(sweep, copy)
+
+
+def test_a_run_goes_on_from_its_limit_and_finished_ones_are_left_alone(sweep, tmp_path):
+    shutil.copytree(sweep / "results" / "cache", tmp_path / "results" / "cache")
+    assert snakemake(tmp_path, max_steps=STEPS)[0] == 0
+    before, whole = digests(tmp_path), digests(sweep)
+    unfinished = {path for path in whole if before[path] != whole[path]}
+    assert 0 < len(unfinished) < len(whole)  # some runs take fewer steps than that
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.unfinished")} == {
+        str(Path(path).with_suffix(".unfinished")) for path in unfinished
+    }
+    assert "Nothing to be done" in snakemake(tmp_path, "--dry-run", max_steps=STEPS, continue_unfinished=True)[1]
+    times = {path: (tmp_path / path).stat().st_mtime_ns for path in whole}
+    assert snakemake(tmp_path, continue_unfinished=True)[0] == 0
+    assert {path for path in whole if (tmp_path / path).stat().st_mtime_ns != times[path]} == unfinished
+    assert not list(tmp_path.rglob("*.unfinished"))
+    check_equal(sweep, tmp_path)
+    assert "Nothing to be done" in snakemake(tmp_path, "--dry-run", continue_unfinished=True)[1]
+
+
+def test_records_are_the_same_on_one_core_in_another_order_and_in_other_blocks(sweep, tmp_path):
+    shutil.copytree(sweep / "results" / "cache", tmp_path / "results" / "cache")
+    given = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text())
+    given["sweeps"]["levels"]["seeds_per_job"] = 3
+    given["sweeps"]["levels"]["entries"][0] |= {"bias": [True, False], "widths": [[2], [1]]}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(given))
+    command = [word if "tiny.yaml" not in word else "other.yaml" for word in interruptions.command("--cores", "1")]
+    subprocess.run([word for word in command if word not in TABLES] + ["runs_table"], cwd=tmp_path, check=True, capture_output=True)
+    for network in ["r1", "r1-nobias", "r2", "r2-nobias"]:
+        _, whole = records.read_runs(tmp_path / RUNS / network / "seeds-1-3.npz")
+        parts = [records.read_runs(sweep / RUNS / network / name)[1] for name in ["seeds-1-2.npz", "seeds-3-3.npz"]]
+        for key in set(whole) - {"seconds_flow", "seconds_polish"}:
+            assert np.array_equal(whole[key], np.concatenate([part[key] for part in parts])), key
+
+
+def do_block(sweep, output, **settings):
+    """The script of the runs on one block, with limits on what it may write."""
+    job = {"sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": [1], "bias": True, "first": 1,
+           "last": 1, "seed": 1, "training": {"trajectory_samples": 20, "spectrum_samples": 4}}  # fmt: skip
+    cache = next((sweep / "results" / "cache" / "numba").iterdir())
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "NUMBA_CACHE_DIR": str(cache)} | settings.pop("env", {})
+    command = [sys.executable, SCRIPTS / "runs.py", sweep / "results/datasets/rosenbrock-grid.npz", output, json.dumps(job)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, **settings)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(sweep, tmp_path):
+    output = tmp_path / "full" / "seeds-1-1.npz"
+    done = do_block(sweep, output, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+    assert done.returncode and done.stderr.rstrip().endswith(f"RecordError: {output}: cannot be written: File too large")
+    assert list(output.parent.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said(sweep, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    done = do_block(sweep, tmp_path / "file" / "seeds-1-1.npz")
+    assert done.returncode and done.stderr.rstrip().endswith("file/seeds-1-1.npz: cannot be written: File exists")
+
+
+def test_a_cache_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "NUMBA_CACHE_DIR": str(tmp_path / "file")}
+    done = subprocess.run([sys.executable, SCRIPTS / "compile.py", tmp_path / "x"], env=environment, capture_output=True, text=True)
+    assert done.returncode and done.stderr.count("\n") == 1 and "compiled kernels cannot be kept there: Not a directory" in done.stderr
