@@ -168,16 +168,23 @@ def test_the_figure_says_whether_the_flow_came_back():
     assert "comes back" in fig3_channel.verdict(meta) and "none comes back" in fig3_channel.verdict(meta | {"back": False})
 
 
+def test_late_updates_in_a_channel_are_parallel_to_the_saddle_lines_of_its_pair(blocks):
+    table = saddle_examples.update_table(blocks)
+    assert set(table["widths"]) == {"2"} and table["rise"].max() < 1e-12
+    assert table["cosine"].min() > 0.999 and table["last"].min() > 0.99999
+
+
 def test_claims_hold_for_these_examples_and_fail_for_planted_exceptions(lines, plateau, channel, tmp_path):
-    def judged(lines, flows):
-        tables = {"saddle_lines": lines, "escapes": flows}
+    def judged(lines, flows, updates):
+        tables = {"saddle_lines": lines, "escapes": flows, "channel_updates": updates}
         return [claims.CLAIMS[key][1](tables).verdict for key in ("C4", "C5", "C6")]
 
     flows = saddle_examples.escape_table(*write_both(tmp_path, plateau, channel))
     assert set(flows["example"]) == {"plateau", "channel"} and (flows["example"] == "plateau").sum() == 31
-    assert judged(lines, flows) == ["holds"] * 3
-    assert judged(lines[:0], flows[:0]) == ["undecided"] * 3
-    assert judged(lines.assign(stable_outside=True, zeros_end=9), flows.assign(cosine=0.5)) == ["does not hold"] * 3
-    assert judged(lines, flows.assign(loss=flows["loss_line"]))[0] == "does not hold"  # none escapes
-    assert judged(lines, flows.assign(loss=flows["loss_line"] - 1e-3))[0] == "does not hold"  # none returns
-    assert judged(lines, flows.assign(rise=1e-3))[2] == "does not hold"
+    updates = pd.DataFrame({"cosine": np.full(100, 0.9999), "last": 0.999999, "rise": 0.0})
+    assert judged(lines, flows, updates) == ["holds"] * 3
+    assert judged(lines[:0], flows[:0], updates[:0]) == ["undecided"] * 3
+    assert judged(lines.assign(stable_outside=True, zeros_end=9), flows, updates.assign(cosine=0.5)) == ["does not hold"] * 3
+    for change in (0.0, -1e-3):  # none escapes, none returns
+        assert judged(lines, flows.assign(loss=flows["loss_line"] + change), updates)[0] == "does not hold"
+    assert judged(lines, flows, updates.assign(rise=1e-3))[2] == "does not hold" and judged(lines, flows, updates[:9])[2] == "undecided"

@@ -19,6 +19,7 @@ from flatchannels.saddles import (
     hessian_polynomial,
     hessians_along_line,
     merge,
+    pair_direction,
     perturb,
     projected_gamma,
     saddle_line,
@@ -346,7 +347,8 @@ def test_updates_along_the_line_have_cosine_one():
     line = saddle_line(net, theta, 0)
     sideways = np.eye(line.net.parameters)[0]
     path = np.array([line(0.0), line(1.0), line(1.0) + sideways, line(0.5) + sideways])
-    assert update_cosines(path, line) == pytest.approx([1, 0, -1], abs=1e-12)
+    assert update_cosines(path, line.direction) == pytest.approx([1, 0, -1], abs=1e-12)
+    assert abs(pair_direction(line.net, line.pair) @ line.direction) == pytest.approx(1)
 
 
 def test_the_smallest_eigenvector_beyond_the_line_and_its_sign():

@@ -207,6 +207,6 @@ def return_to_channel(net, theta, pair, data, gamma=1.5, size=1e-5, *, maxnorm=1
 
 def late_cosine(thetas, line, maxnorm=np.inf):
     """Mean |cosine| with Γ of the last updates of a trajectory (T, P) inside the norm wall; NaN where nothing moved."""
-    cosines = abs(update_cosines(inside_the_wall(np.asarray(thetas), maxnorm), line))[-LATE_UPDATES:]
+    cosines = abs(update_cosines(inside_the_wall(np.asarray(thetas), maxnorm), line.direction))[-LATE_UPDATES:]
     moved = np.isfinite(cosines)
     return float(cosines[moved].mean()) if moved.any() else float("nan")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from flatchannels import records
 from flatchannels.channels import analyse, inside_the_wall
-from flatchannels.escapes import SAME_LOSS, flow_arrays, padded, perturbed_flows, return_to_channel
+from flatchannels.escapes import LATE_UPDATES, SAME_LOSS, flow_arrays, padded, perturbed_flows, return_to_channel
 from flatchannels.network import Network
 from flatchannels.saddles import (
     Verdict,
@@ -20,6 +20,7 @@ from flatchannels.saddles import (
     hessian_polynomial,
     hessians_along_line,
     merge,
+    pair_direction,
     saddle_line,
     spectrum_along_line,
     surface_along_line,
@@ -39,14 +40,17 @@ CHANNEL_REACH, CHANNEL_RTOL = 10.0, 1e-5  # how far beyond the wall of the runs 
 CHANNEL_SURFACE = np.linspace(-2.5, 3.0, 111), np.linspace(-0.25, 0.25, 51)
 CHANNEL_TOP = np.geomspace(1.0, 1e5, 115)  # γ; every sixth is one of the 20 profiles
 SAMPLES = 1000  # of each flow of `gradient_flow`; those of Heun's method come on top
-RUN_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "loss", "gradient_norm", "stop"]
+RUN_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
 
-# Columns and types of the tables. saddle_lines: one row per neuron of each converged run of finite norm. verdict, matrix_min
-# and matrix_max are of the Fukumizu–Amari matrix; stable_inside and stable_outside say whether the Hessian has no negative
-# eigenvalue at γ = ½ and at γ = −½; zeros and zeros_end count its zeros at γ = ½ and at γ = 0; gradient is ‖∇L‖∞ / |γ| at
-# |γ| = 1000. escapes: one row per flow from a saddle line. cosine is that of its last updates with Γ, rise the largest relative
-# rise of its loss, in_pair whether it ended in a channel (by the paper's conditions) of
-# the split pair alone, back whether in the one the pair was merged from.
+# Columns and types of the tables.
+# saddle_lines: one row per neuron of each converged run of finite norm. verdict, matrix_min and matrix_max are of the
+#   Fukumizu–Amari matrix; stable_inside and stable_outside say whether the Hessian has no negative eigenvalue at γ = ½ and at
+#   γ = −½; zeros and zeros_end count its zeros at γ = ½ and at γ = 0; gradient is ‖∇L‖∞ / |γ| at |γ| = 1000.
+# escapes: one row per flow from a saddle line. cosine is that of its last updates with Γ, back whether it came back to the
+#   channel whose pair was merged.
+# channel_updates: one row per run in a channel of one pair. cosine is that of its last 51 updates with the direction in which
+#   the output weights of the pair part, and that of every saddle line of the pair; last is that of the very last one.
+# rise, in both, is the largest relative rise of the loss from one sample of the flow to the next.
 TABLES = {
     "saddle_lines": {
         **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "widths": "str", "bias": "bool",
@@ -57,20 +61,34 @@ TABLES = {
     "escapes": {
         "example": "str", "seed": "int64", "neuron": "int64", "verdict": "str",
         **dict.fromkeys(["start", "size", "curvature", "loss_line", "loss_channel", "loss", "gamma", "distance", "cosine",
-                         "rise"], "float64"), "in_pair": "bool", "back": "bool", "stop": "str",
+                         "rise"], "float64"), "back": "bool", "stop": "str",
+    },
+    "channel_updates": {
+        **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "widths": "str", "bias": "bool",
+        "seed": "int64", "loss": "float64", "cosine": "float64", "last": "float64", "rise": "float64", "record": "str",
     },
 }  # fmt: skip
 
 
 def line_table(paths, datasets):
     """The table saddle_lines of some records; datasets : dict, name → Dataset."""
+    return _table("saddle_lines", _rows(paths, lambda meta, arrays: line_rows(meta, arrays, datasets[meta["dataset"]])))
+
+
+def update_table(paths):
+    """The table channel_updates of some records."""
+    return _table("channel_updates", _rows(paths, update_rows))
+
+
+def _rows(paths, of_block):
+    """The rows of all blocks of runs with one hidden layer, with the columns that say which runs they are."""
     rows = []
     for path in paths:
         meta, arrays = records.read_runs(path, RUN_KEYS)
         constants = {"sweep": meta["sweep"], "dataset": meta["dataset"], "dimension": meta["inputs"], "activation": meta["activation"],
                      "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"], "record": str(path)}  # fmt: skip
-        rows += [constants | row for row in line_rows(meta, arrays, datasets[meta["dataset"]])]
-    return _table("saddle_lines", rows)
+        rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
+    return rows
 
 
 def _table(name, rows):
@@ -82,10 +100,7 @@ def line_rows(meta, arrays, data):
 
     meta, arrays : of `records.read_runs`, with `RUN_KEYS`.  data : Dataset of the runs.
     """
-    net = network_of(meta)
-    if len(net.widths) > 1:
-        return []
-    rows = []
+    net, rows = network_of(meta), []
     for run in runs_of(arrays):
         if run["stop"] != meta["stop_codes"]["STATIONARY"] or run["gradient_norm"] > CRITICAL:
             continue
@@ -103,6 +118,29 @@ def line_rows(meta, arrays, data):
                 "zeros": zeros(inside), "zeros_end": zeros(end), "gradient": gradient,
             })  # fmt: skip
     return rows
+
+
+def update_rows(meta, arrays):
+    """One dict per run of a block that is in a channel of a single pair: its part of the rows of channel_updates."""
+    net, rows = network_of(meta), []
+    for run in runs_of(arrays):
+        end = channels_of(meta, run)
+        if end is None or not end.in_channel or [len(group) for group in end.layers[0].groups] != [2]:
+            continue
+        [pair], inside = end.layers[0].groups, inside_the_wall(run["trajectory_theta"], meta["training"]["maxnorm"])
+        cosines = abs(update_cosines(inside, pair_direction(net, pair)))
+        losses = run["trajectory_loss"][: len(inside)]
+        rows.append({"seed": run["seed"], "loss": run["loss"], "cosine": cosines[-LATE_UPDATES:].mean(), "last": cosines[-1],
+                     "rise": max(0.0, np.max(np.diff(losses) / losses[:-1]))})  # fmt: skip
+    return rows
+
+
+def channels_of(meta, run):
+    """`channels.Channels` of a run of a block; None for one that failed."""
+    if run["stop"] == meta["stop_codes"]["FAILED"]:
+        return None
+    return analyse(run["theta"], run["trajectory_theta"], meta["inputs"], meta["widths"], meta["bias"], meta["training"]["maxnorm"],
+                   run["theta_initial"])  # fmt: skip
 
 
 def network_of(meta):
@@ -188,10 +226,9 @@ def channel_candidates(paths, seed=None):
     for path in paths:
         meta, arrays = records.read_runs(path, RUN_KEYS)
         for run in runs_of(arrays):
-            if run["stop"] == meta["stop_codes"]["FAILED"]:
+            channels = channels_of(meta, run)
+            if channels is None:
                 continue
-            channels = analyse(run["theta"], run["trajectory_theta"], meta["inputs"], meta["widths"], meta["bias"],
-                               meta["training"]["maxnorm"], run["theta_initial"])  # fmt: skip
             new = all(abs(run["loss"] - other["loss"]) > SAME_LOSS * other["loss"] for *_, other, _ in found)
             if run["seed"] == seed or (seed is None and channels.in_channel and new):
                 found.append((meta["dataset"], network_of(meta), run, channels.layers[0].pair))
@@ -222,7 +259,7 @@ def channel(candidates, datasets, maxnorm):
             break
     told = {"tried": [{"seed": int(run["seed"]), "pair": pair, "loss": float(run["loss"]), "narrow": found.narrow.stop.name,
                        "back": found.back} for *_, run, pair, found in tried],
-            "escapes": [row for case in tried for row in _escape_rows(*case, maxnorm)]}  # fmt: skip
+            "escapes": [row for case in tried for row in _escape_rows(*case)]}  # fmt: skip
     shown = [case for case in tried if case[-1].flows]
     if not shown:
         return told, None
@@ -247,7 +284,7 @@ def _channel_arrays(data, found, maxnorm):
 
     flows = perturbed_flows(data, line, [CHANNEL_START] * 2, oriented([CHANNEL_START] * 2) * [[1.0], [-1.0]], CHANNEL_SIZE,
                             rtol=CHANNEL_RTOL, maxnorm=CHANNEL_REACH * maxnorm, samples=SAMPLES)  # fmt: skip
-    cosines = [update_cosines(inside_the_wall(flow.theta, CHANNEL_REACH * maxnorm), line) for flow in flows]
+    cosines = [update_cosines(inside_the_wall(flow.theta, CHANNEL_REACH * maxnorm), line.direction) for flow in flows]
     alphas = [np.sum((flow.theta - line(flow.gamma)) * oriented(flow.gamma), axis=1) for flow in flows]
     return {
         "origin": line.origin, "velocity": line.velocity,
@@ -259,17 +296,15 @@ def _channel_arrays(data, found, maxnorm):
     }, [flow.stop.name for flow in flows]  # fmt: skip
 
 
-def _escape_rows(data, net, run, pair, found, maxnorm):
+def _escape_rows(data, net, run, pair, found):
     """The rows of the table escapes of one candidate, in JSON types."""
-    rows, wide, kind = [], found.line.net, verdict(merge(net, run["theta"], *pair)[0], found.narrow.theta, min(pair), data)
+    rows, kind = [], verdict(merge(net, run["theta"], *pair)[0], found.narrow.theta, min(pair), data)
     for flow, cosine, back in zip(found.flows, found.cosines, found.back, strict=True):
-        end = analyse(flow.theta[-1], flow.theta, wide.inputs, wide.widths, wide.bias, maxnorm)
-        in_pair = end.in_channel and end.layers[0].groups == (found.line.pair,)
         numbers = {"start": flow.start, "size": flow.size, "curvature": flow.curvature, "loss_line": found.narrow.loss,
                    "loss_channel": run["loss"], "loss": flow.loss[-1], "gamma": flow.gamma[-1], "distance": flow.distance[-1],
                    "cosine": cosine, "rise": flow.rise}  # fmt: skip
         rows.append({"example": "channel", "seed": int(run["seed"]), "neuron": found.line.pair[0], "verdict": kind.value,
-                     "stop": flow.stop.name, "in_pair": in_pair, "back": back}
+                     "stop": flow.stop.name, "back": back}
                     | {key: float(value) for key, value in numbers.items()})  # fmt: skip
     return rows
 
@@ -280,7 +315,7 @@ def escape_table(plateau_path, channel_path):
     rows = [
         {"example": "plateau", "seed": meta["seed"], "neuron": meta["neuron"], "verdict": meta["verdict"], "start": arrays["start"][k],
          "size": arrays["size"][k], "curvature": arrays["curvature"][k], "loss_line": meta["loss"], "loss": arrays["end_loss"][k],
-         "gamma": arrays["end_gamma"][k], "distance": arrays["end_distance"][k], "in_pair": False, "back": False, "stop": stop}
+         "gamma": arrays["end_gamma"][k], "distance": arrays["end_distance"][k], "back": False, "stop": stop}
         for k, stop in enumerate(meta["stops"] if meta["found"] else [])
     ]  # fmt: skip
     return _table("escapes", rows + records.read_saddles(channel_path, "channel")[0]["escapes"])

@@ -233,14 +233,22 @@ def distance_to_line(theta, line):
     return np.linalg.norm(difference, axis=-1), np.sqrt(per_neuron)
 
 
-def update_cosines(thetas, line):
-    """Cosine between Γ's direction and each update of a trajectory: thetas (T, P) → (T − 1,), NaN where nothing moved.
+def pair_direction(net, pair):
+    """The unit vector (P,) along which the output weights of a pair (i, j) part: that of all its saddle lines, but for the sign."""
+    direction = np.zeros(net.parameters)
+    for neuron, sign in zip(pair, (1.0, -1.0), strict=True):
+        direction[_output_index(net, _check_neuron(net, neuron))] = sign / np.sqrt(2.0)
+    return direction
+
+
+def update_cosines(thetas, direction):
+    """Cosine between a unit vector (P,) and each update of a trajectory: thetas (T, P) → (T − 1,), NaN where nothing moved.
 
     Source: paper, Figure 3e.
     """
     updates = np.diff(np.asarray(thetas, dtype=float), axis=0)
     with np.errstate(invalid="ignore"):
-        return updates @ line.direction / np.linalg.norm(updates, axis=1)
+        return updates @ direction / np.linalg.norm(updates, axis=1)
 
 
 def perturb(theta, direction, size):

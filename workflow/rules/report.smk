@@ -10,6 +10,7 @@ rule scorecard:
         channel_layers="results/statistics/channel_layers.parquet",
         saddle_lines="results/statistics/saddle_lines.parquet",
         escapes="results/statistics/escapes.parquet",
+        channel_updates="results/statistics/channel_updates.parquet",
         jumps="results/statistics/jumps.parquet",
     output:
         table="results/statistics/claims.parquet",

@@ -2,6 +2,7 @@
 
 LEVELS = [record for record, block in BLOCKS.items() if block.sweep == "levels"]
 LEVEL_DATASETS = sorted({f"results/datasets/{BLOCKS[record].dataset}.npz" for record in LEVELS})
+IN_CHANNELS = [record for record, block in BLOCKS.items() if block.sweep in {"channels", "saddles"} and len(block.widths) == 1]
 CANDIDATES = [record for record, block in BLOCKS.items() if block.sweep == "saddles"]
 
 
@@ -84,14 +85,16 @@ rule escapes:
     input:
         plateau="results/saddles/plateau.npz",
         channel="results/saddles/channel.npz",
+        records=IN_CHANNELS,
     output:
-        "results/statistics/escapes.parquet",
+        escapes="results/statistics/escapes.parquet",
+        channel_updates="results/statistics/channel_updates.parquet",
     log:
         "results/logs/statistics/escapes.log",
     params:
         code=code("escapes.py", without=["gaussian_process"]),
     message:
-        "table escapes"
+        "tables escapes and channel_updates"
     conda:
         "../../envs/flow.yaml"
     script:

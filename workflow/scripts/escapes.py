@@ -1,11 +1,12 @@
-"""The table of all flows that began next to a saddle line."""
+"""Tables of the flows that began next to a saddle line, and of the last updates of runs in a channel."""
 
 from flatchannels import records, saddle_examples
 
 
 def main(snakemake):
     table = saddle_examples.escape_table(snakemake.input.plateau, snakemake.input.channel)
-    records.write_table(snakemake.output[0], "escapes", table)
+    records.write_table(snakemake.output.escapes, "escapes", table)
+    records.write_table(snakemake.output.channel_updates, "channel_updates", saddle_examples.update_table(snakemake.input.records))
 
 
 if "snakemake" in globals():
