@@ -150,6 +150,16 @@ def test_a_larger_draw_is_that_of_scipy_and_later_points_leave_it_as_it_is(torch
     assert abs(long[:600] - short).max() < 1e-10
 
 
+def test_a_draw_as_large_as_the_datasets_has_the_variance_of_the_process(torch_python, tmp_path):
+    """At d = 16 and s = 2 values are nearly independent. (GPyTorch's own sampling has a standard deviation of 0.10 here.)"""
+    random = np.random.default_rng(4)
+    x = random.normal(size=(10000, 16))
+    (y,) = drawn(torch_python, tmp_path, [(x, 2.0, random.normal(size=10000))])
+    covariances = gaussian_process.covariance(cdist(x[:1000], x[1000:2000]), 2.0)
+    assert covariances.max() < 0.05 and (covariances**2).mean() < 1e-7
+    assert np.std(y) == pytest.approx(1, abs=5 / np.sqrt(2 * len(y)))
+
+
 def test_equal_points_are_refused(torch_python):
     code = "import numpy, flatchannels.gaussian_process as g; g.draw(numpy.ones((3, 2)), 1.0, numpy.ones(3))"
     done = run(torch_python, "-c", code)
