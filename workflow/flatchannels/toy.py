@@ -269,7 +269,7 @@ def limits_table(data):
 def landscape(frame, gammas=81, alphas=81):
     """Arrays of Figures 1, 6a–c and B12 (records.TOY): landscapes, ℓ(w, 0), functions that the network computes."""
     data = frame.objective.data
-    gamma, alpha = np.linspace(-2.5, 8, gammas), np.linspace(-2.6, 1.4, alphas)
+    gamma, alpha = np.linspace(-1, 8, gammas), np.linspace(-3.2, 1.2, alphas)
     ends = [best_limit(data, w) for w in np.linspace(0.3, 5, 200)]
     flow, inside = flow_from(frame.objective, frame.point(*STARTS["channel 2"]))
     x = np.linspace(-2.5, 2.5, 201)
