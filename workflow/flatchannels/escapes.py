@@ -23,7 +23,7 @@ from flatchannels.training import Objective, Run, train
 
 SAME_LOSS = 1e-6  # relative difference of two losses on the norm wall that belong to the same channel
 LATE_UPDATES = 51  # updates over which the cosine with Γ is averaged
-PARALLEL = 0.99  # mean cosine from which a flow counts as one along Γ
+PARALLEL = 0.9  # mean cosine from which a flow counts as one along Γ: the paper's threshold for updates in a channel
 HEUN_COURANT = 0.5  # the step of Heun's method times the largest eigenvalue; the method is stable up to 2
 
 
