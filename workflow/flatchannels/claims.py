@@ -33,6 +33,10 @@ END_OF_SEGMENT = 1e-9  # |γ (1 − γ)| of flows that start at γ = 0 or 1
 PARALLEL = 0.99  # ASSUME: |cosine| of updates with the saddle line; the paper shows one example, with a cosine near 1
 STEADY = 1e-7  # relative rise of a loss that is within the tolerance of a step
 NEARLY_ALL = 0.9  # ASSUME: the share of runs with which a claim about all of them holds
+ZEROS_OF_H = (0.7993, 3.2022)  # C14, as published
+LAST_DIGIT = 1e-4
+STALLED = 0.01  # C15: relative difference of λ_max from 2/η, and of ε from that at half the steps
+SQRT_TOLERANCE = 0.1  # ASSUME: √η is a leading order, in which ε is small; the paper's largest rates stop at ε = 0.26
 CHANCE = 1e-3  # largest probability of accidental coincidences
 SUBSTANTIAL = 0.05  # ASSUME: C7 calls it substantial probability, without a number
 SOME = 0.01  # ASSUME: what "also" and "some" are more than (C10, C11, C17)
@@ -411,6 +415,58 @@ def power_law(epsilon, values):
         return np.nan, np.nan
     exponent, constant = np.polyfit(np.log(epsilon[last]), np.log(values[last]), 1)
     return float(exponent), float(constant)
+
+
+@claim("C14", "Toy: ℓ(w, 0) has two minima and one saddle, h > 0 on (0.7993, 3.2022), the optimum is at infinity, the plateau attracts.")
+def toy_at_infinity(tables):
+    """Critical points by their full Hessians, zeros of h, and gradient flows. Source: paper, section 5, Figure 6.
+
+    Where on the plateau a flow ends depends on all of its start, of which the paper gives two coordinates out of four: the
+    place, γ = 0.65, is reported and not judged.
+    """
+    limits, flows = (tables.get(name, pd.DataFrame(columns=["kind", "data"])) for name in ("toy_limits", "toy_flows"))
+    decision = (f"kinds of the critical points, zeros of h within {LAST_DIGIT:g}, no flow below the lowest limit, both channel flows with "
+                f"L − L_∞ ∝ ε² within {EXPONENT_TOLERANCE:.0%}, the plateau's flow back on the saddle line (holds)")  # fmt: skip
+    if limits.empty or flows.empty:
+        return Verdict(UNDECIDED, "lowest loss, at infinity", np.nan, np.nan, np.nan, 0, decision, "no computation")
+    points, zeros = limits[limits["kind"] != "zero of h"].sort_values("w"), limits.loc[limits["kind"] == "zero of h", "w"].to_numpy()
+    flows = flows[flows["data"] == "infinite"].set_index("start")
+    lowest, channels = points["loss"].min(), flows.loc[["channel 1", "channel 2"]]
+    plateau, shifted = flows.loc["plateau"], flows.loc["plateau, shifted"]
+    parts = [
+        points["kind"].tolist() == ["minimum at infinity", "saddle", "minimum at infinity"],
+        len(zeros) == 2 and np.allclose(zeros, ZEROS_OF_H, rtol=0, atol=LAST_DIGIT),
+        bool((flows["loss"] >= lowest).all()),
+        bool((abs(channels["exponent"] / 2 - 1) < EXPONENT_TOLERANCE).all()),
+        plateau["stop"] == "FLAT" and abs(plateau["alpha"]) < CLOSE,
+    ]
+    return Verdict(
+        HOLDS if all(parts) else FAILS, "lowest loss, at infinity", lowest, np.nan, np.nan, len(flows), decision,
+        f"zeros of h: {', '.join(f'{w:.6f}' for w in zeros)}; exponents {', '.join(f'{x:.4f}' for x in channels['exponent'])}, "
+        f"(L − L_∞)/(ε²h) {', '.join(f'{x:.5f}' for x in channels['ratio'])}; the flow on the plateau ends at γ = {plateau['gamma']:.3f}, "
+        f"α = {plateau['alpha']:.0e}, and at {shifted['gamma']:.3f} from a start {abs(shifted['shift']):.2f} off the plane of (γ, α)",
+    )  # fmt: skip
+
+
+@claim("C15", "Gradient descent stops in a channel where λ_max = 2/η, so that ε_min ∝ √η.")
+def edge_of_stability(tables):
+    """λ_max η/2 = 1 and a standstill at every learning rate; the exponent by least squares. Source: paper, section 5, Figure 6d."""
+    rates = tables.get("toy_rates", pd.DataFrame(columns=["rate", "ratio", "drift", "epsilon"]))
+    stalled = (abs(rates["ratio"] - 1) < STALLED) & (abs(rates["drift"]) < STALLED)
+    decision = (f"|λ_max η/2 − 1| and the change of ε over the last half of the steps below {STALLED:.0%} at every rate, exponent within "
+                f"{SQRT_TOLERANCE:.0%} of ½ (holds); undecided where a rate had too few steps")  # fmt: skip
+    n = len(rates)
+    if n < 2:
+        return Verdict(UNDECIDED, "exponent of ε_min in η", np.nan, np.nan, np.nan, n, decision, "no computation")
+    logs = np.log(rates.sort_values("rate")[["rate", "epsilon"]].to_numpy(dtype=float))
+    exponent, smallest = np.polyfit(*logs.T, 1)[0], np.diff(logs[:2, 1])[0] / np.diff(logs[:2, 0])[0]
+    on_the_way = bool(((rates["ratio"] < 1) & ~stalled & (rates["drift"] > STALLED)).any())
+    holds = stalled.all() and abs(exponent / 0.5 - 1) < SQRT_TOLERANCE
+    detail = ", ".join(f"{row.rate:g}: {row.ratio:.4f} at ε = {row.epsilon:.4f}" for row in rates.itertuples())
+    return Verdict(
+        HOLDS if holds else UNDECIDED if on_the_way else FAILS, "exponent of ε_min in η", exponent, np.nan, np.nan, n, decision,
+        f"λ_max η/2 at η = {detail}; exponent {smallest:.3f} between the two smallest rates",
+    )  # fmt: skip
 
 
 @claim("C16", "Final gradients are tiny and the smallest Hessian eigenvalues are not negative.")

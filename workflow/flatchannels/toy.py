@@ -269,11 +269,11 @@ def limits_table(data):
 def landscape(frame, gammas=81, alphas=81):
     """Arrays of Figures 1, 6a–c and B12 (records.TOY): landscapes, ℓ(w, 0), functions that the network computes."""
     data = frame.objective.data
-    gamma, alpha = np.linspace(-1, 8, gammas), np.linspace(-3.2, 1.2, alphas)
+    gamma, alpha = np.linspace(-1, 8, gammas), np.linspace(-3.4, 1.2, alphas)
     ends = [best_limit(data, w) for w in np.linspace(0.3, 5, 200)]
     flow, inside = flow_from(frame.objective, frame.point(*STARTS["channel 2"]))
     x = np.linspace(-2.5, 2.5, 201)
-    sharp_gamma, sharp_alpha = np.geomspace(GAMMA_CHANNELS, 100, 60), np.linspace(-0.3, 0.3, 61)
+    sharp_gamma, sharp_alpha = np.geomspace(GAMMA_CHANNELS, 100, 60), np.linspace(-0.1, 0.1, 61)
     path = _at_gammas(frame, flow.theta[:inside], sharp_gamma)
     return {
         "gamma": gamma, "alpha": alpha, "loss": frame.landscape(gamma, alpha), "narrow": [frame.w, frame.a],

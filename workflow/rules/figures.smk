@@ -173,6 +173,7 @@ rule figB11:
 
 rule figures:
     input:
+        [rules.fig1.output, rules.fig6.output, rules.figB12.output, rules.figB13.output],
         rules.fig5.output,
         rules.figR.output,
         [rules.fig2.output, rules.figA1.output, rules.figA3.output, rules.fig2cd.output, rules.figA2.output, rules.figA4.output]

@@ -12,6 +12,9 @@ rule scorecard:
         escapes="results/statistics/escapes.parquet",
         channel_updates="results/statistics/channel_updates.parquet",
         jumps="results/statistics/jumps.parquet",
+        toy_limits="results/statistics/toy_limits.parquet",
+        toy_flows="results/statistics/toy_flows.parquet",
+        toy_rates="results/statistics/toy_rates.parquet",
     output:
         table="results/statistics/claims.parquet",
         text=report("results/scorecard.txt", caption="../report/scorecard.rst", category="Claims"),

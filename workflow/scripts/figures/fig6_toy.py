@@ -1,0 +1,130 @@
+"""Figure 6: the toy. Functions in its channels, its landscape with flows and descents, its loss at infinity, gradient descent.
+
+Source: paper, section 5, Figure 6.
+"""
+
+import numpy as np
+import style
+from matplotlib.lines import Line2D
+
+from flatchannels import records
+
+COLOURS = {"channel 1": "#d55e00", "channel 2": "#0072b2", "plateau": "#cc79a7", "saddle line": "black"}
+PLACES = ["channel 1", "channel 2", "plateau"]  # the order of the flows in the record, on infinite and then on finite data
+SADDLE_LEVELS = [0.043, 0.044, 0.045, 0.046, 0.047, 0.048]  # contours around the saddle line, whose loss is 0.0471
+METHODS = ["SGD channel 1", "SGD channel 2", "Adam channel 1", "Adam channel 2"]
+
+
+def draw(landscape, flows, descents, limits):
+    """The figure, from the records toy_landscape, toy_flows, toy_descents and the table toy_limits."""
+    figure = style.new_figure(5.6)
+    panels = figure.subplot_mosaic("ab;cb;dd", width_ratios=[1, 1.9], height_ratios=[1, 1, 1])
+    functions_panel(panels["a"], landscape, flows)
+    landscape_panel(panels["b"], landscape, flows, descents)
+    limit_panel(panels["c"], landscape, limits)
+    edge_panel(panels["d"], descents)
+    for letter, axes in panels.items():
+        style.panel_label(axes, letter)
+    return figure
+
+
+def functions_panel(axes, landscape, flows):
+    """The target, and what the network computes on the saddle line and at the ends of the flows into both channels."""
+    x = landscape["x"]
+    axes.plot(x, landscape["target"], color=style.GREY, linewidth=2.5, label="target")
+    w, a = landscape["narrow"]
+    axes.plot(x, a * sigma(w * x), color=COLOURS["saddle line"], linestyle="--", label="saddle line")
+    for place in PLACES[:2]:
+        axes.plot(x, output(last(flows, place), x), color=COLOURS[place], label=place)
+    axes.set(xlabel="$x$", ylabel="$f(x)$", xticks=[-2, 0, 2], xlim=(x[0], x[-1]))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncols=2, handlelength=1.2, columnspacing=0.8, fontsize=6)
+    axes.set_yticks([-2, 0, 2])
+
+
+def sigma(z):
+    """erf(z/√2)."""
+    from scipy.special import erf
+
+    return erf(z / np.sqrt(2))
+
+
+def output(theta, x):
+    """What the two neurons of θ compute."""
+    return theta[2] * sigma(theta[0] * x) + theta[3] * sigma(theta[1] * x)
+
+
+def last(flows, place):
+    """The end of a flow on infinite data: θ (4,)."""
+    theta = flows["theta"][PLACES.index(place)]
+    return theta[np.isfinite(theta).all(axis=1)][-1]
+
+
+def landscape_panel(axes, landscape, flows, descents):
+    """The landscape over (γ, α) with the saddle line, gradient flows, SGD and Adam."""
+    gamma, alpha, loss = landscape["gamma"], landscape["alpha"], landscape["loss"]
+    ticks = np.array([0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2])
+    picture = axes.contourf(gamma, alpha, np.log10(loss).T, np.linspace(*np.log10(ticks[[0, -1]]), 41), cmap="Greys_r", extend="both")
+    picture.set_rasterized(True)
+    bar = axes.figure.colorbar(picture, ax=axes, pad=0.02, aspect=40, ticks=np.log10(ticks), extend="neither")
+    bar.ax.set_yticklabels([f"{tick:g}" for tick in ticks])
+    bar.ax.set_title("loss", fontsize=7)
+    axes.contour(gamma, alpha, loss.T, SADDLE_LEVELS, colors="black", linewidths=0.3, linestyles="-")
+    plateau = landscape["narrow"][1] / np.sqrt(2)
+    axes.axhline(0, color="black", linestyle="--", linewidth=0.8)
+    axes.plot([-plateau, plateau], [0, 0], color="black", linewidth=2)
+    for number, (g, a) in enumerate(zip(flows["gamma"], flows["alpha"], strict=True)):
+        place, finite = PLACES[number % 3], number >= 3
+        axes.plot(g, a, color=COLOURS[place], linestyle=":" if finite else "-", linewidth=1.8 if finite else 1.2, zorder=3)
+        if not finite:
+            axes.plot(g[0], a[0], "o", color=COLOURS[place], ms=4, mec="white", mew=0.6, zorder=5)
+    looks = {"SGD": {"color": "#009e73", "linewidth": 0.6}, "Adam": {"color": "#e6b800", "linewidth": 1.0}}
+    for name, g, a in zip(METHODS, descents["gamma"], descents["alpha"], strict=True):
+        axes.plot(g, a, **looks[name.split()[0]], alpha=0.9, zorder=2)
+        axes.plot(g[-1], a[-1], "s", color=looks[name.split()[0]]["color"], ms=3, zorder=4)
+    axes.set(xlabel=r"$\gamma = (a_1 - a_2)/\sqrt{2}$", ylabel=r"$\alpha$", xlim=gamma[[0, -1]], ylim=alpha[[0, -1]])
+    handles = [
+        *(Line2D([], [], color=COLOURS[place], label=f"flow, {place}") for place in PLACES),
+        Line2D([], [], color=style.GREY, linestyle=":", linewidth=1.8, label="flow, finite data"),
+        *(Line2D([], [], **look, label=name) for name, look in looks.items()),
+        Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="saddle line"),
+        Line2D([], [], color="black", linewidth=2, label="its plateau"),
+    ]
+    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.55, 1), ncols=3, handlelength=1.4, columnspacing=0.8, fontsize=6)
+
+
+def limit_panel(axes, landscape, limits):
+    """ℓ(w, 0) with its critical points; shaded where h > 0."""
+    w, loss = landscape["w"], landscape["limit_loss"]
+    axes.plot(w, loss, color="black")
+    low, high = limits.loc[limits["kind"] == "zero of h", "w"].iloc[[0, -1]]
+    axes.axvspan(low, high, color="0.9", zorder=0)
+    axes.text(np.sqrt(low * high), 0.12, "$h > 0$", transform=axes.get_xaxis_transform(), ha="center", color="0.3", fontsize=7)
+    for row in limits[limits["kind"] != "zero of h"].itertuples():
+        minimum = row.kind == "minimum at infinity"
+        colour = COLOURS["channel 1" if row.w > 2 else "channel 2"] if minimum else "black"
+        axes.plot(row.w, row.loss, "o" if minimum else "x", color=colour, ms=4)
+    axes.set(xlabel="$w$", ylabel=r"$\ell(w, 0)$", xscale="log", yscale="log", xlim=w[[0, -1]])
+    style.log_ticks(axes.xaxis)
+
+
+def edge_panel(axes, descents):
+    """λ_max along gradient descent in channel 2 for every learning rate, with dashes at 2/η."""
+    shades = ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d9b800"]
+    for colour, rate, sharpness in zip(np.resize(shades, len(descents["rate"])), descents["rate"], descents["sharpness"]):
+        later = descents["step"] > 0
+        axes.plot(descents["step"][later], sharpness[later], color=colour, label=rf"$\eta$ = {rate:g}")
+        axes.axhline(2 / rate, color=colour, linestyle="--", linewidth=0.7)
+    axes.set(xlabel="iteration of gradient descent", ylabel=r"$\lambda_{\max}$", xscale="log", yscale="log")
+    axes.set_xlim(1, descents["step"][-1])
+    style.log_ticks(axes.yaxis)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=6, handlelength=1.4)
+
+
+def main(snakemake):
+    """Read the records and the table and write the figure."""
+    arrays = [records.read_toy(snakemake.input[name], f"toy_{name}") for name in ["landscape", "flows", "descents"]]
+    style.save(draw(*arrays, records.read_table(snakemake.input.toy_limits, "toy_limits")), snakemake.output)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there

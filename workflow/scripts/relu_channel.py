@@ -1,0 +1,17 @@
+"""The function that two relu neurons learn in a channel."""
+
+import compile  # first: it sets numba's cache
+
+from flatchannels import records
+
+
+def main(snakemake):
+    compile.once()
+    from flatchannels import relu_channel
+
+    seed = snakemake.params.seed
+    records.write_toy(snakemake.output[0], "relu_channel", relu_channel.product(seed), {"seed": seed})
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there

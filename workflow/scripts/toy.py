@@ -1,0 +1,32 @@
+"""The toy's landscape, gradient flows and descents, each with its table."""
+
+import compile  # first: it sets numba's cache
+
+from flatchannels import records
+
+
+def main(snakemake):
+    compile.once()
+    from flatchannels import toy
+    from flatchannels.training import Objective
+
+    output, seed, settings = snakemake.output, snakemake.params.seed, dict(snakemake.params.toy)
+    frame = toy.Frame(Objective(toy.NETWORK, toy.infinite_data()))
+    finite = toy.finite_data(seed, settings.pop("samples"))
+    flows, flow_table = toy.flows(frame, finite, settings.pop("random_starts"), seed)
+    descents, rate_table = toy.descents(frame, finite, seed, **settings)
+    meta = {"seed": seed, "toy": dict(snakemake.params.toy)}
+    for path, name, arrays in [
+        (output.landscape, "toy_landscape", toy.landscape(frame)), (output.flows, "toy_flows", flows),
+        (output.descents, "toy_descents", descents),
+    ]:  # fmt: skip
+        records.write_toy(path, name, arrays, meta)
+    for path, name, table in [
+        (output.limits_table, "toy_limits", toy.limits_table(frame.objective.data)), (output.flows_table, "toy_flows", flow_table),
+        (output.rates_table, "toy_rates", rate_table),
+    ]:  # fmt: skip
+        records.write_table(path, name, table)
+
+
+if "snakemake" in globals():
+    main(snakemake)  # noqa: F821, Snakemake puts it there
