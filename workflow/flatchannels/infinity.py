@@ -23,9 +23,11 @@ from scipy.linalg import eigvalsh
 
 from flatchannels import activations
 from flatchannels.activations import ACTIVATIONS, SETTINGS
-from flatchannels.channels import hidden_layers
+from flatchannels.channels import ON_THE_WALL, hidden_layers
+from flatchannels.flow import gradient_flow
 from flatchannels.network import weight_norm
 from flatchannels.polish import polish
+from flatchannels.training import Objective
 
 # kind → (whether it has an amplitude c, its linear forms of the inputs)
 KINDS = {
@@ -56,6 +58,7 @@ MISMATCH = 0.1  # relative difference of the losses of a run and of the first gu
 LOG_STEP = 1e-3  # of K, for the derivative of an affine function of K and 1/K: an error of 2e-7, relative
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
 POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
+GROWTH = 10.0  # of ε, where a channel that turns back is followed on
 RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first guess
 ITERATIONS, CANDIDATES = 60, 8  # per candidate, and how many
 
@@ -440,7 +443,8 @@ class Route:
     loss_infinity, gradient_norm, hessian_min, hessian_max : of the limit network at its minimum.
     h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each pair and triple at the wall.
     ratio : (L − L_∞) over the difference that the slopes at infinity predict.  iterations : of Newton's method.
-    finite_norm : ‖θ‖ of the minimum that a network turns back to; its loss is then in loss_infinity.
+    finite_loss, finite_norm : loss and ‖θ‖ of the minimum that a network turns back to.
+    pairs : (layer, i, j) of each pair, layers counted from 0; none if one is antiparallel.
     """
 
     route: str = "unknown"
@@ -454,7 +458,9 @@ class Route:
     epsilon: tuple = ()
     ratio: float = np.nan
     iterations: int = 0
+    finite_loss: float = np.nan
     finite_norm: float = np.nan
+    pairs: tuple = ()
 
 
 def find_route(network, data, theta, maxnorm=1e3):
@@ -482,6 +488,15 @@ def find_route(network, data, theta, maxnorm=1e3):
             best = route
         if best.verdict == CERTIFIED:
             break
+    if best and best.verdict == TURNS_BACK and np.isnan(best.finite_norm):
+        chart = Chart(network, data, theta, best.pairs)
+        start = chart.at(1 / GROWTH).theta(chart.start)
+        flow = gradient_flow(Objective(network, data), start, maxnorm=maxnorm)
+        if flow.weight_norm < maxnorm * ON_THE_WALL:
+            end = polish(Objective(network, data), flow.theta_end)
+            best.finite_loss, best.finite_norm = end.loss, weight_norm(end.theta)
+        else:
+            best.reason += ", to the wall on another route"
     return best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
 
 
@@ -522,6 +537,7 @@ def certify(guess, loss, multiplier):
         hessian_min=float(values[0]), hessian_max=float(values[-1]), iterations=end.iterations,
         h=tuple(float(slopes[n] / np.sum(parts[n][1][1] ** 2)) for n in pairs), epsilon=tuple(guess.epsilon[guess.epsilon > 0].tolist()),
         ratio=float((loss - end.loss) / predicted) if predicted else np.nan,
+        pairs=tuple((0, *limit.units[n].neurons) for n in pairs if not any("antiparallel" in name for name in guess.names)),
     )
     converged = route.gradient_norm < LARGEST_GRADIENT and values[0] > LEAST_CURVATURE * values[-1]
     steep = (kinds == "steep") & ~(lengths < STEEPER * guess.lengths)
@@ -536,11 +552,13 @@ def certify(guess, loss, multiplier):
         route.route, route.reason = "flat", "flat directions lead beyond the wall"
     elif not guess.names:
         squares = (lengths**2).sum() + sum(c**2 for c, _ in parts) + (limit.unpack(end.theta)[1] ** 2).sum()
-        route.route, route.finite_norm = "steep", float(squares) / (2 * end.theta.size)
+        route.finite_loss, route.finite_norm = end.loss, float(squares) / (2 * end.theta.size)
+        route.route, route.loss_infinity = "steep", np.nan
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     elif end.theta @ end.theta > RUNAWAY * max(guess.start @ guess.start, 1.0):
         route.reason = "the limit runs away"
     elif np.any(slopes < 0) or bent < 0:
+        route.verdict = TURNS_BACK if abs(route.ratio - 1) < RATIO_TOLERANCE else UNDECIDED
         route.reason = "the loss falls on the way back from infinity"
     elif not abs(route.ratio - 1) < RATIO_TOLERANCE:
         route.reason = "the loss at the wall is not near the one predicted"
@@ -603,7 +621,7 @@ def certify_deep(network, data, theta, loss, pairs):
         route=name([f"pair in layer {number + 1}" for number, *_ in pairs]), loss_infinity=infinity,
         gradient_norm=float(abs(last.gradient).max()), hessian_min=float(values[0]), hessian_max=float(values[-1]),
         iterations=sum(end.iterations for end in ends), h=tuple((predicted / epsilon**2).tolist()), epsilon=tuple(epsilon.tolist()),
-        ratio=float((loss - infinity) / predicted.sum()),
+        ratio=float((loss - infinity) / predicted.sum()), pairs=tuple(pairs),
     )
     noise = np.finfo(float).eps * (4 * max(chart.K)) ** 2  # of the rows' second derivatives, which cancel
     if not route.gradient_norm < LARGEST_GRADIENT:
@@ -613,6 +631,7 @@ def certify_deep(network, data, theta, loss, pairs):
     elif last.theta @ last.theta > RUNAWAY * max(chart.start @ chart.start, 1.0):
         route.reason = "the limit runs away"
     elif np.any(predicted < 0):
+        route.verdict = TURNS_BACK if abs(route.ratio - 1) < RATIO_TOLERANCE else UNDECIDED
         route.reason = "the loss falls on the way back from infinity"
     elif not abs(route.ratio - 1) < RATIO_TOLERANCE:
         route.reason = "the loss at the wall is not near the one predicted"

@@ -25,6 +25,7 @@ POINT = dict.fromkeys(["epsilon", "c", "a", "cosine", "loss", "excess", "limit_e
 # the pair computes less what the gated unit of its c, a, w, Δ does. largest: Hessian eigenvalue. limit_*: at infinity.
 TABLES = {"jumps": NETWORK | {"stage": "str"} | POINT | dict.fromkeys(["limit_c", "limit_a", "limit_cosine", "loss_infinity"], "float64")}
 FIGURE_5 = {"family": "rosenbrock", "dimension": 8, "widths": "8", "activation": "softplus"}
+STRICT = 1e-10  # smallest over largest eigenvalue of the limit network
 SMALLEST_EPSILON = 1e-4
 FLOW_STRIDE = 5  # of the stored points of the flow, how many are passed over
 SETTLING = 30  # iterations of Newton's method after that
@@ -35,9 +36,11 @@ def choose(routes):
     """The row of the table of routes whose channel Figure 5 shows; None if no run is certified to end in a single pair.
 
     As many as possible of the paper's settings (Rosenbrock, d = 8, r = 8, softplus), then the largest network, then the
-    lowest loss, then the first seed.
+    lowest loss, then the first seed. The limit must be strict: along a flat direction, as of a neuron that becomes linear,
+    the run may be away from it.
     """
-    rows = routes[(routes["verdict"] == "certified") & (routes["route"] == "pair") & routes["bias"]]
+    strict = routes["limit_min"] > STRICT * routes["limit_max"]
+    rows = routes[(routes["verdict"] == "certified") & (routes["route"] == "pair") & routes["bias"] & strict]
     if rows.empty:
         return None
     matches = sum((rows[key] == value).astype(int) for key, value in FIGURE_5.items())

@@ -14,7 +14,7 @@ from .channel_statistics import KINDS, family, setting
 ROUTE = {
     "route": "str", "verdict": "str", "reason": "str", "loss_infinity": "float64", "limit_gradient": "float64",
     "limit_min": "float64", "limit_max": "float64", "h": "str", "h_min": "float64", "epsilon": "str", "epsilon_max": "float64",
-    "ratio": "float64", "iterations": "int64", "finite_norm": "float64", "seconds": "float64",
+    "ratio": "float64", "iterations": "int64", "finite_loss": "float64", "finite_norm": "float64", "seconds": "float64",
 }  # fmt: skip
 # `runs` is how many runs of the network did not fail; `h` and `epsilon` list the pairs' numbers.
 TABLES = {"routes": {"sweep": "str", "dataset": "str"} | KINDS | {
@@ -69,7 +69,7 @@ def _rows(path, meta, arrays, data):
             "limit_gradient": route.gradient_norm, "limit_min": route.hessian_min, "limit_max": route.hessian_max,
             "h": _listed(route.h), "h_min": min(route.h, default=np.nan), "epsilon": _listed(route.epsilon),
             "epsilon_max": max(route.epsilon, default=np.nan), "ratio": route.ratio, "iterations": route.iterations,
-            "finite_norm": route.finite_norm, "seconds": time.perf_counter() - begin, "record": path,
+            "finite_loss": route.finite_loss, "finite_norm": route.finite_norm, "seconds": time.perf_counter() - begin, "record": path,
         }  # fmt: skip
 
 
