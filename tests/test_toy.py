@@ -115,7 +115,8 @@ def limits(**change):
 
 def flows(**change):
     rows = {"data": "infinite", "start": ["channel 1", "channel 2", "plateau", "plateau, shifted"], "shift": 0.0,
-            "stop": ["WALL", "WALL", "FLAT", "FLAT"], "gamma": [200.0, 200.0, 0.7, 0.65], "alpha": [-2.3, 0.7, 1e-9, 1e-9], "loss": [9e-4, 0.043, 0.047, 0.047],
+            "stop": ["WALL", "WALL", "FLAT", "FLAT"], "gamma": [200.0, 200.0, 0.7, 0.65], "alpha": [-2.3, 0.7, 1e-9, 1e-9],
+            "loss": [9e-4, 0.043, 0.047, 0.047],
             "exponent": [2.0, 1.999, np.nan, np.nan], "ratio": [1.0, 1.0, np.nan, np.nan]}  # fmt: skip
     return pd.DataFrame(rows | change)
 
