@@ -32,7 +32,7 @@ def command(*arguments):
 
 def run(directory, *arguments):
     """Let it finish; what it said, and its exit code last."""
-    return subprocess.run(command(*arguments), cwd=directory, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command(*arguments), cwd=directory, capture_output=True, text=True, timeout=900)
 
 
 def jobs(session):
@@ -52,7 +52,7 @@ def interrupt(directory, rng, longest):
     """Start snakemake, kill something with SIGKILL after a random time. Returns what was killed, or "nothing" if it was done before."""
     process = subprocess.Popen(command(), cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        process.wait(rng.uniform(0, longest))
+        process.wait(rng.uniform(0, longest / 2))
         return "nothing"
     except subprocess.TimeoutExpired:
         pass
@@ -60,7 +60,7 @@ def interrupt(directory, rng, longest):
     victims = jobs(process.pid)
     if kind == "a job" and victims:
         _kill(rng.choice(victims))
-        process.wait(300)
+        process.wait(900)
         return kind
     os.kill(process.pid, signal.SIGKILL)  # its jobs live on as orphans
     process.wait()
@@ -91,9 +91,18 @@ def check_equal(first, second):
         assert_frame_equal(*(table.drop(columns=table.filter(like="seconds").columns) for table in tables), check_exact=True)
 
 
+def empty(directory):
+    """A directory to run in, with the compiled kernels of this checkout, which are made if need be."""
+    cache = ROOT / "results" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    (directory / "results").mkdir(parents=True)
+    (directory / "results" / "cache").symlink_to(cache)
+    return directory
+
+
 def undisturbed(directory):
     """The sweep without interruptions."""
-    directory.mkdir()
+    empty(directory)
     done = run(directory)
     assert done.returncode == 0, done.stderr
     return directory
@@ -105,8 +114,7 @@ def survive(reference, folder, seconds, seed=0):
     counts, sweeps = {}, 0
     longest = 10.0  # s from the start to a kill; from the second sweep on as long as one takes
     while time.monotonic() < begin + seconds:
-        directory = folder / f"sweep{sweeps}"
-        shutil.copytree(reference / "results" / "cache", directory / "results" / "cache")  # compiled kernels
+        directory = empty(folder / f"sweep{sweeps}")
         for _ in range(KILLS_PER_SWEEP):
             kind = interrupt(directory, rng, longest)
             counts[kind] = counts.get(kind, 0) + 1

@@ -30,7 +30,7 @@ def sweep(tmp_path_factory):
 @pytest.fixture
 def copy(sweep, tmp_path):
     """A copy of it, as on another machine: with new times, in another place."""
-    return Path(shutil.copytree(sweep, tmp_path / "copy", copy_function=shutil.copyfile))
+    return Path(shutil.copytree(sweep, tmp_path / "copy", symlinks=True, copy_function=shutil.copyfile))
 
 
 def snakemake(directory, *arguments, **settings):
@@ -72,7 +72,7 @@ def test_damage_is_named_and_repaired(sweep, copy):
 
 
 def test_a_run_goes_on_from_its_limit_and_finished_ones_are_left_alone(sweep, tmp_path):
-    shutil.copytree(sweep / "results" / "cache", tmp_path / "results" / "cache")
+    interruptions.empty(tmp_path)
     assert snakemake(tmp_path, max_steps=STEPS)[0] == 0
     before, whole = digests(tmp_path), digests(sweep)
     unfinished = {path for path in whole if before[path] != whole[path]}
@@ -90,7 +90,7 @@ def test_a_run_goes_on_from_its_limit_and_finished_ones_are_left_alone(sweep, tm
 
 
 def test_records_are_the_same_on_one_core_in_another_order_and_in_other_blocks(sweep, tmp_path):
-    shutil.copytree(sweep / "results" / "cache", tmp_path / "results" / "cache")
+    interruptions.empty(tmp_path)
     given = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text())
     given["sweeps"]["levels"]["seeds_per_job"] = 3
     given["sweeps"]["levels"]["entries"][0] |= {"bias": [True, False], "widths": [[2], [1]]}
@@ -108,7 +108,7 @@ def do_block(sweep, output, **settings):
     """The script of the runs on one block, with limits on what it may write."""
     job = {"sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": [1], "bias": True, "first": 1,
            "last": 1, "seed": 1, "training": {"trajectory_samples": 20, "spectrum_samples": 4}}  # fmt: skip
-    cache = next((sweep / "results" / "cache" / "numba").iterdir())
+    cache = sweep / "results" / "cache" / "numba" / (sweep / "results" / "compiled.txt").read_text().strip()
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "NUMBA_CACHE_DIR": str(cache)} | settings.pop("env", {})
     command = [sys.executable, SCRIPTS / "runs.py", sweep / "results/datasets/rosenbrock-grid.npz", output, json.dumps(job)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, **settings)

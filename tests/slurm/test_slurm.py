@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cluster import ask, missing, slurm
+from interruptions import empty
 from pandas.testing import assert_frame_equal
 
 from flatchannels import records
@@ -51,10 +51,8 @@ def states(environment):
 
 
 def test_jobs_that_are_cancelled_killed_or_too_slow_are_tried_again_and_nothing_differs(tmp_path):
-    local, remote = tmp_path / "local", tmp_path / "remote"
-    local.mkdir()
-    subprocess.run(command("--cores", "2"), cwd=local, check=True, capture_output=True, timeout=200)
-    shutil.copytree(local / "results" / "cache", remote / "results" / "cache")  # compiled kernels
+    local, remote = empty(tmp_path / "local"), empty(tmp_path / "remote")
+    subprocess.run(command("--cores", "2"), cwd=local, check=True, capture_output=True, timeout=900)
     with slurm(tmp_path / "slurm", PROLOG) as environment:
         said = open(tmp_path / "said", "w+")
         quick = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "15", "--set-resources", "runs:runtime=attempt"]
