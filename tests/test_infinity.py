@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from flatchannels import Dataset, Network, claims, datasets, jumps, routes, train
+from flatchannels.activations import ACTIVATIONS
 from flatchannels.channels import Pair, from_channel
 from flatchannels.claims import power_law
 from flatchannels.flow import Stop
@@ -18,6 +19,7 @@ from flatchannels.infinity import (
     Chart,
     LimitNetwork,
     Unit,
+    activation_derivatives,
     candidates,
     certify_deep,
     find_route,
@@ -42,6 +44,12 @@ def points(samples=60, inputs=2, seed=0):
 
 def differences(function, theta, step=1e-5):
     return np.array([(function(theta + step * e) - function(theta - step * e)) / (2 * step) for e in np.eye(theta.size)])
+
+
+@pytest.mark.parametrize("activation", ["g", "softplus", "erf", "sigmoid", "tanh"])
+def test_activations_are_those_of_the_engine(activation):
+    z = np.linspace(-12, 12, 49)
+    assert np.allclose(activation_derivatives(activation, z)[:4], ACTIVATIONS[activation](z), rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -18,11 +18,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from scipy.linalg import eigvalsh
+from scipy.special import erf, expit
 
-from flatchannels import activations
-from flatchannels.activations import ACTIVATIONS, SETTINGS
 from flatchannels.channels import ON_THE_WALL, hidden_layers
 from flatchannels.flow import gradient_flow
 from flatchannels.network import weight_norm
@@ -63,32 +61,40 @@ RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first g
 ITERATIONS, CANDIDATES = 60, 8  # per candidate, and how many
 
 
-@njit(**SETTINGS)
-def _derivatives(code, z, out):
-    """σ, σ', …, σ'''' of one row z (samples,) into the rows of out (5, samples); relu without its kink."""
-    for n in range(z.size):
-        x = z[n]
-        if code == 0:
-            s, s1, s2, s3 = activations.g(x, 0.0)
-            p2 = activations.softplus(x, 0.0)[2]
-            _, q1, q2, _ = activations.sigmoid(4.0 * x, 0.0)
-            s4 = p2 * (1.0 - 6.0 * p2) + 256.0 * q2 * (1.0 - 12.0 * q1)
-        elif code == 1:
-            s, s1, s2, s3 = activations.softplus(x, 0.0)
-            s4 = s2 * (1.0 - 6.0 * s2)
-        elif code == 2:
-            s, s1, s2, s3 = activations.erf(x, 0.0)
-            s4 = (3.0 - x * x) * x * s1
-        elif code == 4:
-            s, s1, s2, s3 = activations.sigmoid(x, 0.0)
-            s4 = s2 * (1.0 - 12.0 * s1)
-        elif code == 5:
-            s, s1, s2, s3 = activations.tanh(x, 0.0)
-            s4 = s * s1 * (16.0 - 24.0 * s * s)
-        else:
-            s, s1, s2, s3 = activations.relu(x, 0.0)
-            s4 = 0.0
-        out[0, n], out[1, n], out[2, n], out[3, n], out[4, n] = s, s1, s2, s3, s4
+def activation_derivatives(activation, z):
+    """σ and its first four derivatives at z (n,): (5, n). In NumPy: what comes after the runs compiles nothing.
+
+    Raises KeyError for relu, which has no smooth limits.
+    """
+    return DERIVATIVES[activation](z)
+
+
+def _sigmoid(z):
+    p, q = expit(z), expit(-z)
+    first = p * q
+    second = first * (q - p)
+    return np.stack([p, first, second, first * (1 - 6 * first), second * (1 - 12 * first)])
+
+
+def _softplus(z):
+    return np.concatenate([np.logaddexp(0, z)[None], _sigmoid(z)[:4]])
+
+
+def _g(z):
+    return 4.0 ** np.arange(5)[:, None] * _sigmoid(4 * z) + _softplus(z)
+
+
+def _erf(z):
+    slope = np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
+    return np.stack([erf(np.sqrt(0.5) * z), slope, -z * slope, (z**2 - 1) * slope, (3 - z**2) * z * slope])
+
+
+def _tanh(z):
+    t, first = np.tanh(z), 4 * expit(2 * z) * expit(-2 * z)
+    return np.stack([t, first, -2 * t * first, first * (6 * t**2 - 2), t * first * (16 - 24 * t**2)])
+
+
+DERIVATIVES = {"softplus": _softplus, "g": _g, "erf": _erf, "sigmoid": _sigmoid, "tanh": _tanh}
 
 
 class Unit(NamedTuple):
@@ -126,7 +132,7 @@ class LimitNetwork:
     """
 
     def __init__(self, network, data, units, linear=False):
-        self.code, self.tail, self.units = ACTIVATIONS[network.activation].code, TAILS.get(network.activation), units
+        self.activation, self.tail, self.units = network.activation, TAILS.get(network.activation), units
         self.blocks = []
         for start in range(0, data.y.size, SAMPLES_PER_BLOCK):
             here = slice(start, start + SAMPLES_PER_BLOCK)
@@ -160,7 +166,7 @@ class LimitNetwork:
             value = unit.sign * np.exp(rows[0])
             return value, [value], {(0, 0): value}
         y = rows[0] / c if unit.kind == "steep" else rows[0]
-        s = self.derivatives_of_activation(y)
+        s = activation_derivatives(self.activation, y)
         if unit.kind == "steep":
             return c * s[0], [s[0] - y * s[1], s[1]], {(0, 0): y**2 * s[2] / c, (0, 1): -y * s[2] / c, (1, 1): s[2] / c}
         value, first, second = c * s[0], [s[0], c * s[1]], {(0, 1): s[1], (1, 1): c * s[2]}
@@ -173,12 +179,6 @@ class LimitNetwork:
             value, first = value + half * s[2], [first[0], first[1] + half * s[3], first[2], q * s[2]]
             second = {**second, (1, 1): second[1, 1] + half * s[4], (1, 3): q * s[3], (3, 3): unit.sign * s[2]}
         return value, first, second
-
-    def derivatives_of_activation(self, z):
-        """σ … σ'''' at z (n,): (5, n)."""
-        out = np.empty((5, z.size))
-        _derivatives(self.code, z, out)
-        return out
 
     def _jets(self, theta, block):
         """What `_jet` returns of every unit, and f − y (n,), on a block."""
@@ -243,7 +243,7 @@ class LimitNetwork:
             for n, (unit, (c, forms)) in enumerate(zip(self.units, parts)):
                 rows = forms @ block.x
                 if unit.kind == "pair":
-                    s, p = self.derivatives_of_activation(rows[0]), rows[1]
+                    s, p = activation_derivatives(self.activation, rows[0]), rows[1]
                     term = slope @ (c / 2 * p**2 * s[2] + p**3 * s[3] / 6)
                 elif unit.kind == "exponential":
                     term = unit.sign * self.tail * (slope @ np.exp(2 * rows[0]))
@@ -342,7 +342,7 @@ def _shape_alone(network, weights, x, w, a):
     z, root = x @ w, np.sqrt(weights)
     if abs(a) < STRONG and z.min() < LINEAR:
         return "neuron", None
-    value = _activation(network, z)
+    value = activation_derivatives(network.activation, z)[0]
     with np.errstate(over="ignore"):
         tail = np.exp(z) if network.activation in TAILS and network.bias else np.zeros(z.size)
         if np.linalg.norm(root * (value - tail)) < ASYMPTOTIC * np.linalg.norm(root * value):
@@ -350,13 +350,6 @@ def _shape_alone(network, weights, x, w, a):
     fit = np.linalg.lstsq(x * root[:, None], value * root, rcond=None)[0]
     small = np.linalg.norm(root * (value - x @ fit)) < ASYMPTOTIC * np.linalg.norm(root * (value - weights @ value))
     return ("linear", a * fit) if small else ("neuron", None)
-
-
-def _activation(network, z):
-    """σ(z) (N,)."""
-    out = np.empty((5, z.size))
-    _derivatives(ACTIVATIONS[network.activation].code, np.ascontiguousarray(z), out)
-    return out[0]
 
 
 def _candidate(network, data, theta, groups, chosen):
@@ -378,7 +371,8 @@ def _candidate(network, data, theta, groups, chosen):
         kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else ({2: "pair", 3: "triple"}[len(group)], None)
         if kind == "linear":
             linear, slope, linears = True, slope + fit, linears + 1
-            straight += outputs[0] * _activation(network, network.first_layer(theta, data.x)[:, neurons[0]])
+            z = network.first_layer(theta, data.x)[:, neurons[0]]
+            straight += outputs[0] * activation_derivatives(network.activation, z)[0]
             continue
         unit, part, number = LIMITS[kind](w, outputs)
         units.append(unit._replace(neurons=tuple(neurons.tolist())))
@@ -474,7 +468,7 @@ def find_route(network, data, theta, maxnorm=1e3):
     with the distance from infinity for each pair and exponential unit, and a loss at θ that these slopes predict to 10 %.
     For a triple no slope is known in closed form, but the pull μ of the wall tells: L − L_∞ ∝ 1/|a| makes it μ Σa².
     """
-    if ACTIVATIONS[network.activation].homogeneous:
+    if network.activation not in DERIVATIVES:
         return Route(reason="relu has no smooth limit")
     loss = network.loss(theta, data)
     multiplier = max(weight_norm(theta) - maxnorm, 0.0) ** 2 / theta.size
