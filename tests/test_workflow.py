@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from flatchannels import records
 from flatchannels.statistics import TABLES
 
 ROOT = Path(__file__).parents[1]
-RUNS = 18  # of the smoke preset
-TABLES_AND_FIGURES = {"runs_table": 1, "table": 3, "fig2": 1, "figA1": 1, "figA3": 1, "scorecard": 1, "all": 1}
+RUNS = 18  # of the sweep levels in the smoke preset
+OF_LEVELS = ["fig2", "figA1", "figA3"]  # figures that show this sweep and no other
+TABLES_AND_FIGURES = {"runs_table": 1, "table": 3, "fig2": 1, "figA1": 1, "figA3": 1}
 
 
 def snakemake(directory, *arguments, checkout=None):
@@ -70,14 +72,15 @@ def test_every_product_is_made_and_readable(smoke):
     directory, _ = smoke
     runs = records.read_table(directory / "results/statistics/runs.parquet", "runs")
     assert len(runs) == RUNS and set(runs["record"]) == {
-        str(path.relative_to(directory)) for path in (directory / "results/runs").rglob("*.npz")
+        str(path.relative_to(directory)) for path in (directory / "results/runs/levels").rglob("*.npz")
     }
+    assert len(records.read_table(directory / "results/statistics/channel_runs.parquet", "channel_runs")) == 6
     for table in TABLES:
         assert len(records.read_table(directory / f"results/statistics/{table}.parquet", table))
     assert "C1" in (directory / "results/scorecard.txt").read_text()
-    for figure in ["fig2", "figA1", "figA3"]:
+    for caption in (directory / "workflow/report").glob("fig*.rst"):
         for kind in ["pdf", "svg", "png"]:
-            assert (directory / f"results/figures/{figure}.{kind}").stat().st_size > 1000
+            assert (directory / f"results/figures/{caption.stem}.{kind}").stat().st_size > 1000
 
 
 def test_progress_and_stop_reasons_are_told_without_noise(smoke):
@@ -145,9 +148,8 @@ def test_new_times_of_files_and_another_place_of_the_checkout_rerun_nothing(smok
 @pytest.mark.parametrize(
     "edited, jobs",
     {
-        "workflow/scripts/figures/style.py": {"fig2": 1, "figA1": 1, "figA3": 1, "all": 1},
-        "workflow/scripts/figures/figA3_convergence.py": {"figA3": 1, "all": 1},
-        "workflow/flatchannels/claims.py": {"scorecard": 1, "all": 1},
+        "workflow/scripts/figures/style.py": {"fig2": 1, "figA1": 1, "figA3": 1},
+        "workflow/scripts/figures/figA3_convergence.py": {"figA3": 1},
         "workflow/flatchannels/statistics.py": TABLES_AND_FIGURES,
         "workflow/flatchannels/kernels.py": {"compile": 1, "runs": 12} | TABLES_AND_FIGURES,
         "workflow/flatchannels/training.py": {"compile": 1, "runs": 12} | TABLES_AND_FIGURES,
@@ -157,7 +159,12 @@ def test_new_times_of_files_and_another_place_of_the_checkout_rerun_nothing(smok
 def test_an_edit_reruns_what_depends_on_it_and_nothing_else(smoke, copy, edited, jobs):
     directory, _ = smoke
     edit(copy / edited)
-    assert planned(directory, checkout=copy) == jobs
+    assert planned(directory, *OF_LEVELS, checkout=copy) == jobs
+
+
+def test_an_edit_of_the_claims_changes_the_scorecard_alone(smoke, copy):
+    edit(copy / "workflow/flatchannels/claims.py")
+    assert planned(smoke[0], "scorecard", checkout=copy) == {"scorecard": 1}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +180,7 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(smoke, tmp_path
     directory, _ = smoke
     mine = tmp_path / "mine.yaml"
     mine.write_text((directory / "config" / "smoke.yaml").read_text().replace(old, new))
-    assert planned(directory, config=mine) == jobs
+    assert planned(directory, *OF_LEVELS, config=mine) == jobs
 
 
 def test_a_damaged_record_is_named_and_can_be_made_again(smoke, tmp_path):
@@ -185,11 +192,20 @@ def test_a_damaged_record_is_named_and_can_be_made_again(smoke, tmp_path):
     assert done.returncode == 1
     assert f"RecordError: {record}: " in done.stderr
     (directory / record).unlink()
-    assert planned(directory, "--forcerun", "runs_table") == {"runs": 1} | TABLES_AND_FIGURES
+    assert planned(directory, *OF_LEVELS, "--forcerun", "runs_table") == {"runs": 1} | TABLES_AND_FIGURES
 
 
 def test_one_figure_alone_needs_only_its_own_inputs(plain):
     assert planned(plain, "figA3") == {"compile": 1, "dataset": 1, "runs": 12, "runs_table": 1, "figA3": 1}
+
+
+@pytest.mark.skipif(find_spec("gpytorch") is not None, reason="torch is here")
+def test_without_torch_the_runs_on_gaussian_processes_are_left_out_and_a_line_says_so(plain):
+    done = snakemake(plain, "channels", "--dry-run")
+    assert done.returncode == 0 and "Left out: the runs on 16 datasets. Gaussian processes need torch" in done.stdout + done.stderr
+    jobs = planned(plain, "channels", config="config/config.yaml")
+    assert jobs["channels"] == 1 and "gaussian_process" not in jobs
+    assert planned(plain, "results/datasets/gp-s2-d2-r4-softplus.npz", config="config/config.yaml") == {"gaussian_process": 1}
 
 
 @pytest.mark.parametrize(

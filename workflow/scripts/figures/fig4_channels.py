@@ -167,13 +167,14 @@ def layers_panel(axes, layer_shares):
     names = rows["layers"].unique()
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set(xlabel="layers with channels", ylabel="runs (%)")
-    axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
+    axes.set_ylim(0, 1.6 * max(10, 100 * rows["high"].max()))
     axes.legend(loc="upper left", fontsize=6.5, title=f"criterion, {rows['runs'].iloc[0]} runs", title_fontsize=6.5)
 
 
 def dimensions_panel(axes, layers, settings):
     """How many channels of each dimension the runs in a channel have: side by side for the settings."""
     counts = {name: channel_dimensions(layers[layers["setting"] == name]) for name in settings}
+    counts = {name: count for name, count in counts.items() if len(count)}
     highest = max((len(count) for count in counts.values()), default=0)
     if not highest:
         return style.say_empty(axes, "no channels")
@@ -181,8 +182,9 @@ def dimensions_panel(axes, layers, settings):
     for index, (name, count) in enumerate(counts.items()):
         at = np.arange(len(count)) + 1 + (index - (len(counts) - 1) / 2) * width
         axes.bar(at, count, width, color=style.setting_colour(name))
-    axes.set(yscale="log", xlabel="dimension of channel", ylabel="channels", xticks=range(1, highest + 1))
-    axes.set_ylim(0.5, 3 * max(count.max() for count in counts.values() if len(count)))
+    axes.set(yscale="log", xlabel="dimension of channel", ylabel="channels", xticks=range(1, max(highest, 3) + 1))
+    axes.set_xlim(0.5, max(highest, 3) + 0.5)
+    axes.set_ylim(0.5, 3 * max(count.max() for count in counts.values()))
     style.say_count(axes, sum(layers["channel"][layers["setting"].isin(settings)]))
 
 
