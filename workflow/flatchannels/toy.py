@@ -47,7 +47,8 @@ TABLES = {
     # one row for each gradient flow; `limit_loss`, `exponent` and `ratio` where it ends in a channel
     "toy_flows": {"data": "str", "start": "str", "stop": "str", "shift": "float64", "gamma": "float64", "alpha": "float64",
                   "loss": "float64", "epsilon": "float64", "limit_loss": "float64", "exponent": "float64", "ratio": "float64"},
-    # one row for each learning rate of gradient descent; `ratio` is λ_max · rate / 2 at the end
+    # one row for each learning rate of gradient descent; `ratio` is λ_max · rate / 2 at the end, `drift` by how much larger ε was
+    # after three quarters of the steps, relative
     "toy_rates": {"rate": "float64", "steps": "int64", "sharpness": "float64", "ratio": "float64", "epsilon": "float64",
                   "drift": "float64"},
 }  # fmt: skip
@@ -353,16 +354,17 @@ def descents(frame, finite, root_seed, *, epochs, batch, sgd_rate, adam_rate, gd
     seed = int(generator(root_seed, "batches", "toy").integers(2**32))
     paths = [stochastic(frame.point(*STARTS[start]), finite, rate, batch, keep, seed, adam)
              for adam, rate in [(False, sgd_rate), (True, adam_rate)] for start in ("channel 1", "channel 2")]  # fmt: skip
-    # Two steps each time, because at the edge of stability θ goes to and fro; half-way too, to see whether it still drifts.
-    steps = np.unique([*log_spaced(gd_steps, samples), gd_steps // 2 - 1, gd_steps // 2, gd_steps - 1])
-    middle = int(np.flatnonzero(steps == gd_steps // 2)[0])
+    # Two steps each time, because at the edge of stability θ goes to and fro; some earlier, to see whether it still drifts.
+    earlier = 3 * gd_steps // 4
+    steps = np.unique([*log_spaced(gd_steps, samples), earlier - 1, earlier, gd_steps - 1])
+    before = int(np.flatnonzero(steps == earlier)[0])
     rows, sharpness, distances = [], [], []
     for rate in gd_rates:
         thetas = gradient_descent(frame.point(*STARTS["channel 2"]), frame.objective.data, rate, steps)
         sharpness.append([eigvalsh(frame.objective.derivatives(theta)[2])[-1] for theta in thetas])
         distances.append(epsilon(thetas))
         last, end = np.mean(sharpness[-1][-2:]), np.mean(distances[-1][-2:])
-        drift = np.mean(distances[-1][middle - 1 : middle + 1]) / end - 1
+        drift = np.mean(distances[-1][before - 1 : before + 1]) / end - 1
         rows.append({"rate": rate, "steps": gd_steps, "sharpness": last, "ratio": last * rate / 2, "epsilon": end, "drift": drift})
     coordinates = np.array([frame.coordinates(path) for path in paths])
     arrays = {"epoch": keep, "gamma": coordinates[:, 0], "alpha": coordinates[:, 1], "step": steps, "rate": gd_rates,
