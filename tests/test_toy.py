@@ -145,7 +145,8 @@ def test_c14_needs_every_part(tables, expected):
 @pytest.mark.parametrize(
     ("table", "expected"),
     [(rates(), "holds"), (rates(ratio=[1.0, 1.0, 0.9], drift=[0.0, 0.0, 0.2]), "undecided"),
-     (rates(ratio=[1.0, 1.1, 1.0]), "does not hold"), (rates(epsilon=[0.3, 0.2, 0.1]), "does not hold"), (rates(drift=[0.0, 0.0, 0.2]), "undecided"),
+     (rates(ratio=[1.0, 1.1, 1.0]), "does not hold"),
+     (rates(epsilon=[0.3, 0.2, 0.1]), "does not hold"), (rates(drift=[0.0, 0.0, 0.2]), "undecided"),
      (rates()[:1], "undecided")],
 )  # fmt: skip
 def test_c15_needs_a_standstill_at_every_rate_and_the_root_of_it(table, expected):
