@@ -134,6 +134,11 @@ def _schema() -> dict:
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
+def training_keys() -> list[str]:
+    """The keys of the section `training`, in the order of the schema."""
+    return list(_schema()["properties"]["training"]["properties"])
+
+
 def _keys_that_are_not_text(value, path=()) -> Iterator[tuple]:
     if isinstance(value, dict):
         for key, item in value.items():

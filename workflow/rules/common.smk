@@ -65,7 +65,7 @@ def run_job(wildcards):
     if record not in BLOCKS:
         raise WorkflowError(f"no sweep of the configuration asks for {record}")
     block = BLOCKS[record]
-    training = {key: value for key, value in config["training"].items() if key != "continue_unfinished"}
+    training = {key: config["training"][key] for key in settings.training_keys() if key != "continue_unfinished"}  # in one order
     if CONTINUE:
         training |= records.limits_kept(record, training)
     return json.dumps(vars(block) | {"seed": config["seed"], "training": training})
