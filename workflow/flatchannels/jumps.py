@@ -27,6 +27,7 @@ TABLES = {"jumps": NETWORK | {"stage": "str"} | POINT | dict.fromkeys(["limit_c"
 FIGURE_5 = {"family": "rosenbrock", "dimension": 8, "widths": "8", "activation": "softplus"}
 STRICT = 1e-10  # smallest over largest eigenvalue of the limit network
 SMALLEST_EPSILON = 1e-4
+RESOLVED = 20  # L − L_∞ is followed as long as it is so many times the rounding of a loss whose large outputs cancel
 FLOW_STRIDE = 5  # of the stored points of the flow, how many are passed over
 SETTLING = 30  # iterations of Newton's method after that
 SETTLED = 30.0  # relaxation times of the limit network's slowest direction over which the flow settles
@@ -69,7 +70,8 @@ def along(network, data, theta, trajectory, smallest=SMALLEST_EPSILON):
     Parameters
     ----------
     network : Network with one hidden layer.  data : Dataset.  theta : (P,), in a channel of a single pair.
-    trajectory : (T, P), the flow.  smallest : the ε below which no jump leads.
+    trajectory : (T, P), the flow.  smallest : the ε below which no jump leads, nor where
+        rounding would hide L − L_∞.
     """
     guess = next(guess for guess in candidates(network, data, theta) if guess.names == ["pair"])
     end = polish(guess.limit, guess.start)
@@ -87,7 +89,8 @@ def along(network, data, theta, trajectory, smallest=SMALLEST_EPSILON):
         theta = settled(network, data, gradient_flow(Objective(network, data), theta, max_t=settle).theta_end, i, j)
         points.append({"stage": "jump", **_measure(network, data, theta, i, j, end.loss), **limit})
         pair = pair_of(network, theta, i, j)
-        if pair.epsilon / 2 < smallest:
+        rounding = np.finfo(float).eps * 2 * pair.a / pair.epsilon / np.sqrt(data.y.size)  # at half the ε
+        if pair.epsilon / 2 < smallest or points[-1]["excess"] / 4 < RESOLVED * rounding:
             return points
         theta = with_pair(network, theta, i, j, pair._replace(epsilon=pair.epsilon / 2))
 
