@@ -31,8 +31,10 @@ class Progress(logging.Filter):
         super().__init__()
         self.pending = dict(pending)  # job number → block
         self.total = Counter()
+        asked = {block.sweep for block in pending.values()}
         for block in blocks:
-            self.total[block.sweep] += block.runs
+            if block.sweep in asked:
+                self.total[block.sweep] += block.runs
         self.done = self.total - self._count()
         self.done_before = self.done.total()
         self.start = self.reported = None  # when the first of the pending jobs started, and when the last line was due

@@ -150,8 +150,9 @@ def train(net, data, theta0=None, seed=None, *, rtol=1e-5, maxnorm=1e3, max_seco
     times = np.unique(np.linspace(0, trajectory_samples - 1, spectrum_samples).round().astype(int))
     spectra = np.array([eigvalsh(net.hessian(flow.theta[k], data))[[0, -1]] for k in times])
     return Run(
-        seed=seed, theta_initial=theta0, theta=end.theta, loss_initial=net.loss(theta0, data),
-        loss=loss, loss_cusp=cusp_loss(net, data, start, maxnorm, max_seconds) if kinks else loss, gradient_norm=float(abs(end.gradient).max()), weight_norm=weight_norm(end.theta),
+        seed=seed, theta_initial=theta0, theta=end.theta, loss_initial=net.loss(theta0, data), loss=loss,
+        loss_cusp=cusp_loss(net, data, start, maxnorm, max_seconds) if kinks else loss,
+        gradient_norm=float(abs(end.gradient).max()), weight_norm=weight_norm(end.theta),
         stop=flow.stop, finish=end.finish, hessian_min=float(values[0]), hessian_max=float(values[-1]), flow=flow,
         polish=end, spectrum_t=flow.t[times], spectrum_min=spectra[:, 0], spectrum_max=spectra[:, 1],
     )
