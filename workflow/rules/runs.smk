@@ -36,7 +36,7 @@ rule compile:
 rule runs:
     input:
         dataset="results/datasets/{dataset}.npz",
-        compiled=ancient("results/compiled.txt"),  # what is compiled counts below, as `code`
+        compiled="results/compiled.txt",
     output:
         settings.RECORD,
     log:
