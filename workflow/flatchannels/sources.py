@@ -25,7 +25,8 @@ def fingerprint(scripts: Iterable, without: Iterable[str] = (), activation: str 
     activation : the only one that counts, of those in activations.py; None for all.
     """
     digest = hashlib.sha256()
-    for path in sorted(imported(scripts, without), key=lambda path: path.name):
+    # A script may have the name of a module.
+    for path in sorted(imported(scripts, without), key=lambda path: (path.name, path.parent.name)):
         content = path.read_bytes()
         if activation and path.stem == "activations":
             content = of_one_activation(content, activation).encode()

@@ -2,7 +2,7 @@ BLOCKS = {block.record: block for block in settings.blocks(config) if block.data
 KERNELS = code("compile.py", without=["records", "gaussian_process"])
 os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
 
-# An edit of one activation concerns its own runs alone.
+# An edit of one activation concerns its own runs alone. (The first of them compiles what changed, hence no code in `compile`.)
 RUN_CODE = {
     activation: code("runs.py", without=["records", "gaussian_process"], activation=activation)
     for activation in {block.activation for block in BLOCKS.values()}
@@ -22,8 +22,6 @@ rule compile:
         "results/logs/compile.log",
     benchmark:
         "results/benchmarks/compile.tsv"
-    params:
-        code=KERNELS,
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
