@@ -1,7 +1,8 @@
-"""The conda environments, the lock and the package metadata name the same versions."""
+"""The conda environments, the lock and the package metadata name the same versions; the docs list all assumptions."""
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,9 @@ def test_lock_has_a_hash_for_every_requirement():
 
 def test_citation_has_the_version_of_the_package():
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == PROJECT["version"]
+
+
+def test_the_docs_list_every_assumption():
+    tagged = Counter(path.name for path in (ROOT / "workflow").rglob("*.py") for _ in range(path.read_text().count("ASSUME:")))
+    listed = re.findall(r"^\| `(\w+\.py)` \|", (ROOT / "docs" / "assumptions.md").read_text(), re.MULTILINE)
+    assert tagged and tagged == Counter(listed)
