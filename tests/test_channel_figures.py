@@ -57,6 +57,7 @@ def test_all_figures_render(names):
     for figure in figures:
         figure.set_layout_engine("none")  # takes most of the time
         figure.draw_without_rendering()
+        assert figure.axes and all(panel.has_data() or panel.texts for panel in figure.axes)  # none is blank
 
 
 def axes():

@@ -73,6 +73,7 @@ def test_all_figures_render(case):
     for figure in draw_all(made_up_runs(**CASES[case])):
         figure.set_layout_engine("none")  # takes most of the time
         figure.draw_without_rendering()
+        assert any(panel.has_data() or panel.texts for panel in figure.axes)  # insets alone may be empty
 
 
 @pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])

@@ -17,22 +17,27 @@ SMALLEST = 1e-14  # eigenvalues below are rounding, and drawn as zero
 def draw(runs):
     """The figure, from the table of runs: a row for each bias setting, columns for gradient and eigenvalue."""
     runs = runs[runs["stop"] != "FAILED"]
-    figure = style.new_figure(3.6)
-    panels = figure.subplots(2, 2, sharex="col")
-    for row, (bias, title) in enumerate([(False, "without biases"), (True, "with biases")]):
-        chosen = runs[runs["bias"] == bias]
-        gradient_panel(panels[row, 0], chosen)
-        eigenvalue_panel(panels[row, 1], chosen)
-        for panel in panels[row]:
+    rows = [("without biases", runs[~runs["bias"]]), ("with biases", runs[runs["bias"]])]
+    return histograms(runs["widths"].unique(), rows, 3.6)
+
+
+def histograms(widths, rows, height):
+    """A figure with a row of two panels, gradient and eigenvalue, for each (title, runs); `widths` are those of the legend."""
+    figure = style.new_figure(height)
+    panels = figure.subplots(len(rows), 2, sharex="col", squeeze=False)
+    for (title, chosen), row in zip(rows, panels, strict=True):
+        gradient_panel(row[0], chosen)
+        eigenvalue_panel(row[1], chosen)
+        for panel in row:
             panel.set_title(title, loc="right")
             panel.set_ylabel("runs")
-    panels[1, 0].set_xlabel(r"final $\|\nabla (L + R)\|_\infty$")
-    panels[1, 1].set_xlabel(r"smallest eigenvalue of the Hessian, $\lambda_{\min}$")
+    panels[-1, 0].set_xlabel(r"final $\|\nabla (L + R)\|_\infty$")
+    panels[-1, 1].set_xlabel(r"smallest eigenvalue of the Hessian, $\lambda_{\min}$")
     for letter, panel in zip("abcd", panels.flat, strict=True):
         style.panel_label(panel, letter)
-    names = sorted(runs["widths"].unique(), key=width_key)
-    figure.legend(handles=[Patch(color=style.width_colour(name), label=f"$r$ = {name}") for name in names],
-                  loc="outside upper center", ncols=max(len(names), 1))  # fmt: skip
+    names = sorted(widths, key=width_key)
+    handles = [Patch(color=style.width_colour(name), label=f"$r$ = {name.replace('x', ', ')}") for name in names]
+    figure.legend(handles=handles, loc="outside upper center", ncols=max(len(names), 1))
     return figure
 
 
