@@ -549,16 +549,23 @@ def certify(guess, loss, multiplier):
         route.finite_loss, route.finite_norm = end.loss, float(squares) / (2 * end.theta.size)
         route.route, route.loss_infinity = "steep", np.nan
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
-    elif end.theta @ end.theta > RUNAWAY * max(guess.start @ guess.start, 1.0):
+    else:
+        compare(route, end.theta, guess.start, np.any(slopes < 0) or bent < 0)
+    return route
+
+
+def compare(route, theta, start, falls):
+    """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards."""
+    close = abs(route.ratio - 1) < RATIO_TOLERANCE
+    if theta @ theta > RUNAWAY * max(start @ start, 1.0):
         route.reason = "the limit runs away"
-    elif np.any(slopes < 0) or bent < 0:
-        route.verdict = TURNS_BACK if abs(route.ratio - 1) < RATIO_TOLERANCE else UNDECIDED
+    elif falls:
+        route.verdict = TURNS_BACK if close else UNDECIDED
         route.reason = "the loss falls on the way back from infinity"
-    elif not abs(route.ratio - 1) < RATIO_TOLERANCE:
+    elif not close:
         route.reason = "the loss at the wall is not near the one predicted"
     else:
         route.verdict = CERTIFIED
-    return route
 
 
 def name(units):
@@ -622,15 +629,8 @@ def certify_deep(network, data, theta, loss, pairs):
         route.reason = "Newton's method does not converge"
     elif not values[0] > min(LEAST_CURVATURE, -noise) * values[-1]:
         route.reason = "the limit is a saddle"
-    elif last.theta @ last.theta > RUNAWAY * max(chart.start @ chart.start, 1.0):
-        route.reason = "the limit runs away"
-    elif np.any(predicted < 0):
-        route.verdict = TURNS_BACK if abs(route.ratio - 1) < RATIO_TOLERANCE else UNDECIDED
-        route.reason = "the loss falls on the way back from infinity"
-    elif not abs(route.ratio - 1) < RATIO_TOLERANCE:
-        route.reason = "the loss at the wall is not near the one predicted"
     else:
-        route.verdict = CERTIFIED
+        compare(route, last.theta, chart.start, np.any(predicted < 0))
     return route
 
 
