@@ -23,6 +23,18 @@ def test_a_curved_valley_is_followed_to_its_minimum():
     assert np.allclose(end.theta, 1, atol=1e-10) and end.finish in (Finish.CONVERGED, Finish.RESOLUTION)
 
 
+def test_a_valley_too_flat_for_the_loss_to_show_is_followed_to_its_minimum():
+    # The floor of the valley bends, and along it the loss falls by less than rounding: a Newton step along the floor
+    # raises the gradient a million times, and the next one across returns to the floor.
+    floor, wall, end = 1e-6, 1e4, 1e-4
+    valley = Custom(
+        lambda p: 1 + 0.5 * floor * (p[0] - end) ** 2 + 0.5 * wall * (p[1] - p[0] ** 2) ** 2,
+        lambda p: np.array([floor * (p[0] - end) - 2 * wall * p[0] * (p[1] - p[0] ** 2), wall * (p[1] - p[0] ** 2)]),
+        lambda p: np.array([[floor - 2 * wall * (p[1] - 3 * p[0] ** 2), -2 * wall * p[0]], [-2 * wall * p[0], wall]]))
+    found = polish(valley, np.zeros(2))
+    assert np.allclose(found.theta, [end, end**2], rtol=0, atol=1e-3 * end) and abs(found.gradient).max() < 1e-13
+
+
 def test_null_directions_are_left_alone():
     A = rotated([0.0, 0.0, 1.0, 5.0], seed=2)
     start = np.array([1.0, 2.0, 3.0, 4.0])

@@ -1,9 +1,11 @@
 """From the end of a flow to the nearest minimum of L + R, converged to rounding.
 
 A trust-region Newton method in the eigenbasis of the Hessian (Nocedal & Wright, section 4.3; Moré & Sorensen 1983) as long
-as the decrease it predicts can be seen in the loss; then plain Newton steps over the directions above rounding, judged by
-the size of the gradient. Networks have null directions (plateau saddles, dead neurons), which a step must not follow, and
-a channel's Hessian has a condition number beyond 1e12.
+as the decrease it predicts can be seen in the loss; then plain Newton steps over the directions above rounding, from which
+the point with the smallest gradient is kept. There a step may raise the gradient: in a curved valley a step along it
+leaves the valley's floor, and only the next one, across, returns to it (Grippo, Lampariello & Lucidi 1986: watch several
+steps before judging). Networks have null directions (plateau saddles, dead neurons), which a step must not follow, and a
+channel's Hessian has a condition number beyond 1e12.
 """
 
 import time
@@ -16,7 +18,7 @@ from scipy.linalg import eigh
 EPSILON = float(np.finfo(float).eps)
 RESOLUTION = 1e-13  # relative change of the loss below which rounding hides it
 NEGLIGIBLE_GRADIENT = 1e-15
-PATIENCE = 4  # Newton steps without a smaller gradient before it counts as converged to rounding
+PATIENCE = 6  # Newton steps without a gradient half as large before it counts as converged to rounding
 ACCEPT, EXPAND = 1e-3, 0.75  # trust-region ratios: a step is taken above the first, the radius grows above the second
 
 
@@ -57,7 +59,7 @@ def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
     begin = time.perf_counter()
     theta = np.array(theta, dtype=float)
     loss, gradient, hessian = objective.derivatives(theta)
-    iterations, failures, finish = 0, 0, None
+    iterations, failures, finish, best = 0, 0, None, None
     radius = 0.1 * max(1.0, np.linalg.norm(theta))
     if not (np.isfinite(loss) and np.isfinite(hessian).all()):
         return Polish(theta, loss, gradient, hessian, Finish.FAILED, 0, time.perf_counter() - begin)
@@ -85,8 +87,9 @@ def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
                 # Close to the resolution of the loss a step that lowers the gradient is as good as one that lowers it.
                 better = decrease < 100 * RESOLUTION * abs(loss) and abs(trial[1]).max() < abs(gradient).max()
         else:
-            better = _smaller(trial, loss, gradient)
-            failures = 0 if better and abs(trial[1]).max() < 0.5 * abs(gradient).max() else failures + 1
+            best = _nearer((theta, loss, gradient, hessian), best)
+            better = trial[0] <= best[1] + 10 * RESOLUTION * abs(loss)
+            failures = 0 if better and abs(trial[1]).max() < 0.5 * abs(best[2]).max() else failures + 1
         if better:
             theta = theta + change
             loss, gradient, hessian = trial
@@ -96,11 +99,14 @@ def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
             finish = Finish.STEP_LIMIT
         elif time.perf_counter() - begin > max_seconds:
             finish = Finish.TIME_LIMIT
-    return Polish(theta, loss, gradient, hessian, finish, iterations, time.perf_counter() - begin)
+    return Polish(*_nearer((theta, loss, gradient, hessian), best), finish, iterations, time.perf_counter() - begin)
 
 
-def _smaller(trial, loss, gradient):
-    return abs(trial[1]).max() < abs(gradient).max() and trial[0] <= loss + 10 * RESOLUTION * abs(loss)
+def _nearer(point, best):
+    """Of two points θ, loss, gradient, Hessian the one with the smaller gradient, unless its loss is visibly higher."""
+    if best is None or point[1] < best[1] - 10 * RESOLUTION * abs(best[1]):
+        return point
+    return point if abs(point[2]).max() < abs(best[2]).max() else best
 
 
 def newton_step(components, values):
