@@ -208,6 +208,20 @@ class Network:
         lengths = [np.linalg.norm(matrix, axis=1) for matrix in self.matrices(theta)[:-1]]
         return replace(self, smoothing=tuple(epsilon * np.concatenate(lengths)))
 
+    @cached_property
+    def scalings(self):
+        """Signs (P, hidden units), a column for each neuron: 1 on the weights into it, −1 on those out of it, else 0.
+
+        A homogeneous neuron's weights times e^(s · sign) compute the same f for every s, and a gradient flow conserves
+        half the sum of sign · θ².
+        """
+        indices = self._split(np.arange(self.parameters))
+        neurons = [(row, above[:, i]) for rows, above in zip(indices, indices[1:]) for i, row in enumerate(rows)]
+        signs = np.zeros((self.parameters, len(neurons)))
+        for i, (into, out) in enumerate(neurons):
+            signs[into, i], signs[out, i] = 1.0, -1.0
+        return signs
+
     def gauge(self, theta):
         """Orthonormal directions (P, n) that leave f unchanged: a homogeneous neuron's w_i grows as its a_i shrinks.
 
@@ -216,15 +230,9 @@ class Network:
         theta = self._checked(theta)
         if not ACTIVATIONS[self.activation].homogeneous:
             return np.zeros((theta.size, 0))
-        indices = self._split(np.arange(theta.size))
-        directions = []
-        for rows, above in zip(indices, indices[1:]):
-            for i, row in enumerate(rows):
-                direction = np.zeros(theta.size)
-                direction[row], direction[above[:, i]] = theta[row], -theta[above[:, i]]
-                if direction.any():
-                    directions.append(direction / np.linalg.norm(direction))
-        return np.linalg.qr(np.array(directions).T)[0] if directions else np.zeros((theta.size, 0))
+        directions = self.scalings * theta[:, None]
+        lengths = np.linalg.norm(directions, axis=0)
+        return np.linalg.qr(directions[:, lengths > 0] / lengths[lengths > 0])[0]
 
     @cached_property
     def _rows(self):

@@ -44,28 +44,29 @@ class Objective:
         z = self.network.first_layer(theta, self.data.x)
         return int(np.sum(z.min(axis=0) > threshold))
 
-
     def gauge(self, theta):
         """`Network.gauge`."""
         return self.network.gauge(theta)
 
 
 class GaugeFixed(Objective):
-    """The same without slope and curvature along the gauge.
+    """The same for relu, on the surface of constant Σ sign · θ² (`Network.scalings`), which an exact relu flow never leaves.
 
-    An exact relu network has none there. A smoothed one has a little, which over long times would carry a flow along the
-    gauge to where the smoothing is as wide as the data.
+    A smoothed one has a little slope along the gauge, normal to that surface, which over long times would carry a flow to
+    where the smoothing is as wide as the data.
     """
 
     def loss_and_gradient(self, theta):
-        """float, (P,)."""
+        """Loss, and gradient along the surface (P,)."""
         loss, gradient = super().loss_and_gradient(theta)
         gauge = self.gauge(theta)
         return loss, gradient - gauge @ (gauge.T @ gradient)
 
     def derivatives(self, theta):
-        """float, (P,), (P, P)."""
+        """The same with the Hessian (P, P) along the surface, of the Lagrangian: the surface's own curvature counts."""
         loss, gradient, hessian = super().derivatives(theta)
+        multipliers = np.linalg.lstsq(self.network.scalings * theta[:, None], gradient, rcond=None)[0]
+        hessian[np.diag_indices_from(hessian)] -= self.network.scalings @ multipliers
         return loss, *tangential(gradient, hessian, self.gauge(theta), 0.0)
 
 
