@@ -3,12 +3,14 @@
     python benchmarks/flows.py [--seeds 4] [--check]
 
 Runs (r, d) = (4, 2), (4, 4), (8, 8), (16, 16) and [4, 4] at d = 4, with g, softplus and erf. With --check every run is
-repeated at rtol 1e-8 from the same start and the final losses compared.
+repeated at rtol 1e-8 from the same start and the final losses compared. Where jax is installed, the time of a run is also
+given in evaluations of the same network's Hessian by jax, which can be compared between machines.
 """
 
 import argparse
 from collections import Counter
 
+import kernels  # first: it sets what jax and BLAS read when they are loaded
 import numpy as np
 
 from flatchannels import Network, train
@@ -37,13 +39,15 @@ def main():
                        for name in ("steps", "rejections", "gradients", "hessians")]
             stops = ", ".join(f"{count} {stop}" for stop, count in sorted(Counter(run.stop.name for run in runs).items()))
             seconds = [flow.seconds + run.polish.seconds for flow, run in zip(flows, runs)]
+            hessian = kernels.jax_times(net, runs[0].theta_initial, data)[1] * kernels.SAMPLES / 1e9
             agree = ""
             if options.check:
                 tight = [train(net, data, seed=seed, rtol=1e-8, max_seconds=options.max_seconds) for seed in range(options.seeds)]
                 same = [abs(a.loss / b.loss - 1) < 1e-9 for a, b in zip(runs, tight)]
                 agree = f" | rtol 1e-8 agrees {sum(same)}/{len(same)}"
             print(f"{list(widths)}, d={inputs}, {activation:8} | {stops:42} | median steps, rejections, gradients, Hessians "
-                  f"{medians} | seconds {np.median(seconds):.2f}, longest {max(seconds):.2f} | worst ‖∇(L + R)‖∞ "
+                  f"{medians} | seconds {np.median(seconds):.2f}, longest {max(seconds):.2f} "
+                  f"(in Hessians by jax {np.median(seconds) / hessian:.1f}, {max(seconds) / hessian:.1f}) | worst ‖∇(L + R)‖∞ "
                   f"{max(run.gradient_norm for run in runs):.0e} | largest t {max(flow.t_end for flow in flows):.0e}{agree}",
                   flush=True)
 
