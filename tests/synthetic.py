@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.channel_statistics import TABLES as TABLES_OF_CHANNELS
-from flatchannels.flow import Stop
-from flatchannels.polish import Finish
+from flatchannels.reasons import Finish, Stop
 from flatchannels.statistics import TABLES
 
 TRAINING = {"rtol": 1e-5, "maxnorm": 1000, "trajectory_samples": 12, "spectrum_samples": 5}

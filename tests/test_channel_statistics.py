@@ -6,7 +6,7 @@ import synthetic
 
 from flatchannels import Dataset, Network, channel_statistics, config, records
 from flatchannels.activations import ACTIVATIONS
-from flatchannels.flow import Stop
+from flatchannels.reasons import Stop
 
 TRAINING = synthetic.TRAINING
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from flatchannels.flow import Bdf, Stop, gradient_flow, newton_step, tangential
+from flatchannels.flow import Bdf, gradient_flow, newton_step, tangential
 from flatchannels.network import Dataset, Network, weight_norm
+from flatchannels.reasons import Stop
 from flatchannels.training import Objective
 
 

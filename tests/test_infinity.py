@@ -11,7 +11,6 @@ from flatchannels import Dataset, Network, claims, datasets, jumps, routes, trai
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.channels import Pair, from_channel
 from flatchannels.claims import power_law
-from flatchannels.flow import Stop
 from flatchannels.infinity import (
     CERTIFIED,
     TURNS_BACK,
@@ -28,6 +27,7 @@ from flatchannels.infinity import (
 )
 from flatchannels.jumps import along
 from flatchannels.polish import polish
+from flatchannels.reasons import Stop
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts" / "figures"))
 

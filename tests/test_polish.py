@@ -5,7 +5,8 @@ import pytest
 from test_flow import Custom, Quadratic, example, rotated
 
 from flatchannels.flow import gradient_flow
-from flatchannels.polish import Finish, polish, trust_region_step
+from flatchannels.polish import polish, trust_region_step
+from flatchannels.reasons import Finish
 
 
 def test_a_quadratic_takes_a_few_steps():

@@ -5,9 +5,10 @@ import pytest
 from scipy.special import ndtr
 
 from flatchannels import Dataset, Network
-from flatchannels.flow import Stop, gradient_flow
+from flatchannels.flow import gradient_flow
 from flatchannels.polish import polish
 from flatchannels.population import Population, bivariate, gauss_hermite, trapezoid
+from flatchannels.reasons import Stop
 
 CASES = [(d, student, teacher) for d in (1, 2, 3) for student, teacher in [(True, True), (False, True), (True, False), (False, False)]]
 

@@ -13,7 +13,7 @@ import pytest
 import synthetic
 
 from flatchannels import Dataset, Network, records, train
-from flatchannels.flow import Stop
+from flatchannels.reasons import Stop
 from flatchannels.records import Failure, RecordError
 
 

@@ -9,7 +9,8 @@ from flatchannels import Dataset, Network, escapes, train
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.datasets import make
 from flatchannels.escapes import flow_arrays, heun, late_cosine, perturbed_flow, return_to_channel
-from flatchannels.flow import Stop, gradient_flow
+from flatchannels.flow import gradient_flow
+from flatchannels.reasons import Stop
 from flatchannels.saddle_examples import branch, nearest
 from flatchannels.saddles import (
     Verdict,

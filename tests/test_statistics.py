@@ -9,7 +9,7 @@ from scipy.optimize import brentq, linear_sum_assignment
 from scipy.stats import norm
 
 from flatchannels import records, statistics
-from flatchannels.flow import Stop
+from flatchannels.reasons import Stop
 from flatchannels.records import Failure
 
 # Wilson intervals

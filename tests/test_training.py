@@ -5,9 +5,8 @@ import pytest
 
 from flatchannels import Dataset, Network, train
 from flatchannels.datasets import make
-from flatchannels.flow import Stop
 from flatchannels.network import weight_norm
-from flatchannels.polish import Finish
+from flatchannels.reasons import Finish, Stop
 from flatchannels.training import initial
 
 

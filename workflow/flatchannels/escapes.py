@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatchannels.channels import inside_the_wall
-from flatchannels.flow import Stop, gradient_flow
+from flatchannels.flow import gradient_flow
+from flatchannels.reasons import Stop
 from flatchannels.saddles import (
     SaddleLine,
     distance_to_line,

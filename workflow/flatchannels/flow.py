@@ -12,18 +12,18 @@ by several steps holds the step size down:
   ‖θ‖ = maxnorm, with the multiplier μ of the constraint as one more unknown of the Newton iteration, and leaves the
   sphere again where μ changes sign.
 
-The flow ends by itself (`Stop`): nothing here depends on how long somebody cared to wait.
+The flow ends by itself (`reasons.Stop`): nothing here depends on how long somebody cared to wait.
 """
 
 import copy
 import time
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, lapack
 
 from flatchannels.network import weight_norm
+from flatchannels.reasons import Stop
 
 # Shampine & Reichelt 1997, table 1: the NDF coefficients κ, and what follows from them.
 MAX_ORDER = 5
@@ -49,20 +49,6 @@ STATIONARY_DECREASE = 1e-12  # predicted decrease of the loss, relative
 FLAT_CHANGE = 1e-12  # relative decrease of the loss over a decade of t that counts as none
 SADDLE_PATIENCE = 300  # steps of about half a growth time without a change of the loss: e^150 is more than rounding needs
 NOISE = 2e-15  # eigenvalues below this fraction of the largest, times √P, are rounding
-
-
-class Stop(IntEnum):
-    """Why a flow ended."""
-
-    STATIONARY = 0  # at a strict minimum: positive Hessian, negligible Newton step
-    FLAT = 1  # the same but for null directions of the Hessian: plateau saddles, dead or duplicate neurons
-    LINEAR = 2  # flat, and a neuron works on the linear part of its activation for every sample
-    WALL = 3  # stationary on the sphere ‖θ‖ = maxnorm: on its way to infinity
-    TIME_LIMIT = 4
-    STEP_LIMIT = 5
-    T_LIMIT = 6
-    FAILED = 7  # the step size became negligible, or a value was not finite at the start
-    SADDLE = 8  # at rest on a saddle: rounding leaves nothing along the directions that would lead away
 
 
 @dataclass

@@ -8,26 +8,17 @@ a channel's Hessian has a condition number beyond 1e12.
 
 import time
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from scipy.linalg import eigh
+
+from flatchannels.reasons import Finish
 
 EPSILON = float(np.finfo(float).eps)
 RESOLUTION = 1e-13  # relative change of the loss below which rounding hides it
 NEGLIGIBLE_GRADIENT = 1e-15
 PATIENCE = 4  # Newton steps without a smaller gradient before it counts as converged to rounding
 ACCEPT, EXPAND = 1e-3, 0.75  # trust-region ratios: a step is taken above the first, the radius grows above the second
-
-
-class Finish(IntEnum):
-    """Why a polish ended."""
-
-    CONVERGED = 0  # ‖∇(L + R)‖∞ below 1e-15
-    RESOLUTION = 1  # no step makes the gradient smaller: converged to rounding
-    TIME_LIMIT = 2
-    STEP_LIMIT = 3
-    FAILED = 4  # a value was not finite at the start
 
 
 @dataclass

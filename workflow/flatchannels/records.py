@@ -22,6 +22,8 @@ from uuid import uuid4
 
 import numpy as np
 
+from .reasons import Finish, Stop
+
 VERSION = 1
 SEAL = b"flatchannels sha256 "
 DIGITS = 64  # of a SHA-256 in hexadecimal
@@ -251,9 +253,6 @@ def write_runs(path, meta, runs):
     ------
     RecordError: metadata or runs that do not make a valid record (nothing is written then).
     """
-    from .flow import Stop  # here, because they bring numba with them and readers do not need it
-    from .polish import Finish
-
     if not runs:
         raise RecordError(path, "a block needs at least one run")
     seeds = [int(run.seed) for run in runs]

@@ -10,9 +10,10 @@ from scipy.linalg import eigvalsh
 
 from flatchannels.activations import ACTIVATIONS
 from flatchannels.datasets import generator
-from flatchannels.flow import Flow, Stop, gradient_flow, tangential
+from flatchannels.flow import Flow, gradient_flow, tangential
 from flatchannels.network import Dataset, Network, weight_norm
-from flatchannels.polish import Finish, Polish, polish
+from flatchannels.polish import Polish, polish
+from flatchannels.reasons import Finish, Stop
 
 # ASSUME: the paper says only that relu runs get stuck. Our flow rounds each relu over this fraction of the length of the
 # neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last, at

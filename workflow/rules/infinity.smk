@@ -37,7 +37,7 @@ rule routes:
     log:
         "results/logs/statistics/routes.log",
     params:
-        code=code("routes.py"),
+        code=code("routes.py", without=["infinity", "network"]),
     message:
         f"table of routes to infinity, from {len(ENDS)} networks"
     conda:

@@ -92,7 +92,7 @@ rule escapes:
     log:
         "results/logs/statistics/escapes.log",
     params:
-        code=code("escapes.py", without=["gaussian_process"]),
+        code=code("escapes.py", without=["flow", "polish", "training", "kernels"]),
     message:
         "tables escapes and channel_updates"
     conda:
