@@ -16,7 +16,8 @@ def meta(inputs=2, widths=(3,), activation="g", bias=False, **more):
     """Metadata as the script of the runs gives it to write_runs."""
     return {
         "sweep": "levels", "dataset": "rosenbrock-grid", "inputs": inputs, "widths": list(widths), "activation": activation,
-        "bias": bias, "training": TRAINING, "versions": {"numpy": "2"}, "cpu": "made up", **more,
+        "bias": bias, "training": TRAINING, "seed": 1, "spec": {"target": "rosenbrock", "inputs": "grid", "points": 11}, "data": "abc",
+        "versions": {"numpy": "2"}, "cpu": "made up", **more,
     }  # fmt: skip
 
 

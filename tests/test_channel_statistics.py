@@ -41,7 +41,7 @@ def write_block(folder, widths, runs, dataset="gp-s0.5-d2-r4x4-softplus"):
 def write_dataset(folder, name="gp-s0.5-d2-r4x4-softplus", test=True):
     rng = np.random.default_rng(5)
     data, fresh = Dataset(rng.normal(size=(9, 2)), rng.normal(size=9)), Dataset(rng.normal(size=(30, 2)), rng.normal(size=30))
-    records.write_dataset(folder / f"{name}.npz", data, {}, fresh if test else None)
+    records.write_dataset(folder / f"{name}.npz", data, {"name": name}, fresh if test else None)
     return folder / f"{name}.npz", fresh
 
 
@@ -108,7 +108,7 @@ def test_test_losses_are_those_of_the_engine(tmp_path, activation, widths, bias)
     ("gp-d2-x", {"target": "gaussian-process", "inputs": "normal", "samples": 5, "scale": 0.5, "redraw": "run"})])  # fmt: skip
 def test_the_family_of_a_dataset_is_its_name_in_the_configuration(name, spec):
     product = config.dataset_product({"datasets": {name: spec}}, name, 2, (4, 4), "softplus", 3)
-    assert channel_statistics.family(product, 2) == name
+    assert records.family(product, 2) == name
 
 
 def test_settings_are_ordered_by_scale_then_activation_then_depth():

@@ -1,5 +1,6 @@
 """Configurations: every mistake gets one line, every sweep becomes exactly the runs that it asks for."""
 
+import ast
 import copy
 import math
 import subprocess
@@ -306,13 +307,31 @@ def test_fingerprint_follows_imports_and_content_but_not_times(tmp_path):
     assert sources.fingerprint([script], without=["c"]) == sources.fingerprint([script], without=["c"])
 
 
-def test_runs_depend_on_the_numerics_and_figures_do_not():
+def test_runs_depend_on_the_engine_and_tables_and_figures_do_not():
     def names(script):
-        return {path.stem for path in sources.imported([ROOT / "workflow" / "scripts" / script], without=["records"])}
+        return {path.stem for path in sources.imported([ROOT / "workflow" / "scripts" / script])}
 
-    assert {"kernels", "activations", "network", "flow", "polish", "training"} <= names("runs.py")
-    assert {"statistics", "config", "sources"}.isdisjoint(names("runs.py"))
-    assert {"kernels", "flow", "training"}.isdisjoint(names("figures/fig2_levels.py"))
+    engine = {"kernels", "activations", "network", "flow", "polish", "training"}
+    assert engine <= names("runs.py") and {"statistics", "config", "sources"}.isdisjoint(names("runs.py"))
+    figures = [f"figures/{path.name}" for path in (ROOT / "workflow" / "scripts" / "figures").glob("*.py")]
+    for script in ["runs_table.py", "table.py", "channels_table.py", "scorecard.py", *figures]:
+        assert engine.isdisjoint(names(script)), script
+
+
+def test_imports_are_those_that_the_parser_of_python_finds():
+    for path in [*ROOT.glob("workflow/**/*.py"), *ROOT.glob("tests/*.py")]:
+        modules = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                source = f"flatchannels.{node.module or ''}".rstrip(".") if node.level else node.module
+                modules |= {source, *(f"{source}.{alias.name}" for alias in node.names)}
+        beside = {path.with_name(f"{module}.py") for module in modules if "." not in module and module != "flatchannels"}
+        package = {module.removeprefix("flatchannels").strip(".") or "__init__" for module in modules if module.startswith("flatchannels")}
+        expected = beside | {sources.PACKAGE / f"{module}.py" for module in package if "." not in module}
+        assert sources.imported([path]) >= {found for found in expected if found.exists()}, path
+        assert set(sources._direct_imports(path)) <= expected, path
 
 
 def test_fingerprint_of_one_activation_follows_its_own_code_alone():

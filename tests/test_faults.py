@@ -6,6 +6,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import interruptions
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 import yaml
 from interruptions import ROOT, TABLES, check_equal, digests
+from snakemake.utils import update_config
 
-from flatchannels import records
+from flatchannels import config, records, repair
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 STEPS = 185  # between the shortest and the longest run of the sweep
@@ -51,15 +53,19 @@ def test_copied_results_rerun_nothing(copy):
 
 
 def test_damage_is_named_and_repaired(sweep, copy):
-    damaged = [copy / RUNS / name for name in ["r1/seeds-1-2.npz", "r1/seeds-3-3.npz", "r2/seeds-1-2.npz", "r2/seeds-3-3.npz"]]
+    names = ["r1/seeds-1-2.npz", "r1/seeds-3-3.npz", "r1-nobias/seeds-1-2.npz", "r2/seeds-1-2.npz", "r2/seeds-3-3.npz"]
+    damaged = [copy / RUNS / name for name in names]
     data = [path.read_bytes() for path in damaged]
     damaged[0].write_bytes(data[0][: len(data[0]) // 2])
     damaged[1].write_bytes(data[1][:999] + bytes([data[1][999] ^ 4]) + data[1][1000:])
-    damaged[2].write_bytes(b"")
-    damaged[3].write_bytes(data[1])  # whole, but of other runs
-    problems = ["has no seal", "does not match its seal", "is empty", "is out of place"]
+    done = do_block(sweep, damaged[2], bias=False, last=2, seed=15)  # what another root seed gives
+    assert not done.returncode, done.stderr
+    damaged[3].write_bytes(b"")
+    damaged[4].write_bytes(data[1])  # whole, but of other runs
+    problems = ["has no seal", "does not match its seal", "was made with seed 15; the configuration says 14951", "is empty",
+                "is out of place"]  # fmt: skip
     code, said = snakemake(copy, "--forcerun", "runs_table")
-    assert code == 1 and f"RecordError: {damaged[0].relative_to(copy)}: {problems[0]}" in said
+    assert code == 1 and f"RecordError: {damaged[2].relative_to(copy)}: {problems[2]}" in said
     repair = [sys.executable, "-m", "flatchannels.repair", ROOT / "tests" / "tiny.yaml"]
     done = subprocess.run(repair, cwd=copy, env=os.environ | {"PYTHONPATH": ROOT / "workflow"}, capture_output=True, text=True)
     for path, problem in zip(damaged, problems):
@@ -104,19 +110,40 @@ def test_records_are_the_same_on_one_core_in_another_order_and_in_other_blocks(s
             assert np.array_equal(whole[key], np.concatenate([part[key] for part in parts])), key
 
 
-def do_block(sweep, output, **settings):
-    """The script of the runs on one block, with limits on what it may write."""
+@pytest.mark.parametrize(
+    "changed, found",
+    [
+        ({"seed": 15}, {"runs": 8, "datasets": 1}),
+        ({"datasets": {"rosenbrock-grid": {"points": 12}}}, {"runs": 8, "datasets": 1}),
+        ({"training": {"rtol": 1e-2}}, {"runs": 8}),
+        ({"training": {"max_steps": 9}}, {}),  # which none of the runs met
+        ({"sweeps": {"levels": {"seeds_per_job": 3}}}, {}),
+    ],
+)
+def test_repair_finds_what_another_configuration_made(sweep, tmp_path, monkeypatch, changed, found):
+    given = config.load(ROOT / "tests" / "tiny.yaml")
+    update_config(given, changed)
+    given = config.validate(given)
+    monkeypatch.chdir(sweep)
+    problems = repair.damaged(made=set(repair.asked_for(given)), asked=config.origin(given))
+    assert all("was made with" in problem for problem in problems.values())
+    assert Counter(path.parts[1] for path in problems) == found
+
+
+def do_block(sweep, output, limit=None, **changed):
+    """The script of the runs on one block of the tiny preset, changed in something; `limit`: bytes that a file may have."""
     job = {"sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": [1], "bias": True, "first": 1,
-           "last": 1, "seed": 1, "training": {"trajectory_samples": 20, "spectrum_samples": 4}}  # fmt: skip
+           "last": 1, "seed": 14951, "training": {"trajectory_samples": 20, "spectrum_samples": 4}} | changed  # fmt: skip
     cache = sweep / "results" / "cache" / "numba" / (sweep / "results" / "compiled.txt").read_text().strip()
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "NUMBA_CACHE_DIR": str(cache)} | settings.pop("env", {})
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "NUMBA_CACHE_DIR": str(cache)}
     command = [sys.executable, SCRIPTS / "runs.py", sweep / "results/datasets/rosenbrock-grid.npz", output, json.dumps(job)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, **settings)
+    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))} if limit else {}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, **limited)
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(sweep, tmp_path):
     output = tmp_path / "full" / "seeds-1-1.npz"
-    done = do_block(sweep, output, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+    done = do_block(sweep, output, limit=1000)
     assert done.returncode and done.stderr.rstrip().endswith(f"RecordError: {output}: cannot be written: File too large")
     assert list(output.parent.iterdir()) == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flatchannels import records
+from flatchannels import config, records, repair
 from flatchannels.statistics import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -136,6 +136,12 @@ def do_block(directory, output, job):
 def test_a_second_time_there_is_nothing_to_do(smoke):
     directory, _ = smoke
     assert planned(directory) == {}
+
+
+def test_repair_takes_whole_results_for_whole(smoke, monkeypatch):
+    monkeypatch.chdir(smoke[0])
+    given = config.validate(config.load("config/smoke.yaml"))
+    assert repair.damaged(made=set(repair.asked_for(given)), asked=config.origin(given)) == {}
 
 
 def test_new_times_of_files_and_another_place_of_the_checkout_rerun_nothing(smoke, copy):

@@ -90,7 +90,7 @@ def _block(path, test_points):
     """The rows of one record in the tables of runs, layers and spectra."""
     spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
     meta, arrays = records.read_runs(path, list({*RUN_KEYS, *channels.RECORD_KEYS, *spectrum}))
-    network = {"family": family(meta["dataset"], meta["inputs"]), "dimension": meta["inputs"], "activation": meta["activation"],
+    network = {"family": records.family(meta["dataset"], meta["inputs"]), "dimension": meta["inputs"], "activation": meta["activation"],
                "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"]}  # fmt: skip
     network = {"setting": setting(network["family"], meta["activation"], len(meta["widths"])), **network}
     rows = [row | {"layer_dimension": row["dimension"]} for row in channels.layer_rows(meta, arrays)]
@@ -132,12 +132,6 @@ def empty(name):
 
 def _table(name, rows):
     return pd.DataFrame(rows, columns=list(TABLES[name])).astype(TABLES[name])
-
-
-def family(dataset, dimension):
-    """The name in the configuration of the dataset behind a file name: gp-s0.5 of gp-s0.5-d4-r8-softplus."""
-    found = re.fullmatch(rf"(.+)-d{dimension}(-r[0-9x]+-[a-z]+)?(-seed\d+)?", dataset)
-    return found[1] if found else dataset
 
 
 def setting(name, activation, depth):

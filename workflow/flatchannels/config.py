@@ -134,6 +134,11 @@ def _schema() -> dict:
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
+def origin(config: dict) -> dict:
+    """The parts of a validated configuration that a record, a dataset or a product of the toy depends on: `records.check_origin`."""
+    return {key: config[key] for key in ("seed", "datasets", "training", "toy")}
+
+
 def training_keys() -> list[str]:
     """The keys of the section `training`, in the order of the schema."""
     return list(_schema()["properties"]["training"]["properties"])

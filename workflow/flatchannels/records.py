@@ -7,6 +7,9 @@ Sealed files remain ordinary files: `numpy.load` and `pandas.read_parquet` open 
 
 Equal content gives equal bytes (fixed zip times, sorted JSON), so results of two machines compare with `cmp`, but for
 the wall times in run records: the `sha256` in their metadata covers every array except `seconds_*`.
+
+Records, datasets and products of the toy say by which configuration they were made (`check_origin`): where the pipeline reads
+them, one that has the right place but another root seed, dataset or setting is refused.
 """
 
 import hashlib
@@ -14,6 +17,7 @@ import io
 import json
 import os
 import pickle
+import re
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +29,7 @@ import numpy as np
 from .reasons import Finish, Stop
 
 VERSION = 1
+ASKED = "FLATCHANNELS_ASKED"  # environment variable: `config.origin` of the pipeline's configuration, in JSON
 SEAL = b"flatchannels sha256 "
 DIGITS = 64  # of a SHA-256 in hexadecimal
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip can express
@@ -87,7 +92,8 @@ TOY = {
     "relu_channel": {"x": "G", "target": "GG", "function": "GG", "teacher": "P", "theta": "P", "t": "T", "loss": "T", "epsilon": "T"},
 }  # fmt: skip
 RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activation": str, "bias": bool, "training": dict,
-            "versions": dict, "cpu": str, "first_seed": int, "last_seed": int, "stop_codes": dict, "finish_codes": dict}  # fmt: skip
+            "seed": int, "spec": dict, "data": str, "versions": dict, "cpu": str, "first_seed": int, "last_seed": int,
+            "stop_codes": dict, "finish_codes": dict}  # fmt: skip
 
 
 class RecordError(Exception):
@@ -246,7 +252,8 @@ def write_runs(path, meta, runs):
     Parameters
     ----------
     path : of the npz file to write.
-    meta : dict with sweep, dataset, inputs, widths, activation, bias, training, versions, cpu.
+    meta : dict with sweep, dataset, inputs, widths, activation, bias, training, the root seed, spec (of the dataset, in the
+        configuration), data (digest of the dataset), versions, cpu.
     runs : list of Run, or Failure for a run that raised.
 
     Raises
@@ -265,13 +272,14 @@ def write_runs(path, meta, runs):
     write_bytes(path, _npz_bytes({**meta, "sha256": content_digest(arrays)}, arrays))
 
 
-def read_runs(path, keys=None):
+def read_runs(path, keys=None, asked=None):
     """Read a block of runs.
 
     Parameters
     ----------
     path : of the npz file.
     keys : names of the arrays to return; all by default. The seal is verified over the whole file in any case.
+    asked : of `config.origin`, by which the record must have been made; by default what the job was asked for, if anything.
 
     Returns
     -------
@@ -280,14 +288,16 @@ def read_runs(path, keys=None):
 
     Raises
     ------
-    RecordError: the file is missing, damaged, foreign, of another version, or contradicts itself.
+    RecordError: the file is missing, damaged, foreign, of another version, made by another configuration, or contradicts itself.
     """
-    wanted = None if keys is None else list(dict.fromkeys([*keys, "stop"]))  # NaN is judged by the stop
+    wanted = None if keys is None else list(dict.fromkeys([*keys, "stop", "finish"]))  # NaN is judged by the stop
     meta, arrays = _read_npz(path, "flatchannels runs", wanted)
     if keys is None and set(arrays) != set(RUN_ARRAYS):
         raise RecordError(path, f"arrays missing or unknown: {sorted(set(arrays) ^ set(RUN_ARRAYS))}")
     _check_runs(path, meta, arrays)
     _check_place(path, meta)
+    codes = {(key, code): name for key in ("stop", "finish") for name, code in meta[f"{key}_codes"].items()}
+    check_origin(path, meta, asked, {codes[key, code] for key in ("stop", "finish") for code in arrays[key].tolist()})
     return meta, arrays if keys is None else {key: arrays[key] for key in keys}
 
 
@@ -298,6 +308,52 @@ def _check_place(path, meta):
     found = "/".join(Path(path).parts[-6:])
     if found.startswith("runs/") and found != place:
         raise RecordError(path, f"is out of place: it holds {place}")
+
+
+# Where records come from
+
+
+def family(dataset, dimension):
+    """The name in the configuration of the dataset behind a file name: gp-s0.5 of gp-s0.5-d4-r8-softplus."""
+    found = re.fullmatch(rf"(.+)-d{dimension}(-r[0-9x]+-[a-z]+)?(-seed\d+)?", dataset)
+    return found[1] if found else dataset
+
+
+def check_origin(path, meta, asked=None, reasons=()):
+    """RecordError unless a record of runs, a dataset or a product of the toy was made by the configuration asked for.
+
+    Parameters
+    ----------
+    meta : its metadata; of seed, spec, training and toy those are compared that it has.
+    asked : of `config.origin`; None for what the Snakefile asks all its jobs for, and for anything where there is no Snakefile.
+    reasons : names of stop reasons in a record of runs. A limit that no run met did not change them.
+    """
+    asked = asked or json.loads(os.environ.get(ASKED, "null"))
+    if not asked:
+        return
+    pairs = {"seed": (meta.get("seed"), asked["seed"])}
+    if "training" in meta:
+        idle = {key for key, reason in LIMITS.items() if asked["training"]["continue_unfinished"] or reason not in reasons}
+        idle.add("continue_unfinished")
+        pairs["training"] = [{key: value for key, value in each["training"].items() if key not in idle} for each in (meta, asked)]
+    if "toy" in meta:
+        pairs["toy"] = meta["toy"], asked["toy"]
+    if "spec" in meta:
+        product, dimension = (meta["dataset"], meta["inputs"]) if "dataset" in meta else (meta["name"], meta["dimension"])
+        name = product if meta["spec"]["inputs"] == "grid" else family(product, dimension)
+        pairs[f"datasets.{name}"] = meta["spec"], asked["datasets"].get(name, "nothing of that name")
+    for name, (made, wanted) in pairs.items():
+        for difference in _differences(made, wanted, name):
+            raise RecordError(path, f"was made with {difference}")
+
+
+def _differences(made, asked, name):
+    """'training.rtol 0.001; the configuration says 1e-05' for each leaf of two mappings that differs."""
+    if isinstance(made, dict) and isinstance(asked, dict):
+        for key in sorted(made.keys() | asked.keys()):
+            yield from _differences(made.get(key), asked.get(key), f"{name}.{key}")
+    elif made != asked:
+        yield f"{name} {made}; the configuration says {asked}"
 
 
 def _run_values(run):
@@ -507,10 +563,16 @@ def read_dataset(path):
     return Dataset(**{key: arrays[key] for key in DATASET_ARRAYS}), meta
 
 
-def read_dataset_arrays(path):
-    """As read_dataset, with plain arrays {x, y, weights} and, where there are test points, {x_test, y_test}: no engine needed."""
+def read_dataset_arrays(path, asked=None):
+    """As read_dataset, with plain arrays {x, y, weights} and, where there are test points, {x_test, y_test}: no engine needed.
+
+    asked : as for read_runs.
+    """
     meta, arrays = _read_npz(path, "flatchannels dataset")
     _check_dataset(path, arrays)
+    if Path(path).parent.name == "datasets" and meta.get("name") != Path(path).stem:
+        raise RecordError(path, f"is out of place: it holds the dataset {meta.get('name')}")
+    check_origin(path, meta, asked)
     return arrays, meta
 
 
@@ -561,10 +623,11 @@ def write_toy(path, name, arrays, meta=None):
     write_bytes(path, _npz_bytes({**meta, "sha256": content_digest(arrays)}, arrays))
 
 
-def read_toy(path, name):
-    """The arrays of a product of the toy; RecordError if it is missing, damaged, foreign or inconsistent."""
-    arrays = _read_npz(path, f"flatchannels {name}")[1]
+def read_toy(path, name, asked=None):
+    """The arrays of a product of the toy; RecordError and `asked` as for read_runs."""
+    meta, arrays = _read_npz(path, f"flatchannels {name}")
     _check_axes(path, TOY[name], arrays)
+    check_origin(path, meta, asked)
     return arrays
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from . import channels, records
-from .channel_statistics import KINDS, family, setting
+from .channel_statistics import KINDS, setting
 
 ROUTE = {
     "route": "str", "verdict": "str", "reason": "str", "loss_infinity": "float64", "limit_gradient": "float64",
@@ -53,7 +53,7 @@ def _rows(path, meta, arrays, data):
     from .network import Network
 
     network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
-    name, maxnorm = family(meta["dataset"], meta["inputs"]), meta["training"]["maxnorm"]
+    name, maxnorm = records.family(meta["dataset"], meta["inputs"]), meta["training"]["maxnorm"]
     for n in np.flatnonzero(arrays["weight_norm"] >= maxnorm):
         theta = arrays["theta"][n]
         run = channels.analyse(theta, arrays["trajectory_theta"][n], network.inputs, network.widths, network.bias, maxnorm,

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+# Statements of import, wherever they stand: (source or nothing, names). To parse each file whole would take half a second of
+# every call of snakemake. It needs one statement per line; a test compares with what Python's own parser finds.
+IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+(\([^)]*\)|[^\n]+)", re.MULTILINE)
+NAME = re.compile(r"(?:^|[(,])\s*([\w.]+)")
+COMMENT = re.compile(r"#.*")
 
 
 def fingerprint(scripts: Iterable, without: Iterable[str] = (), activation: str | None = None) -> str:
@@ -79,15 +85,10 @@ def imported(scripts: Iterable, without: Iterable[str] = ()) -> set[Path]:
 @cache
 def _direct_imports(path: Path) -> tuple[Path, ...]:
     found = []
-    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            module = f"{PACKAGE.name}.{node.module or ''}".strip(".") if node.level else node.module
-            modules = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for module in modules:
+    for source, names in IMPORT.findall(path.read_text(encoding="utf-8")):
+        names = NAME.findall(COMMENT.sub("", names))
+        source = source.replace(".", f"{PACKAGE.name}.", 1).rstrip(".") if source.startswith(".") else source
+        for module in [source, *(f"{source}.{name}" for name in names)] if source else names:
             package, _, name = module.rpartition(".")
             if module == PACKAGE.name:
                 candidate = PACKAGE / "__init__.py"

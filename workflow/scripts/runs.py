@@ -25,7 +25,8 @@ net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bi
 net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
 gc.enable()
 
-meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training"]} | {"inputs": job["dimension"]}
+meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training", "seed"]}
+meta |= {"inputs": job["dimension"], "spec": dataset_meta["spec"], "data": dataset_meta["sha256"]}
 versions = {module.__name__: module.__version__ for module in (numpy, scipy, numba)}
 versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
 origin = {"job": job, "versions": versions, "data": dataset_meta["sha256"]}
