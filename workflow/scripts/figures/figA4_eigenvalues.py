@@ -27,7 +27,7 @@ def draw(meta, arrays):
     zero.set(ylim=(-limit, limit), xticks=[-AROUND_ZERO, 0, AROUND_ZERO])
     at, low, high = narrowest_gap(arrays)
     window(repulsion, arrays, at, AROUND_ZERO)
-    repulsion.set(ylim=(low, high), xticks=[np.round(at, 2)])
+    repulsion.set(ylim=(low, high), xticks=np.round(at, 2) + [-0.03, 0, 0.03])
     for axes, letter in zip((whole, zero, repulsion), "abc", strict=True):
         style.panel_label(axes, letter)
     return figure
