@@ -15,6 +15,7 @@ import numpy as np
 
 from flatchannels import Network, train
 from flatchannels.datasets import make
+from flatchannels.training import compile_kernels
 
 CASES = [((4,), 2), ((4,), 4), ((8,), 8), ((4, 4), 4), ((16,), 16)]
 SPEC = {"target": "rosenbrock", "inputs": "normal", "samples": 10_000}
@@ -28,6 +29,7 @@ def main():
     parser.add_argument("--cases", type=int, nargs="*", default=range(len(CASES)), help="numbers of the sizes to run")
     parser.add_argument("--check", action="store_true", help="repeat every run at rtol 1e-8")
     options = parser.parse_args()
+    compile_kernels()
     for widths, inputs in (CASES[k] for k in options.cases):
         data = make(SPEC, inputs, 1, f"benchmark-d{inputs}")
         for activation in ("g", "softplus", "erf"):
