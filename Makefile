@@ -2,7 +2,8 @@
 #   make figures            all figures of the default preset, into results/figures
 #   make figures CONFIG=config/paper.yaml CORES=32 TARGETS=fig2
 #   make test               the tests
-#   make slurm-test         the profile for Slurm, on a Slurm that it starts on this machine (as root, with slurm-wlm installed)
+#   make thorough-test      thousands of broken configurations and a quarter of an hour of kills, which the tests try fewer of
+#   make slurm-test         the profiles for clusters, on a Slurm that it starts on this machine (as root, with slurm-wlm installed)
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff and snakemake --lint
@@ -22,7 +23,7 @@ GP_VENV := .venv-gp
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB10 figB11
 
-.PHONY: figures test slurm-test repair bench lint lock clean gp-environment
+.PHONY: figures test thorough-test slurm-test repair bench lint lock clean gp-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -32,6 +33,10 @@ figures: $(VENV)/requirements.lock
 
 test: $(VENV)/requirements.lock
 	$(RUN) -m pytest
+
+thorough-test: $(VENV)/requirements.lock
+	$(RUN) -m pytest --hypothesis-profile thorough tests/test_broken_configurations.py tests/test_config.py
+	PYTHONPATH=workflow $(RUN) tests/interruptions.py 900
 
 slurm-test: $(VENV)/requirements.lock
 	$(RUN) -m pytest -rs tests/slurm

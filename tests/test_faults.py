@@ -110,6 +110,20 @@ def test_records_are_the_same_on_one_core_in_another_order_and_in_other_blocks(s
             assert np.array_equal(whole[key], np.concatenate([part[key] for part in parts])), key
 
 
+def test_more_widths_and_seeds_leave_the_runs_that_exist_untouched(sweep, copy):
+    more = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text())
+    more["sweeps"]["levels"]["entries"][0] |= {"widths": [[3], [2], [1]], "seeds": 4}
+    (copy / "more.yaml").write_text(yaml.safe_dump(more))
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (copy / "results" / "runs").rglob("*.npz")}
+    command = [word if "tiny.yaml" not in word else "more.yaml" for word in interruptions.command()]
+    subprocess.run(command, cwd=copy, check=True, capture_output=True)
+    assert len(before) == 8 and all((path.stat().st_mtime_ns, path.read_bytes()) == old for path, old in before.items())
+    table = records.read_table(copy / TABLES[0], "runs")
+    assert len(table) == 3 * 2 * 4 and len(set(table["record"])) == 12
+    old = {str(path.relative_to(copy)) for path in before} & set(table["record"])
+    assert {Path(path).name for path in old} == {"seeds-1-2.npz"} and len(old) == 4  # those of 3–3 are 3–4 now
+
+
 @pytest.mark.parametrize(
     "changed, found",
     [
@@ -146,6 +160,43 @@ def test_a_full_disk_is_said_and_leaves_nothing(sweep, tmp_path):
     done = do_block(sweep, output, limit=1000)
     assert done.returncode and done.stderr.rstrip().endswith(f"RecordError: {output}: cannot be written: File too large")
     assert list(output.parent.iterdir()) == []
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A directory to run in whose results lie on a file system of 4 MB."""
+    directory = interruptions.empty(tmp_path / "small")
+    cache = os.readlink(directory / "results" / "cache")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", directory / "results"], capture_output=True).returncode:
+        pytest.skip("only root can mount a file system")
+    try:
+        (directory / "results" / "cache").symlink_to(cache)
+        yield directory
+    finally:
+        subprocess.run(["umount", "-l", directory / "results"], check=True)
+
+
+def test_a_small_file_system_that_is_full_loses_nothing(sweep, disk):
+    filler = disk / "results" / "filler"
+    filler.write_bytes(bytes(shutil.disk_usage(filler.parent).free - 100_000))
+    code, said = snakemake(disk)
+    assert code == 1 and "No space left on device" in said
+    for path in (disk / "results" / "runs").rglob("*.npz"):
+        records.read_runs(path)  # whatever is there is whole
+    filler.unlink()
+    assert snakemake(disk)[0] == 0
+    check_equal(sweep, disk)
+
+
+def test_results_that_can_only_be_read_are_said_and_stay(sweep, disk):
+    assert snakemake(disk)[0] == 0
+    subprocess.run(["mount", "-o", "remount,ro", disk / "results"], check=True)
+    code, said = snakemake(disk, "--forcerun", "runs")
+    assert code == 1 and "Write-protected output files" in said
+    assert "Nothing to be done" in snakemake(disk, "--dry-run")[1]
+    subprocess.run(["mount", "-o", "remount,rw", disk / "results"], check=True)
+    assert snakemake(disk)[0] == 0
+    check_equal(sweep, disk)
 
 
 def test_a_folder_that_cannot_be_written_is_said(sweep, tmp_path):

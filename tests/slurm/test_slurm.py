@@ -67,7 +67,8 @@ def local(tmp_path_factory):
 )
 def test_jobs_that_are_cancelled_killed_or_too_slow_are_tried_again_and_nothing_differs(local, tmp_path, profile, slow, minutes):
     remote = empty(tmp_path / "remote")
-    (remote / "workflow").symlink_to(ROOT / "workflow")
+    (remote / "workflow").mkdir()
+    (remote / "workflow" / "profiles").symlink_to(ROOT / "workflow" / "profiles")  # its commands are named from there
     with slurm(tmp_path / "slurm", prolog(slow)) as environment:
         said = open(tmp_path / "said", "w+")
         quick = ["--slurm-init-seconds-before-status-checks", "2"] if profile == "slurm" else ["--max-status-checks-per-second", "4"]

@@ -32,6 +32,9 @@ BELONGS = {
 }
 
 
+MOST_JOBS = 200_000  # snakemake needs minutes and gigabytes to plan more
+
+
 class ConfigError(ValueError):
     """A configuration that cannot be used; the text has one line for every mistake."""
 
@@ -70,6 +73,8 @@ def load(path) -> dict:
         raise ConfigError(f"{path}{place}: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
+    except Exception as error:  # what PyYAML stumbles over: !!int without a number, thousands of digits or brackets
+        raise ConfigError(f"{path} is not YAML that can be read: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold keys and values, such as seed: 14951")
     return content
@@ -137,11 +142,6 @@ def _schema() -> dict:
 def origin(config: dict) -> dict:
     """The parts of a validated configuration that a record, a dataset or a product of the toy depends on: `records.check_origin`."""
     return {key: config[key] for key in ("seed", "datasets", "training", "toy")}
-
-
-def training_keys() -> list[str]:
-    """The keys of the section `training`, in the order of the schema."""
-    return list(_schema()["properties"]["training"]["properties"])
 
 
 def _keys_that_are_not_text(value, path=()) -> Iterator[tuple]:
@@ -220,7 +220,7 @@ def _explain(error) -> Iterator[str]:
         case "enum" if error.parent is None and "propertyNames" in error.schema_path:
             yield f"{_path([*error.absolute_path, value])} has an unknown name{_known(value, schema['enum'])}"
         case "pattern":
-            yield f"{_path([*error.absolute_path, value])} must have a name of small letters, digits, points and hyphens"
+            yield f"{_path([*error.absolute_path, value])} must have a name of at most 60 small letters, digits, points and hyphens"
         case "enum":
             if isinstance(value, str):
                 yield f"{where} is {_shown(value)}{_known(value, schema['enum'])}"
@@ -228,6 +228,8 @@ def _explain(error) -> Iterator[str]:
                 yield f"{where} is {_shown(value)}; it must be {_allowed(schema)}"
         case "minItems" | "minProperties":
             yield f"{where} is empty; it must have at least one item"
+        case "maxItems":
+            yield f"{where} has {len(value)} items; it can have at most {schema['maxItems']}"
         case "uniqueItems":
             yield f"{where} is {_shown(value)}; nothing may be listed twice"
         case _:
@@ -237,12 +239,14 @@ def _explain(error) -> Iterator[str]:
 
 
 def _fill_in(value, schema, definitions):
-    """Adds the schema's defaults to the mappings in value, in place."""
+    """Adds the schema's defaults to the mappings in value, in place, and brings keys into its order: another reruns nothing."""
     schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
     if isinstance(value, dict):
         for key, rule in schema.get("properties", {}).items():
             if "default" in rule:
                 value.setdefault(key, copy.deepcopy(rule["default"]))
+        for key in [key for key in schema.get("properties", {}) if key in value]:
+            value[key] = value.pop(key)
         for key, item in value.items():
             rule = schema.get("properties", {}).get(key, schema.get("additionalProperties"))
             value[key] = _fill_in(item, rule, definitions)
@@ -260,7 +264,7 @@ def _inconsistencies(config) -> Iterator[str]:
             for key in keys:
                 if spec[rule] != value and key in spec:
                     yield f"datasets.{name}.{key} is {_shown(spec[key])}; that key goes with {rule} {value}, not with {spec[rule]}"
-    taken = {}
+    taken, jobs = {}, 0
     for sweep, settings in config["sweeps"].items():
         seen = {}
         for index, entry in enumerate(settings["entries"]):
@@ -271,12 +275,16 @@ def _inconsistencies(config) -> Iterator[str]:
             for dimension in _listed(entry["dimension"]):
                 if config["datasets"][name]["inputs"] == "grid" and dimension != 2:
                     yield f"{where}.dimension is {dimension}; {name} has inputs grid, which are of dimension 2 only"
+            jobs_of_network = -(-entry["seeds"] // _block_size(config, sweep, entry))
             for block in _blocks(config, sweep, entry | {"seeds": 1}):
+                jobs += jobs_of_network
                 data = block.dataset
                 if taken.setdefault(data, name) != name:
                     yield f"datasets.{name} in dimension {block.dimension} has the same file name, {data}.npz, as datasets.{taken[data]}"
                 if seen.setdefault(block.folder, index) != index:
                     yield f"{where} asks again for runs of entries[{seen[block.folder]}]: {block.folder}"
+    if jobs > MOST_JOBS:
+        yield f"sweeps asks for {jobs} jobs, more than {MOST_JOBS}; set seeds_per_job higher, or seeds lower"
 
 
 # ----------------------------------------------------------------------------------------------------------- expanding
@@ -349,13 +357,17 @@ def blocks(config: dict) -> list[Block]:
 
 
 def _blocks(config, sweep, entry) -> Iterator[Block]:
-    spec = config["datasets"][entry["dataset"]]
-    size = 1 if _per_run(spec) else config["sweeps"][sweep]["seeds_per_job"]  # a record holds the runs of one dataset
+    size = _block_size(config, sweep, entry)
     grid = product(_listed(entry["dimension"]), _listed(entry["activation"]), entry["widths"], _listed(entry["bias"]))
     for dimension, activation, widths, bias in grid:
         for first in range(1, entry["seeds"] + 1, size):
             data = dataset_product(config, entry["dataset"], dimension, widths, activation, first)
             yield Block(sweep, data, dimension, activation, tuple(widths), bias, first, min(first + size - 1, entry["seeds"]))
+
+
+def _block_size(config, sweep, entry) -> int:
+    """How many seeds a block has; one with a draw per run, because a record holds the runs of one dataset."""
+    return 1 if _per_run(config["datasets"][entry["dataset"]]) else config["sweeps"][sweep]["seeds_per_job"]
 
 
 def _listed(value) -> list:

@@ -12,7 +12,7 @@ if command -v sbatch >/dev/null; then # Slurm
   dequeue() { scancel "$@"; }
 elif command -v bsub >/dev/null; then # LSF
   enqueue() { bsub -n 1 -W "$1" -M "$2MB" -J "$3" -o "$folder/%J.log" | sed 's/[^<]*<\([0-9]*\)>.*/\1/'; }
-  waiting() { bjobs -noheader -o jobid; }
+  waiting() { numbers=$(bjobs -noheader -o jobid 2>&1) && echo "$numbers" || echo "$numbers" | grep -q "No unfinished job"; }
   dequeue() { bkill "$@"; }
 else # PBS
   enqueue() { qsub -V -l select=1:ncpus=1:mem="$2mb" -l walltime="$1:00" -N "$3" -j oe -o "$folder/"; }
