@@ -9,24 +9,15 @@ import pytest
 
 from flatchannels import Dataset, Network, claims, datasets, jumps, routes, train
 from flatchannels.activations import ACTIVATIONS
+from flatchannels.candidates import candidates, partitions
+from flatchannels.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify_deep
 from flatchannels.channels import Pair, from_channel
+from flatchannels.charts import Chart, layered_pairs
 from flatchannels.claims import power_law
 from flatchannels.flow import Stop
-from flatchannels.infinity import (
-    CERTIFIED,
-    TURNS_BACK,
-    UNDECIDED,
-    Chart,
-    LimitNetwork,
-    Unit,
-    activation_derivatives,
-    candidates,
-    certify_deep,
-    find_route,
-    layered_pairs,
-    partitions,
-)
+from flatchannels.infinity import find_route
 from flatchannels.jumps import along
+from flatchannels.limits import LimitNetwork, Unit, activation_derivatives
 from flatchannels.polish import polish
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts" / "figures"))

@@ -12,9 +12,10 @@ from scipy.linalg import eigvalsh
 
 from . import records
 from .activations import ACTIVATIONS
+from .candidates import candidates
 from .channels import from_channel, to_channel
+from .charts import Chart
 from .flow import gradient_flow
-from .infinity import Chart, candidates
 from .network import Network
 from .polish import polish
 from .training import Objective
