@@ -57,7 +57,7 @@ def candidates(network, data, theta):
         if max(len(group) for group in groups) > 3:
             continue
         alone = [group[0][0] for group in groups if len(group) == 1]
-        steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP), ("steep", None))
+        steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i]), ("steep", None))
         for special in ({i: shapes[i] for i in alone if shapes[i][0] != "neuron"}, {}):
             chosen = steep | special
             key = groups, frozenset(special)
@@ -179,7 +179,7 @@ def _exponential(w, a):
 
 
 def _steep(w, a):
-    return Unit("steep"), (a[0], a[0] * w), np.nan
+    return Unit("steep", float(np.sign(a[0]))), (np.log(abs(a[0])), a[0] * w), np.nan
 
 
 LIMITS = {"neuron": _neuron, "pair": _pair, "triple": _triple, "exponential": _exponential, "steep": _steep}

@@ -15,13 +15,13 @@ import numpy as np
 from scipy.linalg import eigvalsh
 
 from .charts import Chart
+from .hinges import recede
 from .polish import polish
 
 LARGEST_GRADIENT = 1e-9  # of the limit network
 LEAST_CURVATURE = -1e-12  # smallest over largest eigenvalue of its Hessian; flat directions pass
 FLAT = 1e-12  # the same of a finite minimum, which must be strict
 RATIO_TOLERANCE = 0.1  # of (L − L_∞) over what the slopes at infinity predict
-STEEPER = 30.0  # and factor by which its |w| has to grow until it counts as one on its way to infinity
 RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first guess
 ITERATIONS = 60  # of Newton's method per candidate
 
@@ -60,37 +60,40 @@ class Route:
 def certify(guess, loss, multiplier):
     """The `Route` of a `Candidate`, for a network with that loss and pull μ of the wall."""
     limit = guess.limit
-    end = polish(limit, guess.start, max_iterations=ITERATIONS)
-    values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
     kinds = np.array([unit.kind for unit in limit.units])
+    names = guess.names
+    if "steep" in kinds:
+        end = recede(limit, guess.start, multiplier, LARGEST_GRADIENT)
+        if end is None:
+            return Route(route=name([*names, "steep"]), reason="a steep neuron is lost on its way beyond the wall")
+        wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
+    else:
+        end = polish(limit, guess.start, max_iterations=ITERATIONS)
+        wall, hinges = end.theta, np.zeros(kinds.size, dtype=bool)
+    values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
     pairs = np.flatnonzero(kinds == "pair")
-    with np.errstate(divide="ignore"):
-        lengths = np.array([np.linalg.norm(forms[0] / (c if kind == "steep" else 1.0)) for kind, (c, forms) in zip(kinds, parts)])
-    predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(slopes), 0.0, slopes * guess.small))
-    # At the minimum the slope is orthogonal to all affine functions: what is left of a linear neuron is its curvature.
-    bent = float(limit.slope(end.theta) @ guess.straight)
-    predicted = predicted.sum() + bent
+    # At the wall, where everything but the steep neurons is at infinity. There the slope is orthogonal to all affine
+    # functions: what is left of a linear neuron is its curvature.
+    there = limit.slopes(wall)
+    bent = float(limit.slope(wall) @ guess.straight)
+    predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(there), 0.0, there * guess.small)).sum() + bent
+    ratios = [(loss - limit.loss_and_gradient(wall)[0]) / predicted if predicted else np.nan, end.ratio if hinges.any() else np.nan]
+    ratios = [ratio for ratio in ratios if not np.isnan(ratio)]
     route = Route(
-        route=name(guess.names), loss_infinity=end.loss, gradient_norm=float(abs(end.gradient).max()),
+        route=name(names), loss_infinity=end.loss, gradient_norm=float(abs(end.gradient).max()),
         hessian_min=float(values[0]), hessian_max=float(values[-1]), iterations=end.iterations,
         h=tuple(float(slopes[n] / np.sum(parts[n][1][1] ** 2)) for n in pairs), epsilon=tuple(guess.epsilon[guess.epsilon > 0].tolist()),
-        ratio=float((loss - end.loss) / predicted) if predicted else np.nan,
+        ratio=float(max(ratios, key=lambda ratio: abs(ratio - 1), default=np.nan)),
         pairs=tuple((0, *limit.units[n].neurons) for n in pairs if not any("antiparallel" in name for name in guess.names)),
     )
-    converged = route.gradient_norm < LARGEST_GRADIENT and values[0] > LEAST_CURVATURE * values[-1]
-    steep = (kinds == "steep") & ~(lengths < STEEPER * guess.lengths)
-    if not converged and steep.any():
-        route.route = name([*guess.names, "steep"])
-        route.reason = "the limit of a steep unit has kinks at the samples"
-    elif not route.gradient_norm < LARGEST_GRADIENT:
+    if not route.gradient_norm < LARGEST_GRADIENT:
         route.reason = "Newton's method does not converge"
-    elif not converged:
+    elif not values[0] > LEAST_CURVATURE * values[-1]:
         route.reason = "the limit is a saddle"
-    elif not guess.names and not values[0] > FLAT * values[-1]:
+    elif not names and not values[0] > FLAT * values[-1]:
         route.route, route.reason = "flat", "flat directions lead beyond the wall"
-    elif not guess.names:
-        squares = (lengths**2).sum() + sum(c**2 for c, _ in parts) + (limit.unpack(end.theta)[1] ** 2).sum()
-        route.finite_loss, route.finite_norm = end.loss, float(squares) / (2 * end.theta.size)
+    elif not names:
+        route.finite_loss, route.finite_norm = end.loss, limit.squares(end.theta) / (2 * end.theta.size)
         route.route, route.loss_infinity = "steep", np.nan
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     else:

@@ -21,7 +21,7 @@ KINDS = {
     "pair": (True, ("z", "p")),  # c σ(z) + p σ'(z)
     "triple": (True, ("z", "p", "q")),  # c σ(z) + p σ'(z) ± ½ q² σ''(z)
     "exponential": (False, ("z",)),  # ± e^z
-    "steep": (True, ("z",)),  # c σ(z/c): a neuron, which for softplus and g has the limit sign(c) max(sign(c) z, 0) as c → 0
+    "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for softplus and g becomes ± max(± z, 0) as c → −∞
 }
 TAILS = {"softplus": -0.5, "g": -0.5, "sigmoid": -1.0}  # t in σ(z) = e^z + t e^{2z} + …  for z → −∞
 ODD = {"erf", "tanh"}  # σ(−z) = −σ(z); besides, of the sigmoid σ(−z) = 1 − σ(z), and of softplus σ(−z) = σ(z) − z
@@ -128,15 +128,27 @@ class LimitNetwork:
         pieces = [np.concatenate([[c] if KINDS[unit.kind][0] else [], np.ravel(forms)]) for unit, (c, forms) in zip(self.units, parts)]
         return np.concatenate([*pieces, affine])
 
+    def squares(self, theta):
+        """Σθ² of the network whose limit this is, if its units are all finite."""
+        parts, affine = self.unpack(theta)
+        total = float(affine @ affine)
+        for unit, (c, forms) in zip(self.units, parts):
+            output = np.exp(c) if unit.kind == "steep" else c
+            total += output**2 + float((forms**2).sum()) / (output**2 if unit.kind == "steep" else 1.0)
+        return total
+
     def _jet(self, unit, c, rows):
         """Value, first and second derivatives by (c, forms) of rows (m, n): (n,), list of (n,), {(i, j): (n,)} with i ≤ j."""
         if unit.kind == "exponential":
             value = unit.sign * np.exp(rows[0])
             return value, [value], {(0, 0): value}
-        y = rows[0] / c if unit.kind == "steep" else rows[0]
-        s = activation_derivatives(self.activation, y)
         if unit.kind == "steep":
-            return c * s[0], [s[0] - y * s[1], s[1]], {(0, 0): y**2 * s[2] / c, (0, 1): -y * s[2] / c, (1, 1): s[2] / c}
+            scale = unit.sign * np.exp(c)
+            y = rows[0] / scale
+            s = activation_derivatives(self.activation, y)
+            rise = s[0] - y * s[1]
+            return scale * s[0], [scale * rise, s[1]], {(0, 0): scale * (rise + y**2 * s[2]), (0, 1): -y * s[2], (1, 1): s[2] / scale}
+        s = activation_derivatives(self.activation, rows[0])
         value, first, second = c * s[0], [s[0], c * s[1]], {(0, 1): s[1], (1, 1): c * s[2]}
         if len(rows) > 1:
             p = rows[1]
