@@ -63,7 +63,7 @@ def certify(guess, loss, multiplier):
     kinds = np.array([unit.kind for unit in limit.units])
     names = guess.names
     if "steep" in kinds:
-        end = recede(limit, guess.start, multiplier, LARGEST_GRADIENT)
+        end = recede(limit, guess.start, multiplier)
         if end is None:
             return Route(route=name([*names, "steep"]), reason="a steep neuron is lost on its way beyond the wall")
         wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
@@ -97,7 +97,8 @@ def certify(guess, loss, multiplier):
         route.route, route.loss_infinity = "steep", np.nan
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     else:
-        compare(route, end.theta, guess.start, np.any(slopes < 0) or bent < 0)
+        falls = np.any(slopes < 0) or bent < 0 or (hinges.any() and np.any(end.rises < 0))
+        compare(route, end.theta, guess.start, falls)
     return route
 
 

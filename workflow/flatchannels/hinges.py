@@ -20,10 +20,12 @@ import numpy as np
 from .polish import polish
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
-STAGES, ITERATIONS = 16, 60  # at most, and of Newton's method in each
-RESTS = 0.02  # change of log |w| in a stage below which a neuron counts as one that stays finite
+SMALLEST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
+STAGES, ITERATIONS = 30, 60  # at most, and of Newton's method in each
+FOLLOWED = 1e-6  # gradient up to which a minimum on the way counts as found
+RESTS = 0.005  # change of log |w| over that of log μ below which a neuron counts as one that stays finite; 1/3 for a hinge
 ON_THE_KINK, OFF_THE_KINK = 20.0, 50.0  # a hinge has come out once no sample has |z| in between
-STEEPER = 4.0  # factor of |w| over which the slope at infinity is checked
+STEEPER, SHARPER, RATIO = 4.0, 10, 0.01  # then |w| grows by this factor, so many times at most, until the slopes predict the loss so well
 
 
 class Receded(NamedTuple):
@@ -31,8 +33,8 @@ class Receded(NamedTuple):
 
     wall : (P,), the minimum at the wall, if everything but the steep neurons were at infinity.
     theta, loss, gradient, hessian : of the limit; the latter two without the c of the hinges, which are 0 there.
-    hinges : (units,) bool.  predicted, ratio : by how much the loss at `theta` exceeds that at infinity, and the difference of
-    two such losses over the difference that their slopes predict; 0 and NaN without hinges.  iterations : of Newton's method.
+    hinges : (units,) bool.  rises : for each of them by how much the loss at `theta` exceeds that at infinity.  ratio : the
+    difference of two such losses over the one that they predict; NaN without hinges.  iterations : of Newton's method.
     """
 
     wall: np.ndarray
@@ -41,58 +43,105 @@ class Receded(NamedTuple):
     gradient: np.ndarray
     hessian: np.ndarray
     hinges: np.ndarray
-    predicted: float
+    rises: np.ndarray
     ratio: float
     iterations: int
 
 
-def recede(limit, theta, pull, tolerance):
+def recede(limit, theta, pull):
     """Follow the minimum of L + μ/2 Σ (a² + |w|²) over the steep units of a `LimitNetwork` while μ falls from `pull` to nothing.
 
     It is the minimum at a norm wall that recedes. Neurons that stop growing are finite, the others end as hinges.
-    Returns `Receded`, or None where Newton's method loses the minimum: its gradient stays above `tolerance`.
+    Returns `Receded`, or None where Newton's method loses the minimum.
     """
     steep = np.array([unit.kind == "steep" for unit in limit.units])
-    scales, iterations = limit.first[:-1], 0  # log |c| of a steep unit is its first parameter
-    place = Pulled(limit, pull)
+    scales = limit.first[:-1][steep]  # log |c| of a steep unit is its first parameter
+    place, factor = Pulled(limit, pull), FACTOR
     end = polish(place, theta, max_iterations=ITERATIONS)
-    wall = end.theta
+    wall, iterations = end.theta, end.iterations
+    if not abs(end.gradient).max() < FOLLOWED:
+        return None
     for _ in range(STAGES):
-        iterations += end.iterations
-        if not abs(end.gradient).max() < tolerance:
-            return None
-        before, guess = end.theta, end.theta + np.log(FACTOR) * place.tangent(end)
-        place = Pulled(limit, place.pull / FACTOR)
-        end = polish(place, guess, max_iterations=ITERATIONS)
-        rests = abs(end.theta - before)[scales] < RESTS
-        hinges = steep & ~rests
+        ahead = Pulled(limit, place.pull / factor)
+        alike = np.zeros(theta.size)
+        alike[scales] = -np.log(factor) / 3  # what all hinges do in the end
+        changes = np.log(factor) * place.tangent(end), alike
+        trial = _best(ahead, [end.theta, *(sharpened(limit, end.theta, change, steep) for change in changes)])
+        iterations += trial.iterations
+        if not (abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta)):
+            factor = np.sqrt(factor)
+            if factor < SMALLEST_FACTOR:
+                return None
+            continue
+        rests = abs(trial.theta - end.theta)[scales] < RESTS * np.log(factor)
+        place, end, factor = ahead, trial, min(FACTOR, factor**1.5)
+        hinges = steep.copy()
+        hinges[steep] = ~rests
         if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
-            return _at_infinity(limit, end.theta, hinges, wall, iterations + end.iterations)
+            return _at_infinity(limit, end.theta, hinges, wall, iterations)
     return None
+
+
+def _best(objective, guesses):
+    """The `Polish` from the guess at which an objective is lowest."""
+    return polish(objective, min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0]), max_iterations=ITERATIONS)
+
+
+def _loss(limit, theta):
+    return limit.loss_and_gradient(theta)[0]
 
 
 def come_out(limit, theta, n):
     """Whether every sample is on the kink of the steep unit n, or clearly off it."""
-    c, forms = limit.unpack(theta)[0][n]
-    z = np.concatenate([abs(forms[0] @ block.x) for block in limit.blocks]) * np.exp(-c)
+    z = abs(_z(limit, theta, n))
     return not np.any((z > ON_THE_KINK) & (z < OFF_THE_KINK))
 
 
+def _z(limit, theta, n):
+    """w·x (N,) of the steep unit n, up to the sign."""
+    c, forms = limit.unpack(theta)[0][n]
+    return np.concatenate([forms[0] @ block.x for block in limit.blocks]) * np.exp(-c)
+
+
+def sharpened(limit, theta, change, steep):
+    """θ + change, but for the forms of those of the `steep` units on whose kinks few samples lie: there these keep their z.
+
+    steep : (units,) bool.  Few: not more than a form has coefficients.
+    """
+    result = theta + change
+    for n in np.flatnonzero(steep):
+        start, end = limit.first[n : n + 2]
+        z = _z(limit, theta, n)
+        near = abs(z) < ON_THE_KINK
+        if near.sum() <= limit.inputs:
+            x = np.concatenate([block.x for block in limit.blocks], axis=1)[:, near]
+            form = theta[start + 1 : end]
+            result[start + 1 : end] = form + np.linalg.lstsq(x.T, np.expm1(change[start]) * (form @ x), rcond=None)[0]
+    return result
+
+
 def _at_infinity(limit, theta, hinges, wall, iterations):
-    """`Receded` from the minima at two sizes of the c of the hinges."""
-    fixed, losses, rises = limit.first[:-1][hinges], [], []
+    """`Receded` from the minima at several c of the hinges, or None where one is higher than the one before."""
+    fixed = limit.first[:-1][hinges]
     free = np.ones(theta.size, dtype=bool)
     free[fixed] = False
-    for _ in range(2 if hinges.any() else 1):
-        theta = theta.copy()
-        theta[fixed] -= np.log(STEEPER) * bool(losses)
-        end = polish(Restricted(limit, theta, free), theta[free], max_iterations=ITERATIONS)
+    before, ratio, guesses = (np.inf, 0.0), np.nan, [theta]
+    for _ in range(SHARPER):
+        end = _best(Restricted(limit, guesses[0], free), [guess[free] for guess in guesses])
+        theta = guesses[0].copy()
         theta[free] = end.theta
         iterations += end.iterations
-        losses.append(end.loss)
-        rises.append(float(limit.loss_and_gradient(theta)[1][fixed].sum()))
-    ratio = (losses[0] - losses[-1]) / (rises[0] * (1 - 1 / STEEPER)) if hinges.any() else np.nan
-    return Receded(wall, theta, losses[-1] - rises[-1], end.gradient, end.hessian, hinges, rises[-1], ratio, iterations)
+        rises = limit.loss_and_gradient(theta)[1][fixed]
+        if before[1]:
+            ratio = float((before[0] - end.loss) / (before[1] * (1 - 1 / STEEPER)))
+        if not end.loss < before[0]:
+            return None
+        if not hinges.any() or abs(ratio - 1) < RATIO:
+            break
+        before = end.loss, float(rises.sum())
+        change = np.where(free, 0.0, -np.log(STEEPER))
+        guesses = [sharpened(limit, theta, change, hinges), theta + change]
+    return Receded(wall, theta, end.loss - float(rises.sum()), end.gradient, end.hessian, hinges, rises, ratio, iterations)
 
 
 class Pulled:
