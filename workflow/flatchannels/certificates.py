@@ -8,7 +8,7 @@ Source: paper, section 4 (the slope h of a pair); the certificate is this projec
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -39,6 +39,7 @@ class Route:
     ratio : (L − L_∞) over the difference that the slopes at infinity predict.  iterations : of Newton's method.
     finite_loss, finite_norm : loss and ‖θ‖ of the minimum that a network turns back to.
     pairs : (layer, i, j) of each pair, layers counted from 0; none if one is antiparallel.
+    end : the `LimitNetwork` and its θ at the minimum; () for deep networks.
     """
 
     route: str = "unknown"
@@ -55,6 +56,7 @@ class Route:
     finite_loss: float = np.nan
     finite_norm: float = np.nan
     pairs: tuple = ()
+    end: tuple = field(default=(), repr=False)
 
 
 def certify(guess, loss, multiplier):
@@ -85,6 +87,7 @@ def certify(guess, loss, multiplier):
         h=tuple(float(slopes[n] / np.sum(parts[n][1][1] ** 2)) for n in pairs), epsilon=tuple(guess.epsilon[guess.epsilon > 0].tolist()),
         ratio=float(max(ratios, key=lambda ratio: abs(ratio - 1), default=np.nan)),
         pairs=tuple((0, *limit.units[n].neurons) for n in pairs if not any("antiparallel" in name for name in guess.names)),
+        end=(limit, end.theta),
     )
     if not route.gradient_norm < LARGEST_GRADIENT:
         route.reason = "Newton's method does not converge"

@@ -24,6 +24,7 @@ SMALLEST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
 STAGES, ITERATIONS = 30, 60  # at most, and of Newton's method in each
 FOLLOWED = 1e-6  # gradient up to which a minimum on the way counts as found
 RESTS = 0.005  # change of log |w| over that of log μ below which a neuron counts as one that stays finite; 1/3 for a hinge
+AT_REST = 0.01  # change of log |w| by Newton's method up to which it then is in its minimum
 ON_THE_KINK, OFF_THE_KINK = 20.0, 50.0  # a hinge has come out once no sample has |z| in between
 STEEPER, SHARPER, RATIO = 4.0, 10, 0.01  # then |w| grows by this factor, so many times at most, until the slopes predict the loss so well
 
@@ -141,6 +142,9 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
         before = end.loss, float(rises.sum())
         change = np.where(free, 0.0, -np.log(STEEPER))
         guesses = [sharpened(limit, theta, change, hinges), theta + change]
+    finite = np.isin(np.flatnonzero(free), limit.first[:-1][[unit.kind == "steep" for unit in limit.units] & ~hinges])
+    if np.any(abs(np.linalg.lstsq(end.hessian, end.gradient, rcond=None)[0][finite]) > AT_REST):
+        return None
     return Receded(wall, theta, end.loss - float(rises.sum()), end.gradient, end.hessian, hinges, rises, ratio, iterations)
 
 

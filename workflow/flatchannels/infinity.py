@@ -7,9 +7,10 @@ channels from other ways to infinity. Source: paper, sections 3 and 4, Appendix 
 import numpy as np
 
 from .candidates import candidates
-from .certificates import CERTIFIED, TURNS_BACK, VERDICTS, Route, certify, certify_deep, name
+from .certificates import CERTIFIED, TURNS_BACK, UNDECIDED, VERDICTS, Route, certify, certify_deep, name
 from .channels import ON_THE_WALL
 from .charts import Chart, layered_pairs
+from .duplicates import merged, stable
 from .flow import gradient_flow
 from .limits import DERIVATIVES
 from .network import weight_norm
@@ -36,10 +37,11 @@ def find_route(network, data, theta, maxnorm=1e3):
         return Route(reason="relu has no smooth limit")
     loss = network.loss(theta, data)
     multiplier = max(weight_norm(theta) - maxnorm, 0.0) ** 2 / theta.size
-    best = None
+    best, outputs = None, []
     if len(network.widths) > 1:
         attempts = (certify_deep(network, data, theta, loss, pairs) for pairs in layered_pairs(network, theta))
     else:
+        network, theta, outputs = merged(network, theta)
         attempts = (certify(guess, loss, multiplier) for guess in candidates(network, data, theta))
     for route in attempts:
         if best is None or VERDICTS.index(route.verdict) < VERDICTS.index(best.verdict):
@@ -55,7 +57,13 @@ def find_route(network, data, theta, maxnorm=1e3):
             best.finite_loss, best.finite_norm = end.loss, weight_norm(end.theta)
         else:
             best.reason += ", to the wall on another route"
-    return best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
+    route = best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
+    copies = sum(len(a) - 1 for a in outputs)
+    if copies:
+        route.route = name([route.route, *["duplicate"] * copies])
+        if route.verdict == CERTIFIED and not stable(*route.end, outputs):
+            route.verdict, route.reason = UNDECIDED, "duplicates may part"
+    return route
 
 
 def first_impression(network, data, theta):
