@@ -13,6 +13,7 @@ infinity. At the wall |w| is far too small to tell which samples will be on the 
 Source: this project's.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
 SMALLEST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
 STAGES, ITERATIONS = 30, 60  # at most, and of Newton's method in each
 FOLLOWED = 1e-6  # gradient up to which a minimum on the way counts as found
-RESTS = 0.005  # change of log |w| over that of log μ below which a neuron counts as one that stays finite; 1/3 for a hinge
+GROWS = -0.1  # Newton's step in log |c| without pull from which on a neuron counts as a hinge, where it is −1; 0 if it stays finite
 AT_REST = 0.01  # change of log |w| by Newton's method up to which it then is in its minimum
 ON_THE_KINK, OFF_THE_KINK = 20.0, 50.0  # a hinge has come out once no sample has |z| in between
 STEEPER, SHARPER, RATIO = 4.0, 10, 0.01  # then |w| grows by this factor, so many times at most, until the slopes predict the loss so well
@@ -58,7 +59,7 @@ def recede(limit, theta, pull):
     steep = np.array([unit.kind == "steep" for unit in limit.units])
     scales = limit.first[:-1][steep]  # log |c| of a steep unit is its first parameter
     place, factor = Pulled(limit, pull), FACTOR
-    end = polish(place, theta, max_iterations=ITERATIONS)
+    end = _best(place, [theta])
     wall, iterations = end.theta, end.iterations
     if not abs(end.gradient).max() < FOLLOWED:
         return None
@@ -74,18 +75,36 @@ def recede(limit, theta, pull):
             if factor < SMALLEST_FACTOR:
                 return None
             continue
-        rests = abs(trial.theta - end.theta)[scales] < RESTS * np.log(factor)
         place, end, factor = ahead, trial, min(FACTOR, factor**1.5)
         hinges = steep.copy()
-        hinges[steep] = ~rests
+        hinges[steep] = newton_step(*limit.derivatives(end.theta)[1:])[scales] < GROWS
         if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
             return _at_infinity(limit, end.theta, hinges, wall, iterations)
     return None
 
 
 def _best(objective, guesses):
-    """The `Polish` from the guess at which an objective is lowest."""
-    return polish(objective, min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0]), max_iterations=ITERATIONS)
+    """The `Polish` from the guess at which an objective is lowest, in coordinates in which its Hessian has ones on the diagonal.
+
+    The curvature of a hinge is of the order of |w| along its kink, and of 1/|w| in the log of its scale.
+    """
+    guess = min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0])
+    place = Scaled(objective, scaling(objective.derivatives(guess)[2]))
+    end = polish(place, guess / place.scale, max_iterations=ITERATIONS)
+    hessian = end.hessian / np.multiply.outer(place.scale, place.scale)
+    return replace(end, theta=end.theta * place.scale, gradient=end.gradient / place.scale, hessian=hessian)
+
+
+def scaling(hessian):
+    """(P,), by which rows and columns are multiplied to have ones on the diagonal."""
+    diagonal = abs(np.diag(hessian))
+    return 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny * np.maximum(diagonal.max(), 1.0)))
+
+
+def newton_step(gradient, hessian):
+    """−H⁻¹ g (P,) to the precision of each parameter's own scale."""
+    scale = scaling(hessian)
+    return -scale * np.linalg.lstsq(hessian * np.multiply.outer(scale, scale), scale * gradient, rcond=None)[0]
 
 
 def _loss(limit, theta):
@@ -143,7 +162,7 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
         change = np.where(free, 0.0, -np.log(STEEPER))
         guesses = [sharpened(limit, theta, change, hinges), theta + change]
     finite = np.isin(np.flatnonzero(free), limit.first[:-1][[unit.kind == "steep" for unit in limit.units] & ~hinges])
-    if np.any(abs(np.linalg.lstsq(end.hessian, end.gradient, rcond=None)[0][finite]) > AT_REST):
+    if np.any(abs(newton_step(end.gradient, end.hessian)[finite]) > AT_REST):
         return None
     return Receded(wall, theta, end.loss - float(rises.sum()), end.gradient, end.hessian, hinges, rises, ratio, iterations)
 
@@ -180,7 +199,24 @@ class Pulled:
 
     def tangent(self, end):
         """dθ/d(−log μ) (P,) along the minima, at the `Polish` that found one."""
-        return np.linalg.lstsq(end.hessian, self._penalty(end.theta)[1], rcond=None)[0]
+        return -newton_step(self._penalty(end.theta)[1], end.hessian)
+
+
+class Scaled:
+    """An objective in the coordinates θ / scale."""
+
+    def __init__(self, objective, scale):
+        self.objective, self.scale = objective, scale
+
+    def loss_and_gradient(self, part):
+        """float, (P,)."""
+        loss, gradient = self.objective.loss_and_gradient(self.scale * part)
+        return loss, self.scale * gradient
+
+    def derivatives(self, part):
+        """float, (P,), (P, P)."""
+        loss, gradient, hessian = self.objective.derivatives(self.scale * part)
+        return loss, self.scale * gradient, hessian * np.multiply.outer(self.scale, self.scale)
 
 
 class Restricted:
