@@ -16,6 +16,7 @@ from scipy.linalg import eigvalsh
 
 from .charts import Chart
 from .hinges import recede
+from .newton import finished
 from .polish import polish
 
 LARGEST_GRADIENT = 1e-9  # of the limit network
@@ -23,8 +24,10 @@ LEAST_CURVATURE = -1e-12  # smallest over largest eigenvalue of its Hessian; fla
 FLAT = 1e-12  # the same of a finite minimum, which must be strict
 RATIO_TOLERANCE = 0.1  # of (L − L_∞) over what the slopes at infinity predict
 RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first guess
+FURTHER = 2.0, 4.0, 8.0, 16.0  # times the K of the wall
 ITERATIONS = 60  # of Newton's method per candidate
 
+UNLIKE_PREDICTED = "the loss at the wall is not near the one predicted"
 CERTIFIED, TURNS_BACK, UNDECIDED = VERDICTS = "certified", "turns back", "undecided"
 
 
@@ -71,6 +74,7 @@ def certify(guess, loss, multiplier):
         wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
     else:
         end = polish(limit, guess.start, max_iterations=ITERATIONS)
+        end = end if abs(end.gradient).max() < LARGEST_GRADIENT else finished(limit, end)
         wall, hinges = end.theta, np.zeros(kinds.size, dtype=bool)
     values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
     pairs = np.flatnonzero(kinds == "pair")
@@ -114,9 +118,27 @@ def compare(route, theta, start, falls):
         route.verdict = TURNS_BACK if close else UNDECIDED
         route.reason = "the loss falls on the way back from infinity"
     elif not close:
-        route.reason = "the loss at the wall is not near the one predicted"
+        route.reason = UNLIKE_PREDICTED
     else:
         route.verdict = CERTIFIED
+
+
+def follow_pairs(route, network, data, theta, loss):
+    """Judge a `Route` whose loss at the wall is not the one predicted again, further along the channels of its pairs.
+
+    Their slopes predict the loss to leading order in K⁻² alone. So K grows, and the minimum with it.
+    """
+    chart = Chart(network, data, theta, route.pairs)
+    predicted, eta, before = (loss - route.loss_infinity) / route.ratio, chart.start, np.inf
+    for factor in FURTHER:
+        here = polish(chart.at(factor), eta, max_iterations=ITERATIONS)
+        if not here.loss < before:
+            break
+        eta, before = here.theta, here.loss
+        route.ratio = float((here.loss - route.loss_infinity) / (predicted / factor**2))
+        if abs(route.ratio - 1) < RATIO_TOLERANCE:
+            route.verdict, route.reason = CERTIFIED, ""
+            break
 
 
 def name(units):

@@ -13,12 +13,11 @@ infinity. At the wall |w| is far too small to tell which samples will be on the 
 Source: this project's.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from .polish import polish
+from .newton import minimum, newton_step
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
 SMALLEST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
@@ -59,7 +58,7 @@ def recede(limit, theta, pull):
     steep = np.array([unit.kind == "steep" for unit in limit.units])
     scales = limit.first[:-1][steep]  # log |c| of a steep unit is its first parameter
     place, factor = Pulled(limit, pull), FACTOR
-    end = _best(place, [theta])
+    end = minimum(place, [theta], ITERATIONS)
     wall, iterations = end.theta, end.iterations
     if not abs(end.gradient).max() < FOLLOWED:
         return None
@@ -68,7 +67,7 @@ def recede(limit, theta, pull):
         alike = np.zeros(theta.size)
         alike[scales] = -np.log(factor) / 3  # what all hinges do in the end
         changes = np.log(factor) * place.tangent(end), alike
-        trial = _best(ahead, [end.theta, *(sharpened(limit, end.theta, change, steep) for change in changes)])
+        trial = minimum(ahead, [end.theta, *(sharpened(limit, end.theta, change, steep) for change in changes)], ITERATIONS)
         iterations += trial.iterations
         if not (abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta)):
             factor = np.sqrt(factor)
@@ -81,30 +80,6 @@ def recede(limit, theta, pull):
         if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
             return _at_infinity(limit, end.theta, hinges, wall, iterations)
     return None
-
-
-def _best(objective, guesses):
-    """The `Polish` from the guess at which an objective is lowest, in coordinates in which its Hessian has ones on the diagonal.
-
-    The curvature of a hinge is of the order of |w| along its kink, and of 1/|w| in the log of its scale.
-    """
-    guess = min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0])
-    place = Scaled(objective, scaling(objective.derivatives(guess)[2]))
-    end = polish(place, guess / place.scale, max_iterations=ITERATIONS)
-    hessian = end.hessian / np.multiply.outer(place.scale, place.scale)
-    return replace(end, theta=end.theta * place.scale, gradient=end.gradient / place.scale, hessian=hessian)
-
-
-def scaling(hessian):
-    """(P,), by which rows and columns are multiplied to have ones on the diagonal."""
-    diagonal = abs(np.diag(hessian))
-    return 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny * np.maximum(diagonal.max(), 1.0)))
-
-
-def newton_step(gradient, hessian):
-    """−H⁻¹ g (P,) to the precision of each parameter's own scale."""
-    scale = scaling(hessian)
-    return -scale * np.linalg.lstsq(hessian * np.multiply.outer(scale, scale), scale * gradient, rcond=None)[0]
 
 
 def _loss(limit, theta):
@@ -147,7 +122,7 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
     free[fixed] = False
     before, ratio, guesses = (np.inf, 0.0), np.nan, [theta]
     for _ in range(SHARPER):
-        end = _best(Restricted(limit, guesses[0], free), [guess[free] for guess in guesses])
+        end = minimum(Restricted(limit, guesses[0], free), [guess[free] for guess in guesses], ITERATIONS)
         theta = guesses[0].copy()
         theta[free] = end.theta
         iterations += end.iterations
@@ -200,23 +175,6 @@ class Pulled:
     def tangent(self, end):
         """dθ/d(−log μ) (P,) along the minima, at the `Polish` that found one."""
         return -newton_step(self._penalty(end.theta)[1], end.hessian)
-
-
-class Scaled:
-    """An objective in the coordinates θ / scale."""
-
-    def __init__(self, objective, scale):
-        self.objective, self.scale = objective, scale
-
-    def loss_and_gradient(self, part):
-        """float, (P,)."""
-        loss, gradient = self.objective.loss_and_gradient(self.scale * part)
-        return loss, self.scale * gradient
-
-    def derivatives(self, part):
-        """float, (P,), (P, P)."""
-        loss, gradient, hessian = self.objective.derivatives(self.scale * part)
-        return loss, self.scale * gradient, hessian * np.multiply.outer(self.scale, self.scale)
 
 
 class Restricted:

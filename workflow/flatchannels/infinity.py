@@ -7,7 +7,7 @@ channels from other ways to infinity. Source: paper, sections 3 and 4, Appendix 
 import numpy as np
 
 from .candidates import candidates
-from .certificates import CERTIFIED, TURNS_BACK, UNDECIDED, VERDICTS, Route, certify, certify_deep, name
+from .certificates import CERTIFIED, TURNS_BACK, UNDECIDED, UNLIKE_PREDICTED, VERDICTS, Route, certify, certify_deep, follow_pairs, name
 from .channels import ON_THE_WALL
 from .charts import Chart, layered_pairs
 from .duplicates import merged, stable
@@ -57,6 +57,8 @@ def find_route(network, data, theta, maxnorm=1e3):
             best.finite_loss, best.finite_norm = end.loss, weight_norm(end.theta)
         else:
             best.reason += ", to the wall on another route"
+    if best and best.reason == UNLIKE_PREDICTED and best.pairs and best.route == name(["pair"] * len(best.pairs)):
+        follow_pairs(best, network, data, theta, loss)
     route = best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
     copies = sum(len(a) - 1 for a in outputs)
     if copies:
