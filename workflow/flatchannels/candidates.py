@@ -67,9 +67,15 @@ def candidates(network, data, theta):
     ranked = []
     for guess in found.values():
         mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
-        if mismatch < MISMATCH and guess.start @ guess.start < REMAINING_NORM * squares:
+        if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * squares:
             ranked.append((mismatch, len(ranked), guess))
     return [guess for *_, guess in sorted(ranked, key=lambda entry: entry[:2])][:CANDIDATES]
+
+
+def _remaining(guess):
+    """Σθ² of a guess but for its steep units, which are followed to infinity from where they are."""
+    spans = zip(guess.limit.units, guess.limit.first, guess.limit.first[1:])
+    return guess.start @ guess.start - sum(guess.start[a:b] @ guess.start[a:b] for unit, a, b in spans if unit.kind == "steep")
 
 
 def partitions(hidden, activation, bias):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .newton import minimum, newton_step
+from .polish import RESOLUTION
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
 SMALLEST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
@@ -63,22 +64,24 @@ def recede(limit, theta, pull):
     if not abs(end.gradient).max() < FOLLOWED:
         return None
     for _ in range(STAGES):
+        hinges = steep.copy()
+        hinges[steep] = newton_step(*limit.derivatives(end.theta)[1:])[scales] < GROWS
+        if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
+            found = _at_infinity(limit, end.theta, hinges, wall, iterations)
+            if found:
+                return found
         ahead = Pulled(limit, place.pull / factor)
         alike = np.zeros(theta.size)
         alike[scales] = -np.log(factor) / 3  # what all hinges do in the end
         changes = np.log(factor) * place.tangent(end), alike
         trial = minimum(ahead, [end.theta, *(sharpened(limit, end.theta, change, steep) for change in changes)], ITERATIONS)
         iterations += trial.iterations
-        if not (abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta)):
+        if abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta) * (1 + RESOLUTION):
+            place, end, factor = ahead, trial, min(FACTOR, factor**1.5)
+        else:
             factor = np.sqrt(factor)
             if factor < SMALLEST_FACTOR:
                 return None
-            continue
-        place, end, factor = ahead, trial, min(FACTOR, factor**1.5)
-        hinges = steep.copy()
-        hinges[steep] = newton_step(*limit.derivatives(end.theta)[1:])[scales] < GROWS
-        if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
-            return _at_infinity(limit, end.theta, hinges, wall, iterations)
     return None
 
 
