@@ -14,7 +14,7 @@ LINKS = np.geomspace(3e-3, 0.5, 8)  # ε below which neurons are tried as a grou
 ASYMPTOTIC = 0.2  # an exponential or linear unit is tried where it differs from the neuron by less, relative, root mean square
 STRONG, LINEAR = 10.0, 5.0  # and where |a| is larger than the first, or z at every sample than the second
 STEEP = 5.0  # |w| from which on a neuron has the coordinates of a steep one
-REMAINING_NORM = 0.1  # share of Σθ² that may be left in the parameters of the limit
+REMAINING_NORM = 0.2  # share of Σθ² that may be left in the parameters of the limit
 MISMATCH = 0.1  # relative difference of the losses of a run and of the first guess of its limit
 CANDIDATES = 8  # how many are tried
 
@@ -63,19 +63,18 @@ def candidates(network, data, theta):
             key = groups, frozenset(special)
             if key not in found:
                 found[key] = _candidate(network, data, theta, groups, chosen)
-    squares = theta @ theta
     ranked = []
     for guess in found.values():
         mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
-        if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * squares:
+        if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * (theta @ theta):
             ranked.append((mismatch, len(ranked), guess))
     return [guess for *_, guess in sorted(ranked, key=lambda entry: entry[:2])][:CANDIDATES]
 
 
 def _remaining(guess):
-    """Σθ² of a guess but for its steep units, which are followed to infinity from where they are."""
-    spans = zip(guess.limit.units, guess.limit.first, guess.limit.first[1:])
-    return guess.start @ guess.start - sum(guess.start[a:b] @ guess.start[a:b] for unit, a, b in spans if unit.kind == "steep")
+    """Σθ² of a guess but for the input weights of its steep units, which are followed to infinity from where they are."""
+    theta, spans = guess.start, zip(guess.limit.units, guess.limit.first, guess.limit.first[1:])
+    return theta @ theta + sum(np.exp(2 * theta[a]) - theta[a:b] @ theta[a:b] for unit, a, b in spans if unit.kind == "steep")
 
 
 def partitions(hidden, activation, bias):

@@ -105,13 +105,16 @@ def certify(guess, loss, multiplier):
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     else:
         falls = np.any(slopes < 0) or bent < 0 or (hinges.any() and np.any(end.rises < 0))
-        compare(route, end.theta, guess.start, falls)
+        compare(route, end.theta, guess.start, falls, resolved=bool(ratios) or not hinges.any())
     return route
 
 
-def compare(route, theta, start, falls):
-    """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards."""
-    close = abs(route.ratio - 1) < RATIO_TOLERANCE
+def compare(route, theta, start, falls, resolved=True):
+    """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards.
+
+    resolved : whether there is a ratio; the loss next to a hinge without samples on its kink is the one at infinity to rounding.
+    """
+    close = not resolved or abs(route.ratio - 1) < RATIO_TOLERANCE
     if theta @ theta > RUNAWAY * max(start @ start, 1.0):
         route.reason = "the limit runs away"
     elif falls:

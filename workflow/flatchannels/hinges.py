@@ -36,7 +36,8 @@ class Receded(NamedTuple):
     wall : (P,), the minimum at the wall, if everything but the steep neurons were at infinity.
     theta, loss, gradient, hessian : of the limit; the latter two without the c of the hinges, which are 0 there.
     hinges : (units,) bool.  rises : for each of them by how much the loss at `theta` exceeds that at infinity.  ratio : the
-    difference of two such losses over the one that they predict; NaN without hinges.  iterations : of Newton's method.
+    difference of two such losses over the one that they predict; NaN without samples on kinks, where the loss is that at
+    infinity to rounding.  iterations : of Newton's method.
     """
 
     wall: np.ndarray
@@ -66,6 +67,7 @@ def recede(limit, theta, pull):
     for _ in range(STAGES):
         hinges = steep.copy()
         hinges[steep] = newton_step(*limit.derivatives(end.theta)[1:])[scales] < GROWS
+        hinges |= [kind and abs(_z(limit, end.theta, n)).min() > ON_THE_KINK for n, kind in enumerate(steep)]
         if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
             found = _at_infinity(limit, end.theta, hinges, wall, iterations)
             if found:
@@ -90,9 +92,9 @@ def _loss(limit, theta):
 
 
 def come_out(limit, theta, n):
-    """Whether every sample is on the kink of the steep unit n, or clearly off it."""
+    """Whether the samples on the kink of the steep unit n are clearly told from those off it, or there are none."""
     z = abs(_z(limit, theta, n))
-    return not np.any((z > ON_THE_KINK) & (z < OFF_THE_KINK))
+    return z.min() > ON_THE_KINK or not np.any((z > ON_THE_KINK) & (z < OFF_THE_KINK))
 
 
 def _z(limit, theta, n):
@@ -130,11 +132,13 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
         theta[free] = end.theta
         iterations += end.iterations
         rises = limit.loss_and_gradient(theta)[1][fixed]
+        if rises.sum() < RESOLUTION * end.loss:
+            break
         if before[1]:
             ratio = float((before[0] - end.loss) / (before[1] * (1 - 1 / STEEPER)))
         if not end.loss < before[0]:
             return None
-        if not hinges.any() or abs(ratio - 1) < RATIO:
+        if abs(ratio - 1) < RATIO:
             break
         before = end.loss, float(rises.sum())
         change = np.where(free, 0.0, -np.log(STEEPER))

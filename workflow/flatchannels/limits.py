@@ -38,14 +38,23 @@ def activation_derivatives(activation, z):
 
 
 def _sigmoid(z):
-    p, q = expit(z), expit(-z)
-    first = p * q
-    second = first * (q - p)
-    return np.stack([p, first, second, first * (1 - 6 * first), second * (1 - 12 * first)])
+    return _logistic(z)[0]
 
 
 def _softplus(z):
-    return np.concatenate([np.logaddexp(0, z)[None], _sigmoid(z)[:4]])
+    derivatives, decay = _logistic(z)
+    return np.concatenate([(np.maximum(z, 0) + np.log1p(decay))[None], derivatives[:4]])
+
+
+def _logistic(z):
+    """The sigmoid with its first four derivatives (5, n), and e^−|z| (n,), which is what takes time."""
+    decay = np.exp(-np.minimum(abs(z), 300.0))  # whose products below are no subnormal numbers, which are slow
+    large = 1 / (1 + decay)
+    small = decay * large
+    p, q = np.where(z >= 0, large, small), np.where(z >= 0, small, large)
+    first = p * q
+    second = first * (q - p)
+    return np.stack([p, first, second, first * (1 - 6 * first), second * (1 - 12 * first)]), decay
 
 
 def _g(z):
