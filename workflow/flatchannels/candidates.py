@@ -16,6 +16,7 @@ STRONG, LINEAR = 10.0, 5.0  # and where |a| is larger than the first, or z at ev
 STEEP = 5.0  # |w| from which on a neuron has the coordinates of a steep one
 REMAINING_NORM = 0.2  # share of Σθ² that may be left in the parameters of the limit
 MISMATCH = 0.1  # relative difference of the losses of a run and of the first guess of its limit
+FITS = 1e-3  # the same, up to which guesses with fewer units come first
 CANDIDATES = 8  # how many are tried
 
 
@@ -67,8 +68,8 @@ def candidates(network, data, theta):
     for guess in found.values():
         mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
         if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * (theta @ theta):
-            ranked.append((mismatch, len(ranked), guess))
-    return [guess for *_, guess in sorted(ranked, key=lambda entry: entry[:2])][:CANDIDATES]
+            ranked.append((max(mismatch, FITS), len(guess.limit.units), len(ranked), guess))
+    return [guess for *_, guess in sorted(ranked, key=lambda entry: entry[:3])][:CANDIDATES]
 
 
 def _remaining(guess):
