@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .limits import ODD, TAILS, LimitNetwork, Unit, activation_derivatives
+from .limits import HINGED, ODD, TAILS, LimitNetwork, Unit, activation_derivatives
 
 LINKS = np.geomspace(3e-3, 0.5, 8)  # ε below which neurons are tried as a group; absolute, and relative to |w|
 ASYMPTOTIC = 0.2  # an exponential or linear unit is tried where it differs from the neuron by less, relative, root mean square
@@ -58,7 +58,7 @@ def candidates(network, data, theta):
         if max(len(group) for group in groups) > 3:
             continue
         alone = [group[0][0] for group in groups if len(group) == 1]
-        steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i]), ("steep", None))
+        steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i] and network.activation in HINGED), ("steep", None))
         for special in ({i: shapes[i] for i in alone if shapes[i][0] != "neuron"}, {}):
             chosen = steep | special
             key = groups, frozenset(special)

@@ -35,11 +35,13 @@ CERTIFIED, TURNS_BACK, UNDECIDED = VERDICTS = "certified", "turns back", "undeci
 class Route:
     """How a network at the norm wall goes to infinity.
 
-    route : the units of its limit that are not neurons, such as "pair" or "2 pair + triple".  verdict : one of `VERDICTS`.
+    route : the units of its limit that are not neurons, such as "pair" or "2 pair + steep"; duplicates count there too.
+    verdict : one of `VERDICTS`.
     reason : what keeps the verdict from being "certified".
     loss_infinity, gradient_norm, hessian_min, hessian_max : of the limit network at its minimum.
     h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each pair and triple at the wall.
-    ratio : (L − L_∞) over the difference that the slopes at infinity predict.  iterations : of Newton's method.
+    ratio : (L − L_∞) over the difference that the slopes at infinity predict, at the wall or further along its pairs, or that of
+        the hinges where they have come out: the one that is further from 1.  iterations : of Newton's method.
     finite_loss, finite_norm : loss and ‖θ‖ of the minimum that a network turns back to.
     pairs : (layer, i, j) of each pair, layers counted from 0; none if one is antiparallel.
     end : the `LimitNetwork` and its θ at the minimum; () for deep networks.

@@ -7,10 +7,13 @@ c w·x the loss is then smooth in c up to c = 0, with the slope
 
     ∂L/∂c = Σ_n (∂L/∂f)_n [σ(z_n) − z_n σ'(z_n)],
 
-which is positive at a kink of softplus: the bracket is an entropy, and the kink must be convex. So such a minimum is one at
-infinity. At the wall |w| is far too small to tell which samples will be on the kink: z of thousands is of order one.
+which is positive for softplus: the bracket is an entropy that vanishes off the kink, and the kink must be convex. So such a
+minimum is one at infinity. For g the bracket is 1 far on the positive side, and the sum may have either sign. Without samples on
+the kink the loss of softplus tends to its limit exponentially. At the wall |w| is far too small to tell which samples will be
+on the kink: z of thousands is of order one.
 
-Source: this project's.
+Departs from the flow in following the minima at a wall that recedes, by steps that may pass from one of many neighbouring
+minima to the next. Source: this project's.
 """
 
 from typing import NamedTuple

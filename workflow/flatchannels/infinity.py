@@ -32,6 +32,7 @@ def find_route(network, data, theta, maxnorm=1e3):
     A certificate is for a minimum at infinity: gradient and curvature of the limit network, a positive slope of the loss
     with the distance from infinity for each pair and exponential unit, and a loss at θ that these slopes predict to 10 %.
     For a triple no slope is known in closed form, but the pull μ of the wall tells: L − L_∞ ∝ 1/|a| makes it μ Σa².
+    Steep neurons are first followed beyond the wall (`hinges`); duplicates are merged, and judged at the end (`duplicates`).
     """
     if network.activation not in DERIVATIVES:
         return Route(reason="relu has no smooth limit")

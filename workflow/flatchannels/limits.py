@@ -21,9 +21,10 @@ KINDS = {
     "pair": (True, ("z", "p")),  # c σ(z) + p σ'(z)
     "triple": (True, ("z", "p", "q")),  # c σ(z) + p σ'(z) ± ½ q² σ''(z)
     "exponential": (False, ("z",)),  # ± e^z
-    "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for softplus and g becomes ± max(± z, 0) as c → −∞
+    "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for activations in HINGED becomes ± max(± z, 0) as c → −∞
 }
 TAILS = {"softplus": -0.5, "g": -0.5, "sigmoid": -1.0}  # t in σ(z) = e^z + t e^{2z} + …  for z → −∞
+HINGED = {"softplus", "g"}  # |w| → ∞ at fixed a |w| leads to a hinge
 ODD = {"erf", "tanh"}  # σ(−z) = −σ(z); besides, of the sigmoid σ(−z) = 1 − σ(z), and of softplus σ(−z) = σ(z) − z
 
 SAMPLES_PER_BLOCK = 1000  # what stays in the cache
