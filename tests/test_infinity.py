@@ -9,23 +9,14 @@ import pytest
 
 from flatchannels import Dataset, Network, claims, datasets, jumps, routes, train
 from flatchannels.activations import ACTIVATIONS
+from flatchannels.candidates import candidates, partitions
+from flatchannels.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify_deep
 from flatchannels.channels import Pair, from_channel
+from flatchannels.charts import Chart, layered_pairs
 from flatchannels.claims import power_law
-from flatchannels.infinity import (
-    CERTIFIED,
-    TURNS_BACK,
-    UNDECIDED,
-    Chart,
-    LimitNetwork,
-    Unit,
-    activation_derivatives,
-    candidates,
-    certify_deep,
-    find_route,
-    layered_pairs,
-    partitions,
-)
+from flatchannels.infinity import find_route
 from flatchannels.jumps import along
+from flatchannels.limits import LimitNetwork, Unit, activation_derivatives
 from flatchannels.polish import polish
 from flatchannels.reasons import Stop
 
@@ -195,7 +186,8 @@ def made_up_routes(rows=12):
     """Rows of the table of routes with all kinds of verdicts."""
     frame = pd.DataFrame({key: ["x" if kind == "str" else 1] * rows for key, kind in routes.TABLES["routes"].items()})
     names = [("pair", "certified"), ("triple", "certified"), ("2 pair", "certified"), ("antiparallel pair", "certified"),
-             ("steep", "turns back"), ("pair + steep", "undecided"), ("unknown", "undecided")]  # fmt: skip
+             ("pair + steep", "certified"), ("steep", "turns back"), ("pair + steep", "undecided"), ("unknown", "undecided"),
+             ("duplicate + pair", "certified")]  # fmt: skip
     frame = frame.assign(channel=np.arange(rows) % 2 == 0, widths=np.where(np.arange(rows) < 6, "4", "4x4"), loss=0.5, loss_infinity=0.4,
                          seed=range(rows), dimension=8, activation="softplus", limit_min=1e-3, bias=True)  # fmt: skip
     frame["route"], frame["verdict"] = zip(*(names[n % len(names)] for n in range(rows)))
@@ -208,6 +200,7 @@ def test_figure_r_counts_every_run_once():
     totals = [int(text.get_text()) for axes in figure.axes[:2] for text in axes.texts if text.get_text().isdigit()]
     assert sum(totals) == 28
     assert set(table.apply(figR_routes.category, axis=1)) == set(figR_routes.CATEGORIES)
+    assert figR_routes.category(table.iloc[8]) == "gated pairs, certified"  # with a duplicate
     for axes in figure.axes[:2]:
         lengths = sum(bar.get_width() for bar in axes.patches)
         assert lengths == pytest.approx(100 * sum(text.get_text() != "0" for text in axes.texts[:2]))

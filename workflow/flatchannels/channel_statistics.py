@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import erf, expit
 
-from . import channels, records
-from .statistics import RUN_KEYS, layer_weights, run_columns, width_key, wilson_interval
-from .statistics import TABLES as RUN_TABLES
+from flatchannels import channels, records
+from flatchannels.statistics import RUN_KEYS, layer_weights, run_columns, width_key, wilson_interval
+from flatchannels.statistics import TABLES as RUN_TABLES
 
 NETWORK = ["setting", "family", "dimension", "activation", "widths", "bias"]
 LAYER = {

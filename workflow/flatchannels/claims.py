@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import poisson, t
 
-from . import channel_statistics
-from .channels import ALIGNED_RATIO
-from .statistics import find_levels, width_key, wilson_interval
+from flatchannels import channel_statistics
+from flatchannels.channels import ALIGNED_RATIO
+from flatchannels.statistics import find_levels, width_key, wilson_interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 FIGURE_2 = {"sweep": "levels", "dimension": 2, "activation": "g"}

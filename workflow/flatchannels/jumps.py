@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from scipy.linalg import eigvalsh
 
-from . import records
-from .activations import ACTIVATIONS
-from .channels import from_channel, to_channel
-from .flow import gradient_flow
-from .infinity import Chart, candidates
-from .network import Network
-from .polish import polish
-from .training import Objective
+from flatchannels import records
+from flatchannels.activations import ACTIVATIONS
+from flatchannels.candidates import candidates
+from flatchannels.channels import from_channel, to_channel
+from flatchannels.charts import Chart
+from flatchannels.flow import gradient_flow
+from flatchannels.network import Network
+from flatchannels.polish import polish
+from flatchannels.training import Objective
 
 NETWORK = {"dataset": "str", "dimension": "int64", "activation": "str", "widths": "str", "seed": "int64"}
 POINT = dict.fromkeys(["epsilon", "c", "a", "cosine", "loss", "excess", "limit_error", "largest"], "float64")

@@ -26,7 +26,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from .reasons import Finish, Stop
+from flatchannels.reasons import Finish, Stop
 
 VERSION = 1
 ASKED = "FLATCHANNELS_ASKED"  # environment variable: `config.origin` of the pipeline's configuration, in JSON
@@ -557,7 +557,7 @@ def write_dataset(path, dataset, meta, test=None):
 
 def read_dataset(path):
     """Dataset and metadata; RecordError if the file is missing, damaged, foreign or inconsistent."""
-    from . import Dataset  # brings numba with it; figures use read_dataset_arrays
+    from flatchannels import Dataset  # brings numba with it; figures use read_dataset_arrays
 
     arrays, meta = read_dataset_arrays(path)
     return Dataset(**{key: arrays[key] for key in DATASET_ARRAYS}), meta

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from . import channels, records
-from .channel_statistics import KINDS, setting
+from flatchannels import channels, records
+from flatchannels.channel_statistics import KINDS, setting
 
 ROUTE = {
     "route": "str", "verdict": "str", "reason": "str", "loss_infinity": "float64", "limit_gradient": "float64",
@@ -49,8 +49,8 @@ def join(tables):
 
 def _rows(path, meta, arrays, data):
     """A dict for each run of a record that rests at the wall."""
-    from . import infinity  # here, because they bring numba with them, and readers of the table do not need it
-    from .network import Network
+    from flatchannels import infinity  # here, because they bring numba with them, and readers of the table do not need it
+    from flatchannels.network import Network
 
     network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
     name, maxnorm = records.family(meta["dataset"], meta["inputs"]), meta["training"]["maxnorm"]

@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm
 
-from . import records
+from flatchannels import records
 
 DUPLICATE_DISTANCE = 1e-6  # L2 between input weights, bias included (paper, Appendix A)
 LEVEL_TOLERANCE = 1e-3  # relative (paper, Appendix A)

@@ -13,13 +13,14 @@ from flatchannels.statistics import width_key, wilson_interval
 CATEGORIES = {  # in the order of the bars: colour; hatched where nothing is certified
     "gated pairs, certified": "#0072b2",
     "triples, certified": "#56b4e9",
+    "with hinges, certified": "#cc79a7",
     "others, certified": "#009e73",
     "turn back to a finite minimum": "#e69f00",
     "steep neurons, undecided": "0.72",
     "others, undecided": "0.88",
 }
 SMALLEST = 1e-12  # of (L − L_∞) / L on the axis
-MARKERS = {"gated pairs, certified": "o", "triples, certified": "^", "others, certified": "s"}
+MARKERS = {"gated pairs, certified": "o", "triples, certified": "^", "with hinges, certified": "v", "others, certified": "s"}
 
 
 def draw(routes):
@@ -58,7 +59,9 @@ def category(run):
         return "turn back to a finite minimum"
     if run["verdict"] == "undecided":
         return "steep neurons, undecided" if "steep" in run["route"] else "others, undecided"
-    kinds = {part.lstrip("0123456789 ").split(" in ")[0] for part in run["route"].split(" + ")}
+    kinds = {part.lstrip("0123456789 ").split(" in ")[0] for part in run["route"].split(" + ")} - {"duplicate"}
+    if "steep" in kinds:
+        return "with hinges, certified"
     return {frozenset(["pair"]): "gated pairs, certified", frozenset(["triple"]): "triples, certified"}.get(
         frozenset(kinds), "others, certified")
 
