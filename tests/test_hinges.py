@@ -43,6 +43,8 @@ def test_a_steep_neuron_on_kinked_data_becomes_a_hinge_with_samples_on_its_kink_
         net, theta = at_the_wall(activation, data, 25 * np.array([0.6, 0.8, 0.3]), sign / 25)
         route = find_route(net, data, theta, MAXNORM)
         assert (route.route, route.verdict) == ("steep", CERTIFIED)
+        net, before = at_the_wall(activation, data, 18 * np.array([0.6, 0.8, 0.3]), sign / 18, MAXNORM / 2)
+        assert find_route(net, data, before, MAXNORM / 2).loss_infinity == pytest.approx(route.loss_infinity, rel=1e-4)  # or one next to it
         limit, end = route.end
         (c, (form,)), (offset,) = limit.unpack(end)[0][0], limit.unpack(end)[1]
         z = np.column_stack([x, np.ones(300)]) @ form * np.exp(-c)

@@ -22,7 +22,8 @@ def minimum(objective, guesses, iterations):
     """
     guess = min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0])
     place = _Scaled(objective, _scale(objective.derivatives(guess)[2]))
-    end = polish(place, guess / place.scale, max_iterations=iterations)
+    with np.errstate(all="ignore"):  # a step too long gives infinities, which `polish` refuses
+        end = polish(place, guess / place.scale, max_iterations=iterations)
     hessian = end.hessian / np.multiply.outer(place.scale, place.scale)
     return replace(end, theta=end.theta * place.scale, gradient=end.gradient / place.scale, hessian=hessian)
 
