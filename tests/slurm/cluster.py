@@ -78,6 +78,7 @@ def slurm(folder, prolog="#!/bin/sh\n"):
     write_script(folder / "bin" / "srun", f'#!/bin/sh\nSLURM_CONF={configuration} exec {shutil.which("srun")} "$@"\n')
     environment = os.environ | {"SLURM_CONF": str(configuration), "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
     daemons = []
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever is told to stop stops the daemons first
     try:
         for command in [["slurmctld", "-D"], *(["slurmd", "-D", "-N", name] for name in NODES)]:
             with open(folder / f"{command[0]}-{command[-1]}.out", "w") as output:
