@@ -10,8 +10,8 @@ from flatchannels.charts import Chart
 from flatchannels.duplicates import merged
 from flatchannels.infinity import find_route
 from flatchannels.network import weight_norm
-from flatchannels.newton import finished, minimum
-from flatchannels.polish import Finish, Polish, polish
+from flatchannels.newton import minimum
+from flatchannels.polish import polish
 from flatchannels.saddles import split
 from flatchannels.training import Objective
 
@@ -131,19 +131,3 @@ def test_pairs_whose_loss_at_the_wall_is_beyond_the_leading_order_are_certified_
                 found.append((route.verdict, abs(route.ratio - 1), route.loss_infinity / end.loss))
                 break
     assert found and all(verdict == CERTIFIED and off < 0.1 and abs(same - 1) < 1e-10 for verdict, off, same in found)
-
-
-def test_the_finish_passes_a_bend_and_never_returns_a_larger_gradient():
-    class Bent:
-        def derivatives(self, p):
-            x, y = p
-            bend = y - x**2
-            gradient = np.array([1e-6 * x - 2e3 * x * bend, 1e3 * bend])
-            hessian = np.array([[1e-6 - 2e3 * bend + 4e3 * x**2, -2e3 * x], [-2e3 * x, 1e3]])
-            return 1 + 0.5 * (1e-6 * x**2 + 1e3 * bend**2), gradient, hessian
-
-    for start in ([1e-4, 1e-8], [1.0, 1.0]):
-        loss, gradient, hessian = Bent().derivatives(start)
-        end = finished(Bent(), Polish(np.array(start), loss, gradient, hessian, Finish.RESOLUTION, 0, 0.0))
-        assert abs(end.gradient).max() <= abs(gradient).max() and end.loss <= loss
-        assert start[0] == 1 or abs(end.theta).max() < 1e-12

@@ -16,7 +16,6 @@ from scipy.linalg import eigvalsh
 
 from flatchannels.charts import Chart
 from flatchannels.hinges import recede
-from flatchannels.newton import finished
 from flatchannels.polish import polish
 
 LARGEST_GRADIENT = 1e-9  # of the limit network
@@ -76,7 +75,6 @@ def certify(guess, loss, multiplier):
         wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
     else:
         end = polish(limit, guess.start, max_iterations=ITERATIONS)
-        end = end if abs(end.gradient).max() < LARGEST_GRADIENT else finished(limit, end)
         wall, hinges = end.theta, np.zeros(kinds.size, dtype=bool)
     values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
     pairs = np.flatnonzero(kinds == "pair")

@@ -1,18 +1,13 @@
-"""Newton's method for limit networks: `polish` where their scales differ by many orders, and a finish that passes bends.
+"""Newton's method for limit networks whose scales differ by many orders: `polish` in other coordinates.
 
-Departs from `polish` alone in the coordinates, and in its last steps: along a soft direction that is bent a step raises the
-gradient, which the next one lowers again; such a pair of steps is taken.
-
-Source: Nocedal & Wright, sections 2.2 (scaling) and 3.3.
+Source: Nocedal & Wright, section 2.2 (scaling).
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from flatchannels.polish import RESOLUTION, polish
-
-FINISHING = 8  # steps at most
+from flatchannels.polish import polish
 
 
 def minimum(objective, guesses, iterations):
@@ -26,20 +21,6 @@ def minimum(objective, guesses, iterations):
         end = polish(place, guess / place.scale, max_iterations=iterations)
     hessian = end.hessian / np.multiply.outer(place.scale, place.scale)
     return replace(end, theta=end.theta * place.scale, gradient=end.gradient / place.scale, hessian=hessian)
-
-
-def finished(objective, end):
-    """The `Polish` `end`, or the point with the smallest gradient of the plain Newton steps that follow it, if it is no higher."""
-    best, theta, gradient, hessian = end, end.theta, end.gradient, end.hessian
-    for _ in range(FINISHING):
-        theta = theta + newton_step(gradient, hessian)
-        with np.errstate(all="ignore"):  # far steps may overflow, and end it
-            loss, gradient, hessian = objective.derivatives(theta)
-        if not (np.isfinite(hessian).all() and loss <= end.loss * (1 + RESOLUTION)):
-            break
-        if abs(gradient).max() < abs(best.gradient).max():
-            best = replace(end, theta=theta, loss=loss, gradient=gradient, hessian=hessian)
-    return best
 
 
 def newton_step(gradient, hessian):
