@@ -227,7 +227,7 @@ def test_without_torch_the_runs_on_gaussian_processes_are_left_out_and_a_line_sa
 @pytest.mark.parametrize(
     "old, new, expected",
     [
-        ("widths: [[1], ", "widths: [[0], ", "sweeps.levels.entries[0].widths[0][0] is 0; it must be a positive integer (mine.yaml)"),
+        ("widths: [[1], ", "widths: [[0], ", "entries[0].widths[0][0] is 0; it must be a positive integer, at most 1000 (mine.yaml)"),
         ("activation: g", "activation: gelu", 'sweeps.levels.entries[0].activation is "gelu"; did you mean relu?'),
         ("seed: 14951", "sead: 2506", "sead is not a known key; did you mean seed?"),
         ("seed: 14951", "seed: 14951\nseed: 7", "mine.yaml, line 6, column 1: the key seed stands twice"),
@@ -240,7 +240,8 @@ def test_a_mistake_ends_in_one_line_before_anything_runs(plain, old, new, expect
 
 
 def test_a_mistake_on_the_command_line_ends_in_one_line(plain):
-    check_mistake(plain, ["--config", "seed=-1"], "seed is -1; it must be an integer that is not negative (config/config.yaml or --config)")
+    complaint = f"seed is -1; it must be an integer that is not negative, at most {2**63 - 1} (config/config.yaml or --config)"
+    check_mistake(plain, ["--config", "seed=-1"], complaint)
 
 
 def test_a_mistake_in_the_default_configuration_ends_in_one_line(plain):
