@@ -42,9 +42,11 @@ class _Scaled:
         self.objective, self.scale = objective, scale
 
     def loss_and_gradient(self, part):
+        """float, (P,)."""
         loss, gradient = self.objective.loss_and_gradient(self.scale * part)
         return loss, self.scale * gradient
 
     def derivatives(self, part):
+        """float, (P,), (P, P)."""
         loss, gradient, hessian = self.objective.derivatives(self.scale * part)
         return loss, self.scale * gradient, hessian * np.multiply.outer(self.scale, self.scale)
