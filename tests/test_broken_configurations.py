@@ -20,6 +20,7 @@ import yaml
 from hypothesis import Phase, assume, event, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import update_config
+from test_config import places
 
 from flatchannels import config
 
@@ -38,14 +39,6 @@ values = st.recursive(
     lambda item: st.lists(item, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers() | st.none(), item, max_size=3),
     max_leaves=5,
 )
-
-
-def places(value, path=()):
-    """All paths into a nested configuration."""
-    yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield from places(item, (*path, key))
 
 
 @st.composite

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flatchannels.newton import minimum, newton_step
+from flatchannels.newton import minimum, scaled_newton_step
 from flatchannels.polish import RESOLUTION
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
@@ -69,7 +69,7 @@ def recede(limit, theta, pull):
         return None
     for _ in range(STAGES):
         hinges = steep.copy()
-        hinges[steep] = newton_step(*limit.derivatives(end.theta)[1:])[scales] < GROWS
+        hinges[steep] = scaled_newton_step(*limit.derivatives(end.theta)[1:])[scales] < GROWS
         hinges |= [kind and abs(_z(limit, end.theta, n)).min() > ON_THE_KINK for n, kind in enumerate(steep)]
         if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
             found = _at_infinity(limit, end.theta, hinges, wall, iterations)
@@ -149,7 +149,7 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
         change = np.where(free, 0.0, -np.log(STEEPER))
         guesses = [sharpened(limit, theta, change, hinges), theta + change]
     finite = np.isin(np.flatnonzero(free), limit.first[:-1][[unit.kind == "steep" for unit in limit.units] & ~hinges])
-    if np.any(abs(newton_step(end.gradient, end.hessian)[finite]) > AT_REST):
+    if np.any(abs(scaled_newton_step(end.gradient, end.hessian)[finite]) > AT_REST):
         return None
     return Receded(wall, theta, end.loss - float(rises.sum()), end.gradient, end.hessian, hinges, rises, ratio, iterations)
 
@@ -186,7 +186,7 @@ class Pulled:
 
     def tangent(self, end):
         """dθ/d(−log μ) (P,) along the minima, at the `Polish` that found one."""
-        return -newton_step(self._penalty(end.theta)[1], end.hessian)
+        return -scaled_newton_step(self._penalty(end.theta)[1], end.hessian)
 
 
 class Restricted:

@@ -23,7 +23,7 @@ def minimum(objective, guesses, iterations):
     return replace(end, theta=end.theta * place.scale, gradient=end.gradient / place.scale, hessian=hessian)
 
 
-def newton_step(gradient, hessian):
+def scaled_newton_step(gradient, hessian):
     """−H⁻¹ g (P,), each entry to the precision of its own scale; of least length where H is singular."""
     scale = _scale(hessian)
     return -scale * np.linalg.lstsq(hessian * np.multiply.outer(scale, scale), scale * gradient, rcond=None)[0]

@@ -201,10 +201,12 @@ class _Section:
         self.objective, self.origin, self.directions = objective, origin, directions
 
     def derivatives(self, z):
+        """float, (Q,), (Q, Q)."""
         loss, gradient, hessian = self.objective.derivatives(self.origin + self.directions @ z)
         return loss, self.directions.T @ gradient, self.directions.T @ hessian @ self.directions
 
     def loss_and_gradient(self, z):
+        """float, (Q,)."""
         return self.derivatives(z)[:2]
 
 
