@@ -25,9 +25,9 @@ OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB
 
 .PHONY: figures test thorough-test slurm-test repair bench lint lock clean gp-environment
 figures: $(VENV)/requirements.lock
-	@PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG)
+	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
-	  ! PYTHONPATH=workflow $(RUN) -m flatchannels.config $(CONFIG) | grep -q Gaussian || \
+	  ! PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG) | grep -q Gaussian || \
 	  $(MAKE) --no-print-directory gp-environment || echo "make: all else is made without them" >&2
 	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
 
@@ -35,7 +35,7 @@ test: $(VENV)/requirements.lock
 	$(RUN) -m pytest
 
 thorough-test: $(VENV)/requirements.lock
-	$(RUN) -m pytest --hypothesis-profile thorough tests/test_broken_configurations.py tests/test_config.py
+	$(RUN) -m pytest --hypothesis-profile thorough tests/pipeline
 	PYTHONPATH=workflow $(RUN) tests/interruptions.py 900
 
 slurm-test: $(VENV)/requirements.lock
@@ -43,7 +43,7 @@ slurm-test: $(VENV)/requirements.lock
 
 # First what was damaged; then what depends on it, unless it came out the same.
 repair: $(VENV)/requirements.lock
-	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.repair $(CONFIG)) || exit 1; \
+	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.repair $(CONFIG)) || exit 1; \
 	test -z "$$targets" || $(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $$targets
 	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
 

@@ -26,9 +26,16 @@ except ImportError:
     jax = None
 
 SAMPLES = 10_000
-CASES = [((4,), 2, "g", False), ((4,), 4, "softplus", True), ((8,), 8, "softplus", True), ((16,), 16, "softplus", True),
-         ((4, 4), 4, "softplus", True), ((4, 4), 16, "softplus", True), ((4, 4, 4), 4, "softplus", True),
-         ((4, 4, 4), 16, "softplus", True)]
+CASES = [
+    ((4,), 2, "g", False),
+    ((4,), 4, "softplus", True),
+    ((8,), 8, "softplus", True),
+    ((16,), 16, "softplus", True),
+    ((4, 4), 4, "softplus", True),
+    ((4, 4), 16, "softplus", True),
+    ((4, 4, 4), 4, "softplus", True),
+    ((4, 4, 4), 16, "softplus", True),
+]
 
 
 def least_time(function, seconds=0.6, repetitions=5):
@@ -48,8 +55,11 @@ def least_time(function, seconds=0.6, repetitions=5):
 
 def jax_functions(net):
     """Compiled value-and-gradient and Hessian of the same loss."""
-    activation = {"softplus": jax.nn.softplus, "g": lambda z: jax.nn.sigmoid(4 * z) + jax.nn.softplus(z),
-                  "erf": lambda z: jax.lax.erf(z / 2**0.5)}[net.activation]
+    activation = {
+        "softplus": jax.nn.softplus,
+        "g": lambda z: jax.nn.sigmoid(4 * z) + jax.nn.softplus(z),
+        "erf": lambda z: jax.lax.erf(z / 2**0.5),
+    }[net.activation]
 
     def loss(theta, x, y):
         h, first = x, 0
@@ -69,8 +79,10 @@ def jax_times(net, theta, data):
         return float("nan"), float("nan")
     first, second = jax_functions(net)
     assert np.allclose(second(theta, data.x, data.y), net.hessian(theta, data), atol=1e-10)
-    return (least_time(lambda: jax.block_until_ready(first(theta, data.x, data.y))),
-            least_time(lambda: jax.block_until_ready(second(theta, data.x, data.y)), repetitions=3))
+    return (
+        least_time(lambda: jax.block_until_ready(first(theta, data.x, data.y))),
+        least_time(lambda: jax.block_until_ready(second(theta, data.x, data.y)), repetitions=3),
+    )
 
 
 def compare(widths, inputs, activation, bias):
@@ -83,8 +95,11 @@ def compare(widths, inputs, activation, bias):
     hessian = least_time(lambda: net.derivatives(theta, data))
     peers = jax_times(net, theta, data)
     name = f"{list(widths)}, d={inputs}"
-    print(f"{name:>14} {net.parameters:4d} | {gradient:9.1f} {peers[0]:8.1f} {gradient / peers[0]:6.3f} | "
-          f"{hessian:9.1f} {peers[1]:9.1f} {hessian / peers[1]:6.4f}", flush=True)
+    print(
+        f"{name:>14} {net.parameters:4d} | {gradient:9.1f} {peers[0]:8.1f} {gradient / peers[0]:6.3f} | "
+        f"{hessian:9.1f} {peers[1]:9.1f} {hessian / peers[1]:6.4f}",
+        flush=True,
+    )
 
 
 def main():

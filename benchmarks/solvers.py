@@ -13,9 +13,9 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from flatchannels import Network
-from flatchannels.datasets import make
-from flatchannels.flow import gradient_flow
-from flatchannels.training import Objective
+from flatchannels.data.datasets import make
+from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.training import Objective
 
 CASES = [((4,), 2, "erf"), ((4,), 4, "g"), ((4,), 4, "softplus"), ((4, 4), 4, "softplus")]
 
@@ -58,12 +58,18 @@ def main():
         net = Network(inputs, widths, activation, True)
         objective, theta = Objective(net, data), net.initialise(np.random.default_rng(1))
         flow = gradient_flow(objective, theta, rtol=options.rtol, maxnorm=1e3)
-        print(f"{list(widths)}, d={inputs}, {activation}: ours {flow.stop.name} at t = {flow.t_end:.1e}, loss {flow.loss_end:.10f}, "
-              f"{flow.gradients} gradients, {flow.hessians} Hessians, {flow.seconds:.2f} s", flush=True)
+        print(
+            f"{list(widths)}, d={inputs}, {activation}: ours {flow.stop.name} at t = {flow.t_end:.1e}, loss {flow.loss_end:.10f}, "
+            f"{flow.gradients} gradients, {flow.hessians} Hessians, {flow.seconds:.2f} s",
+            flush=True,
+        )
         for method in ("BDF", "Radau", "LSODA"):
             t, loss, count, seconds = integrate(objective, theta, flow.t_end, method, options.rtol, options.seconds)
-            print(f"    {method:6} reached t = {t:.1e}, loss {loss:.10f}, {count[0]} gradients, {count[1]} Hessians, "
-                  f"{seconds:.2f} s, {seconds / flow.seconds:.1f} times ours{'' if t >= flow.t_end else ', given up'}", flush=True)
+            print(
+                f"    {method:6} reached t = {t:.1e}, loss {loss:.10f}, {count[0]} gradients, {count[1]} Hessians, "
+                f"{seconds:.2f} s, {seconds / flow.seconds:.1f} times ours{'' if t >= flow.t_end else ', given up'}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

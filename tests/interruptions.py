@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from pandas.testing import assert_frame_equal  # noqa: E402
 
-from flatchannels import records  # noqa: E402
+from flatchannels.storage import records  # noqa: E402
 
 TABLES = ["results/statistics/runs.parquet", "results/statistics/shares.parquet"]
 KILLS_PER_SWEEP = 5  # at most; after that it may finish

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 
-from flatchannels.channel_statistics import TABLES as TABLES_OF_CHANNELS
 from flatchannels.reasons import Finish, Stop
-from flatchannels.statistics import TABLES
+from flatchannels.reporting.channel_statistics import TABLES as TABLES_OF_CHANNELS
+from flatchannels.reporting.statistics import TABLES
 
 TRAINING = {"rtol": 1e-5, "maxnorm": 1000, "trajectory_samples": 12, "spectrum_samples": 5}
 

@@ -68,8 +68,7 @@ def slurm(folder, prolog="#!/bin/sh\n"):
     ports = free_ports(1 + len(NODES))
     host = socket.gethostname().split(".")[0]
     nodes = [
-        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000"
-        for name, port in zip(NODES, ports[1:])
+        f"NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000" for name, port in zip(NODES, ports[1:])
     ]
     plugins = next(Path("/usr/lib").glob("*/slurm-wlm")) if list(Path("/usr/lib").glob("*/slurm-wlm")) else "/usr/lib/slurm"
     configuration = folder / "slurm.conf"

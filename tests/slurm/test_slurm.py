@@ -14,7 +14,7 @@ from cluster import ask, missing, slurm
 from interruptions import empty
 from pandas.testing import assert_frame_equal
 
-from flatchannels import records
+from flatchannels.storage import records
 
 ROOT = Path(__file__).parents[2]
 LACKING = missing() or ("" if find_spec("snakemake_executor_plugin_slurm") else "snakemake-executor-plugin-slurm is not installed")

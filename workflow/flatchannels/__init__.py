@@ -2,12 +2,12 @@
 
 from importlib import import_module
 
-_HOME = {"Network": "network", "Dataset": "network", "train": "training"}
+_HOME = {"Network": "networks.network", "Dataset": "networks.network", "train": "dynamics.training"}
 __all__ = list(_HOME)
 
 
 def __getattr__(name):
-    # Imported when first asked for: numba takes half a second, and the Snakefile needs `flatchannels.config` alone.
+    # Imported when first asked for: numba takes half a second, and the Snakefile needs `flatchannels.pipeline.config` alone.
     if name in _HOME:
         return getattr(import_module(f"flatchannels.{_HOME[name]}"), name)
     raise AttributeError(f"module 'flatchannels' has no attribute {name!r}")

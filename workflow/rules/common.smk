@@ -14,7 +14,7 @@ WORKFLOW = Path(workflow.basedir)
 ROOT = WORKFLOW.parent
 sys.path.insert(0, str(WORKFLOW))  # this checkout's package, whether or not one is installed
 
-from flatchannels import config as settings, progress, sources
+from flatchannels.pipeline import config as settings, progress, sources
 
 # A plan is made of many objects that all stay: to look through them for garbage takes a tenth of the time and more.
 gc.freeze()

@@ -37,7 +37,7 @@ rule routes:
     log:
         "results/logs/statistics/routes.log",
     params:
-        code=code("routes.py", without=["infinity", "network"]),
+        code=code("routes.py"),
     message:
         f"table of routes to infinity, from {len(ENDS)} networks"
     conda:

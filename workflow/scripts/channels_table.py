@@ -2,7 +2,8 @@
 
 from runs_table import summarise
 
-from flatchannels import channel_statistics, records
+from flatchannels.reporting import channel_statistics
+from flatchannels.storage import records
 
 
 def main(snakemake):

@@ -28,7 +28,7 @@ os.environ["NUMBA_CACHE_DIR"] = str(CACHE)
 def once():
     """Fills the cache, unless it is full already. Of several processes one compiles, and the others wait for it."""
     # numba finds a kernel in its cache only if the kernel's file has kept its path and time.
-    files = sorted(Path(flatchannels.__file__).parent.glob("*.py"))
+    files = sorted(Path(flatchannels.__file__).parent.rglob("*.py"))
     state = "".join(f"{path} {path.stat().st_mtime_ns}\n" for path in files)
     stamp = CACHE / "complete.txt"
     if stamp.exists() and stamp.read_text() == state:
@@ -38,7 +38,7 @@ def once():
         with open(CACHE / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (stamp.exists() and stamp.read_text() == state):
-                from flatchannels import training
+                from flatchannels.dynamics import training
 
                 training.compile_kernels()
                 stamp.write_text(state)
@@ -47,7 +47,7 @@ def once():
 
 
 if __name__ == "__main__":
-    from flatchannels import records
+    from flatchannels.storage import records
 
     once()
     records.write_text(sys.argv[1], f"{CACHE.parent.name}\n")

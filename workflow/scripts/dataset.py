@@ -12,7 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from flatchannels import datasets, gaussian_process, records
+from flatchannels.data import datasets, gaussian_process
+from flatchannels.storage import records
 
 output, job = sys.argv[1], json.loads(sys.argv[2])
 other = Path(__file__).parents[2] / gaussian_process.ENVIRONMENT / "bin" / "python"

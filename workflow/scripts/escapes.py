@@ -1,6 +1,7 @@
 """Tables of the flows that began next to a saddle line, and of the last updates of runs in a channel."""
 
-from flatchannels import records, saddle_examples
+from flatchannels.storage import records
+from flatchannels.studies import saddle_examples
 
 
 def main(snakemake):

@@ -4,7 +4,9 @@ import sys
 
 import compile  # first: it sets numba's cache, and makes imports faster
 
-from flatchannels import jumps, records, routes
+from flatchannels.infinity.routes import jumps
+from flatchannels.reporting import routes
+from flatchannels.storage import records
 
 output, *tables = sys.argv[1:]
 compile.once()

@@ -4,8 +4,9 @@ import sys
 
 import compile  # first: it sets numba's cache, and makes imports faster
 
-from flatchannels import records, routes
+from flatchannels.storage import records
+from flatchannels.studies import network_routes
 
 dataset, output, *paths = sys.argv[1:]
 compile.once()
-records.write_table(output, "routes", routes.make(paths, dataset))
+records.write_table(output, "routes", network_routes.make(paths, dataset))

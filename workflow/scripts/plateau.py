@@ -3,7 +3,8 @@
 import compile  # first: it sets numba's cache
 from saddle_lines import read_datasets
 
-from flatchannels import records, saddle_examples
+from flatchannels.storage import records
+from flatchannels.studies import saddle_examples
 
 
 def main(snakemake):

@@ -2,12 +2,12 @@
 
 import compile  # first: it sets numba's cache
 
-from flatchannels import records
+from flatchannels.storage import records
 
 
 def main(snakemake):
     compile.once()
-    from flatchannels import relu_channel
+    from flatchannels.studies import relu_channel
 
     seed = snakemake.params.seed
     records.write_toy(snakemake.output[0], "relu_channel", relu_channel.product(seed), {"seed": seed})

@@ -1,6 +1,7 @@
 """The table of routes to infinity of all networks."""
 
-from flatchannels import records, routes
+from flatchannels.reporting import routes
+from flatchannels.storage import records
 
 
 def main(snakemake):

@@ -14,9 +14,9 @@ import numba
 import numpy
 import scipy
 
-from flatchannels import records
-from flatchannels.network import Network
-from flatchannels.training import initial, train
+from flatchannels.dynamics.training import initial, train
+from flatchannels.networks.network import Network
+from flatchannels.storage import records
 
 dataset, output, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 compile.once()

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from flatchannels import records, statistics
+from flatchannels.reporting import statistics
+from flatchannels.storage import records
 
 
 def summarise(runs):

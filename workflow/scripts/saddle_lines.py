@@ -4,7 +4,8 @@ from pathlib import Path
 
 import compile  # first: it sets numba's cache
 
-from flatchannels import records, saddle_examples
+from flatchannels.storage import records
+from flatchannels.studies import saddle_examples
 
 
 def read_datasets(paths):

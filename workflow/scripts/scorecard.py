@@ -2,7 +2,8 @@
 
 import textwrap
 
-from flatchannels import claims, records
+from flatchannels.reporting import claims
+from flatchannels.storage import records
 
 
 def as_text(verdicts):

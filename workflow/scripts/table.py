@@ -1,6 +1,7 @@
 """A table that derives from the table of runs, by the function of its name in `statistics`."""
 
-from flatchannels import records, statistics
+from flatchannels.reporting import statistics
+from flatchannels.storage import records
 
 
 def main(snakemake):

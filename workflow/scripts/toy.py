@@ -2,13 +2,13 @@
 
 import compile  # first: it sets numba's cache
 
-from flatchannels import records
+from flatchannels.storage import records
 
 
 def main(snakemake):
     compile.once()
-    from flatchannels import toy
-    from flatchannels.training import Objective
+    from flatchannels.dynamics.training import Objective
+    from flatchannels.studies import toy
 
     output, seed, settings = snakemake.output, snakemake.params.seed, dict(snakemake.params.toy)
     frame = toy.Frame(Objective(toy.NETWORK, toy.infinite_data()))

@@ -7,7 +7,7 @@ import numpy as np
 import style
 from fig6_toy import COLOURS, PLACES, last, output, sigma
 
-from flatchannels import records
+from flatchannels.storage import records
 
 SPLITS = [0.5, 1.5, 3.0]  # γ of the halves shown, as shares of the output weight
 

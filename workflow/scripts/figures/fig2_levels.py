@@ -7,8 +7,8 @@ import numpy as np
 import style
 from matplotlib.lines import Line2D
 
-from flatchannels import records
-from flatchannels.statistics import width_key
+from flatchannels.reporting.statistics import width_key
+from flatchannels.storage import records
 
 
 def draw(target, levels, solutions, shares):
@@ -17,7 +17,7 @@ def draw(target, levels, solutions, shares):
     Parameters
     ----------
     target : dict with x (N, 2) on a regular grid and y (N,).
-    levels, solutions, shares : tables of those names (flatchannels.statistics.TABLES), one configuration each.
+    levels, solutions, shares : tables of those names (flatchannels.reporting.statistics.TABLES), one configuration each.
     """
     figure = style.new_figure(4.5)
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.45])

@@ -8,8 +8,9 @@ import style
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from flatchannels import channel_statistics, records
-from flatchannels.channels import ALIGNED_RATIO, PARALLEL_DISTANCE
+from flatchannels.landscape.channels import ALIGNED_RATIO, PARALLEL_DISTANCE
+from flatchannels.reporting import channel_statistics
+from flatchannels.storage import records
 
 SHOWN = "gp-s0.5"  # the setting of panels d and e
 LAYOUT = ["aaabbb", "cccddd", "cccDDD", "eeffgg", "EEffgg"]

@@ -7,7 +7,8 @@ import numpy as np
 import style
 from matplotlib.lines import Line2D
 
-from flatchannels import claims, records
+from flatchannels.reporting import claims
+from flatchannels.storage import records
 
 FLOW, JUMP, LIMIT = "0.6", "#0072b2", "#d55e00"
 DASHES = {"color": LIMIT, "linewidth": 0.8, "linestyle": (0, (4, 2))}

@@ -7,7 +7,7 @@ import numpy as np
 import style
 from matplotlib.lines import Line2D
 
-from flatchannels import records
+from flatchannels.storage import records
 
 COLOURS = {"channel 1": "#d55e00", "channel 2": "#0072b2", "plateau": "#cc79a7", "saddle line": "black"}
 PLACES = ["channel 1", "channel 2", "plateau"]  # the order of the flows in the record, on infinite and then on finite data

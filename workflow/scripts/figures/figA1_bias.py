@@ -7,13 +7,13 @@ import style
 from fig2_levels import duplicates_panel, level_legend, levels_panel, ordered_widths
 from matplotlib.patches import Patch
 
-from flatchannels import records
+from flatchannels.storage import records
 
 INFINITE = {"facecolor": "white", "linewidth": 0.6, "hatch": "//////"}
 
 
 def draw(levels, shares):
-    """The figure, from the tables loss_levels and shares (flatchannels.statistics.TABLES) of both bias settings."""
+    """The figure, from the tables loss_levels and shares (flatchannels.reporting.statistics.TABLES) of both bias settings."""
     figure = style.new_figure(5.2)
     names = ordered_widths(shares)
     panels = figure.subplots(2, 3, sharex="col", sharey=True, width_ratios=[4.4, 1, 1])

@@ -9,14 +9,14 @@ import style
 from fig2cd_plateau import NONE, distance_panel, limits, loss_panel
 from saddle_panels import none_found
 
-from flatchannels import records
+from flatchannels.storage import records
 
 LINEAR = 1e-3  # eigenvalues up to here are drawn linearly
 PALETTE = matplotlib.colormaps["turbo"]
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.records.SADDLES["plateau"])."""
+    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["plateau"])."""
     if not meta["found"]:
         return none_found(3.4, NONE)
     figure = style.new_figure(4.2)

@@ -8,8 +8,8 @@ import style
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
-from flatchannels import records
-from flatchannels.statistics import CONVERGED_GRADIENT, width_key
+from flatchannels.reporting.statistics import CONVERGED_GRADIENT, width_key
+from flatchannels.storage import records
 
 SMALLEST = 1e-14  # eigenvalues below are rounding, and drawn as zero
 

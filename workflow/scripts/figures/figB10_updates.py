@@ -7,7 +7,7 @@ import style
 from fig4_channels import ordered, ratios_panel, towards_a_pair
 from figB9_pairs import label_outer, setting_panels
 
-from flatchannels import records
+from flatchannels.storage import records
 
 
 def draw(runs):

@@ -9,8 +9,8 @@ import style
 from fig4_channels import channel_dimensions, ordered
 from figB9_pairs import label_outer, setting_panels
 
-from flatchannels import records
-from flatchannels.channels import PARALLEL_DISTANCE
+from flatchannels.landscape.channels import PARALLEL_DISTANCE
+from flatchannels.storage import records
 
 
 def draw(layers):

@@ -6,7 +6,7 @@ Source: paper, Appendix C.3, Figure B13.
 import numpy as np
 import style
 
-from flatchannels import records
+from flatchannels.storage import records
 
 
 def draw(record):

@@ -8,11 +8,11 @@ import style
 from fig3_channel import surface_panel, why_none
 from saddle_panels import none_found, surface_axes
 
-from flatchannels import records
+from flatchannels.storage import records
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.records.SADDLES["channel"])."""
+    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["channel"])."""
     if not meta["found"]:
         return none_found(3.0, why_none(meta))
     figure = style.new_figure(3.2)

@@ -8,7 +8,7 @@ from fig3_channel import flows, why_none
 from matplotlib.lines import Line2D
 from saddle_panels import none_found
 
-from flatchannels import records
+from flatchannels.storage import records
 
 COLOURS = ["#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#d55e00", "#0072b2"]  # Okabe and Ito
 HALF = {"linestyle": "-", "linewidth": 1.2}
@@ -16,7 +16,7 @@ OTHERS = {"linestyle": (0, (3, 1.5)), "linewidth": 0.9}
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.records.SADDLES["channel"])."""
+    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["channel"])."""
     if not meta["found"]:
         return none_found(2.6, why_none(meta))
     figure = style.new_figure(2.6)

@@ -6,7 +6,7 @@ Histograms over runs of the final gradient and of the smallest Hessian eigenvalu
 import style
 from figA3_convergence import histograms
 
-from flatchannels import records
+from flatchannels.storage import records
 
 
 def draw(runs):

@@ -5,7 +5,7 @@ Source: paper, Appendix B, Figure B8.
 
 import style
 
-from flatchannels import records
+from flatchannels.storage import records
 
 HALF_WIDTH = 3.0  # of the square that is shown; normal inputs outside are left out
 

@@ -7,8 +7,8 @@ import style
 from fig4_channels import ordered, pair_handles, pairs_panel
 from matplotlib.patches import Patch
 
-from flatchannels import records
-from flatchannels.statistics import width_key
+from flatchannels.reporting.statistics import width_key
+from flatchannels.storage import records
 
 LAYER_COLOURS = ["#117733", "#aa4499", "#999933"]  # of layers 1, 2, 3 of deep networks
 COLUMNS = 5

@@ -1,14 +1,14 @@
 """Figure R, of this project: by which routes runs go to infinity, beside the paper's criteria for channels.
 
-Source: `flatchannels.infinity`; the criteria are those of the paper's Appendix B.3.
+Source: `flatchannels.infinity.routes`; the criteria are those of the paper's Appendix B.3.
 """
 
 import numpy as np
 import style
 from matplotlib.patches import Patch
 
-from flatchannels import records
-from flatchannels.statistics import width_key, wilson_interval
+from flatchannels.reporting.statistics import width_key, wilson_interval
+from flatchannels.storage import records
 
 CATEGORIES = {  # in the order of the bars: colour; hatched where nothing is certified
     "gated pairs, certified": "#0072b2",
@@ -63,7 +63,8 @@ def category(run):
     if "steep" in kinds:
         return "with hinges, certified"
     return {frozenset(["pair"]): "gated pairs, certified", frozenset(["triple"]): "triples, certified"}.get(
-        frozenset(kinds), "others, certified")
+        frozenset(kinds), "others, certified"
+    )
 
 
 def bars_panel(axes, routes, categories, rows, intervals=False):

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from flatchannels import records
+from flatchannels.storage import records
 
 TEXT_WIDTH = 5.5  # inches: the text width of the paper, at which fonts appear in their nominal size
 GREY = "0.55"

@@ -1,0 +1,127 @@
+"""A whole run through the public interface: flow, wall, polish, spectrum."""
+
+import numpy as np
+import pytest
+
+from flatchannels import Dataset, Network, train
+from flatchannels.data.datasets import make
+from flatchannels.dynamics.training import GaugeFixed, Objective, initial
+from flatchannels.networks.network import weight_norm
+from flatchannels.reasons import Finish, Stop
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make({"target": "rosenbrock", "inputs": "grid", "points": 101}, 2, 1, "grid")
+
+
+@pytest.fixture(scope="module")
+def runs(data):
+    net = Network(inputs=2, widths=(2,), activation="g", bias=False)
+    return net, [train(net, data, seed=seed, rtol=1e-5, maxnorm=1e3) for seed in range(6)]
+
+
+def test_a_run_describes_its_end(runs, data):
+    net, runs = runs
+    for run in runs:
+        assert run.loss == net.loss(run.theta, data) and run.loss_initial == net.loss(run.theta_initial, data)
+        assert run.gradient_norm == pytest.approx(abs(net.gradient(run.theta, data, 1e3)).max(), rel=1e-6, abs=1e-15)
+        assert run.weight_norm == weight_norm(run.theta)
+        values = np.linalg.eigvalsh(net.hessian(run.theta, data, 1e3))
+        assert (run.hessian_min, run.hessian_max) == pytest.approx((values[0], values[-1]), rel=1e-6, abs=1e-9)
+        assert run.flow.t.shape == (250,) and run.flow.theta.shape == (250, net.parameters)
+        assert run.spectrum_t.shape == run.spectrum_min.shape == run.spectrum_max.shape == (50,)
+        assert run.loss <= run.flow.loss_end * (1 + 1e-12) <= run.loss_initial
+
+
+def test_runs_end_by_themselves_and_converged(runs):
+    for run in runs[1]:
+        assert run.stop in (Stop.STATIONARY, Stop.FLAT, Stop.WALL) and run.finish in (Finish.CONVERGED, Finish.RESOLUTION)
+        assert run.gradient_norm < 1e-9 and run.hessian_min > -1e-6 * run.hessian_max
+
+
+def test_both_ends_occur_and_runs_at_one_minimum_agree_to_rounding(runs):
+    infinite = [run for run in runs[1] if run.weight_norm >= 1e3]
+    finite = [run for run in runs[1] if run.weight_norm < 1e3]
+    assert infinite and finite
+    assert all(run.stop == Stop.WALL for run in infinite)
+    for group in (infinite, finite):
+        losses = np.sort([run.loss for run in group])
+        gaps = np.diff(losses) / losses[1:]
+        assert np.all((gaps < 1e-14) | (gaps > 1e-6))
+
+
+def test_at_the_wall_the_regulariser_balances_the_gradient(runs, data):
+    net, runs = runs
+    run = next(run for run in runs if run.stop == Stop.WALL)
+    gradient = net.gradient(run.theta, data)
+    pull = (weight_norm(run.theta) - 1e3) ** 2 * run.theta / run.theta.size
+    assert abs(gradient).max() > 1e3 * run.gradient_norm and np.allclose(gradient, -pull, atol=1e-9)
+
+
+def test_a_permuted_start_ends_in_the_permuted_minimum(runs, data):
+    net, runs = runs
+    (W, _), (A, _) = net.unpack(runs[0].theta_initial)
+    other = train(net, data, net.pack([(W[::-1], None), (A[:, ::-1], None)]))
+    (W, _), (A, _) = net.unpack(runs[0].theta)
+    assert other.loss == pytest.approx(runs[0].loss, rel=1e-13)
+    assert np.allclose(other.theta, net.pack([(W[::-1], None), (A[:, ::-1], None)]), rtol=1e-6)
+
+
+def test_a_tighter_tolerance_ends_at_the_same_loss(runs, data):
+    net, runs = runs
+    for run in runs[:3]:
+        assert train(net, data, run.theta_initial, rtol=1e-8).loss == pytest.approx(run.loss, rel=1e-13)
+
+
+def test_the_initial_point_belongs_to_the_run_alone():
+    net = Network(2, (3,), "g", False)
+    start = initial(net, 7, "rosenbrock-grid", 1)
+    assert np.array_equal(start, initial(Network(2, (3,), "g", False), 7, "rosenbrock-grid", 1))
+    others = [initial(net, 8, "rosenbrock-grid", 1), initial(net, 7, "rosenbrock-d2", 1), initial(net, 7, "rosenbrock-grid", 2)]
+    others.append(initial(Network(2, (3,), "erf", False), 7, "rosenbrock-grid", 1))
+    assert not any(np.array_equal(start, other) for other in others)
+
+
+@pytest.mark.parametrize("settings", [{}, {"seed": 1, "rtol": 0}, {"seed": 1, "maxnorm": -1}, {"seed": 1, "max_steps": 0}])
+def test_settings_out_of_range_are_refused(settings, data):
+    with pytest.raises(ValueError):
+        train(Network(2, (2,)), data, **settings)
+
+
+def test_a_linear_target_is_learned_to_zero_loss():
+    x = np.random.default_rng(0).normal(size=(100, 1))
+    run = train(Network(1, (1,), "relu", True), Dataset(x, 0 * x[:, 0] + 2.0), seed=3, max_steps=2000)
+    assert run.loss < 1e-12
+
+
+def test_relu_flows_keep_the_balance_of_every_neuron():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(400, 2))
+    net, data = Network(2, (3,), "relu", True), Dataset(x, np.sin(2 * x[:, 0]) + x[:, 1])
+    run = train(net, data, seed=4)
+
+    def balance(theta):
+        w, a = net.matrices(theta)
+        return (w**2).sum(axis=1) - a[0, :-1] ** 2
+
+    assert run.stop in (Stop.STATIONARY, Stop.FLAT)
+    assert np.allclose(balance(run.flow.theta_end), balance(run.theta_initial), atol=5e-3)
+    assert run.loss <= run.loss_cusp * (1 + 1e-9) and run.gradient_norm < 1e-9
+
+
+@pytest.mark.parametrize("widths", [(3,), (3, 2)])
+def test_the_hessian_of_smoothed_relu_belongs_to_the_gradient_along_the_surface(widths):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(400, 2))
+    net, data = Network(2, widths, "relu", True), Dataset(x, np.sin(2 * x[:, 0]) + x[:, 1])
+    theta = net.initialise(rng)
+    objective = GaugeFixed(net.smoothed(theta, 0.3), data)  # far more than in a run, and with it what is left out
+    _, gradient, hessian = objective.derivatives(theta)
+    gauge = objective.gauge(theta)
+    slopes = [[objective.loss_and_gradient(theta + h * e)[1] for h in (1e-6, -1e-6)] for e in np.eye(theta.size)]
+    jacobian = np.array([(ahead - behind) / 2e-6 for ahead, behind in slopes])
+    along = np.eye(theta.size) - gauge @ gauge.T
+    assert abs(along @ jacobian @ along - hessian).max() < 1e-7 * abs(hessian).max()
+    exact = Objective(objective.network, data).derivatives(theta)
+    assert np.allclose(gradient, along @ exact[1]) and not np.allclose(along @ exact[2] @ along, hessian, rtol=1e-3)

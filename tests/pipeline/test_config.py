@@ -1,0 +1,379 @@
+"""Configurations: every mistake gets one line, every sweep becomes exactly the runs that it asks for."""
+
+import ast
+import copy
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from itertools import product
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flatchannels.pipeline import config, sources
+
+ROOT = Path(__file__).parents[2]
+PRESETS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+def default():
+    return config.load(ROOT / "config" / "config.yaml")
+
+
+def changed(path, value):
+    """The default configuration with one value changed; DELETE takes the key away."""
+    changed = default()
+    *parents, last = path
+    place = changed
+    for key in parents:
+        place = place[key]
+    if value is DELETE:
+        del place[last]
+    else:
+        place[last] = value
+    return changed
+
+
+DELETE = object()
+ENTRY = ("sweeps", "levels", "entries", 0)
+GRID = ("datasets", "rosenbrock-grid")
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_presets_are_valid_and_comment_every_line(path):
+    config.validate(config.load(path))
+    bare = [line for line in path.read_text().splitlines() if line.strip() and "#" not in line]
+    assert not bare
+
+
+def test_presets_have_the_same_keys():
+    def keys(value):
+        return {key: keys(item) for key, item in value.items()} if isinstance(value, dict) else None
+
+    assert len({str(keys(config.load(path))) for path in PRESETS}) == 1
+
+
+def test_paper_preset_has_fifty_times_two_to_the_r_seeds_without_and_with_bias():
+    runs = {}
+    for block in config.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
+        if block.sweep == "levels":
+            runs[block.widths, block.bias] = runs.get((block.widths, block.bias), 0) + block.runs
+    assert runs == {((r,), bias): 50 * 2**r for r in range(1, 6) for bias in [False, True]}
+
+
+def test_paper_preset_has_fifty_seeds_of_every_network_of_figure_4():
+    runs = Counter()
+    for block in config.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
+        if block.sweep == "channels":
+            runs[block.dataset.split("-d")[0], block.dimension, block.activation, block.widths] += block.runs
+    sizes, gps = [2, 4, 8, 16], [f"gp-s{scale}" for scale in ["0.1", "0.5", "2", "10"]]
+    expected = {(name, d, "softplus", (r,)) for name in ["rosenbrock", *gps] for d in sizes for r in sizes}
+    expected |= {("rosenbrock", d, activation, (r,)) for activation in ["erf", "sigmoid", "relu"] for d in sizes for r in sizes}
+    expected |= {("rosenbrock", d, "softplus", (4,) * depth) for d in sizes for depth in [2, 3]}
+    assert runs == dict.fromkeys(expected, 50)
+
+
+# One line for each mistake: what was given, what is allowed, where to change it.
+MISTAKES = {
+    "unknown key": (("sead",), 1, "sead is not a known key; did you mean seed? it can be preset, seed,"),
+    "unknown key in an entry": ((*ENTRY, "widht"), 1, "sweeps.levels.entries[0].widht is not a known key; did you mean widths?"),
+    "unknown sweep": (("sweeps", "levles"), {"entries": []}, "sweeps.levles has an unknown name; did you mean levels?"),
+    "missing key": ((*ENTRY, "seeds"), DELETE, "sweeps.levels.entries[0] lacks the key seeds"),
+    "missing section": (("sweeps",), DELETE, "the configuration lacks the key sweeps"),
+    "negative root seed": (("seed",), -1, "seed is -1; it must be an integer that is not negative"),
+    "negative seeds": ((*ENTRY, "seeds"), -3, "sweeps.levels.entries[0].seeds is -3; it must be a positive integer"),
+    "no seeds": ((*ENTRY, "seeds"), 0, "seeds is 0; it must be a positive integer"),
+    "fractional seeds": ((*ENTRY, "seeds"), 20.0, "seeds is 20.0; it must be a positive integer"),
+    "seeds as a text": ((*ENTRY, "seeds"), "20", 'seeds is "20"; it must be a positive integer'),
+    "seeds left empty": ((*ENTRY, "seeds"), None, "seeds is empty; it must be a positive integer"),
+    "bool for an integer": ((*ENTRY, "dimension"), True, "dimension is true; it must be an integer of at least 2, at most 1000, or"),
+    "integer for a bool": ((*ENTRY, "bias"), 1, "bias is 1; it must be true or false, or a list of such"),
+    "width 0": ((*ENTRY, "widths"), [[0]], "sweeps.levels.entries[0].widths[0][0] is 0; it must be a positive integer"),
+    "a width, not a list": ((*ENTRY, "widths"), 4, "widths is 4; it must be a list, such as [[4], [4, 4]]"),
+    "widths not nested": ((*ENTRY, "widths"), [4], "widths[0] is 4; it must be a list, such as [4, 4]"),
+    "no widths": ((*ENTRY, "widths"), [], "widths is empty; it must have at least one item"),
+    "no layer": ((*ENTRY, "widths"), [[]], "widths[0] is empty; it must have at least one item"),
+    "a width twice": ((*ENTRY, "widths"), [[2], [2]], "widths is [[2], [2]]; nothing may be listed twice"),
+    "unknown activation": ((*ENTRY, "activation"), "sofplus", 'activation is "sofplus"; did you mean softplus? it can be g, softplus,'),
+    "unknown activation in a list": ((*ENTRY, "activation"), ["g", "Tanh"], 'activation[1] is "Tanh"; did you mean tanh?'),
+    "unknown dataset": ((*ENTRY, "dataset"), "rosenbrok", 'dataset is "rosenbrok", which is not in datasets; did you mean'),
+    "unknown target": ((*GRID, "target"), "rosenbrok", 'datasets.rosenbrock-grid.target is "rosenbrok"; did you mean rosenbrock?'),
+    "no entries": (("sweeps", "levels", "entries"), [], "sweeps.levels.entries is empty; it must have at least one item"),
+    "no sweeps": (("sweeps",), {}, "sweeps is empty; it must have at least one item"),
+    "the same runs twice": ((*ENTRY, "widths"), [[1], [3]], "entries[1] asks again for runs of entries[0]: levels/rosenbrock-grid/g/r3"),
+    "runs without end": ((*ENTRY, "seeds"), 1_000_000, "sweeps asks for 400"),
+    "an integer without end": (("seed",), 10**99, "seed is 1000000000000"),
+    "twenty-one layers": ((*ENTRY, "widths"), [[1] * 21], "widths[0] has 21 items; it can have at most 20"),
+    "a name without end": (("datasets", "a" * 61), {}, "must have a name of at most 60 small letters"),
+    "a name of two lines": (("datasets", "a\n"), {}, r"datasets.a\x0a must have a name"),
+    "a block of 0": (("sweeps", "levels", "seeds_per_job"), 0, "seeds_per_job is 0; it must be a positive integer"),
+    "NaN": (("training", "rtol"), math.nan, "training.rtol is nan; it must be a positive number, at most 0.01"),
+    "infinity": (("training", "max_t"), math.inf, "training.max_t is inf; it must be a positive number"),
+    "negative time": (("training", "max_seconds"), -1, "training.max_seconds is -1; it must be a positive number"),
+    "YAML's 1e-5": (("training", "rtol"), "1e-5", "takes it for a text without a point: 1.0e-5"),
+    "a grid of dimension 4": ((*ENTRY, "dimension"), [2, 4], "dimension is 4; rosenbrock-grid has inputs grid, which are of dimension 2"),
+    "a grid without points": ((*GRID, "points"), DELETE, "datasets.rosenbrock-grid lacks the key points, which inputs grid needs"),
+    "a grid with samples": ((*GRID, "samples"), 9, "datasets.rosenbrock-grid.samples is 9; that key goes with inputs normal"),
+    "a name that is no text": (("datasets", 1), {}, "datasets[1] is a key of the wrong type; put it in quotes"),
+    "a name that is no file name": (("datasets", "a/b"), {"target": "rosenbrock", "inputs": "normal"}, "a/b must have a name"),
+    "a section that is a list": (("training",), [], "training is []; it must be a mapping"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path, value, expected", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_a_line_with_the_value_the_remedy_and_the_file(path, value, expected):
+    with pytest.raises(config.ConfigError) as error:
+        config.validate(changed(path, value), "my.yaml")
+    lines = str(error.value).splitlines()
+    assert any(expected in line for line in lines), lines
+    assert all(line.endswith(" (my.yaml)") for line in lines)
+
+
+def test_each_mistake_has_a_line_of_its_own():
+    two = changed((*ENTRY, "seeds"), -1)
+    two["seed"] = -1
+    with pytest.raises(config.ConfigError) as error:
+        config.validate(two)
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_two_datasets_with_one_file_name_are_a_mistake():
+    both = default()
+    grid = both["datasets"]["rosenbrock-grid"]
+    both["datasets"] |= {"a": {"target": "rosenbrock", "inputs": "normal", "samples": 9}, "a-d2": grid}
+    entry = both["sweeps"]["levels"]["entries"][0]
+    both["sweeps"]["levels"]["entries"] = [entry | {"dataset": "a"}, entry | {"dataset": "a-d2"}]
+    with pytest.raises(config.ConfigError, match=r"datasets.a-d2 in dimension 2 has the same file name, a-d2.npz, as datasets.a "):
+        config.validate(both)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    {
+        "a: 1\nb: [1\nc: 2\n": "my.yaml, line 3, column 2: expected",
+        "a: 1\n\tb: 2\n": "my.yaml, line 2, column 1: found character",
+        "seed: 1\nseed: 2\n": "my.yaml, line 2, column 1: the key seed stands twice",
+        "a: {b: 1, b: 2}\n": "the key b stands twice",
+        "? [a]\n: 1\n": "my.yaml, line 1",
+        "": "my.yaml must hold keys and values",
+        "- a\n": "my.yaml must hold keys and values",
+        "a: \x00\n": "my.yaml",
+        "a: *b\n": "my.yaml, line 1, column 4: found undefined alias",
+        "a: !!int ''\n": "my.yaml is not YAML that can be read: ",
+        "seed: " + "9" * 5000: "my.yaml is not YAML that can be read: ",
+        "a: " + "[" * 5000: "my.yaml is not YAML that can be read: ",
+    }.items(),
+    ids=lambda text: repr(text)[:30],
+)
+def test_a_file_that_is_no_configuration_gets_one_line(tmp_path, monkeypatch, text, expected):
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text(text)
+    with pytest.raises(config.ConfigError) as error:
+        config.load("my.yaml")
+    assert expected in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_file_that_cannot_be_read_gets_one_line(tmp_path):
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe9\n")
+    for path in [tmp_path / "none.yaml", tmp_path, tmp_path / "latin.yaml"]:
+        with pytest.raises(config.ConfigError, match="^[^\n]*$"):
+            config.load(path)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda item: st.lists(item, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), item, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(value, path=()):
+    """All paths into a nested configuration."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+@given(st.sampled_from([path for path in places(default()) if path]), json_values)
+def test_whatever_stands_anywhere_is_valid_or_a_clear_mistake(path, value):
+    given = changed(path, value)
+    before = copy.deepcopy(given)
+    try:
+        blocks = config.blocks(config.validate(given))
+    except config.ConfigError as error:
+        assert str(error) and all(line.endswith(")") for line in str(error).splitlines())
+    else:
+        assert blocks
+    assert repr(given) == repr(before)
+
+
+entries = st.fixed_dictionaries(
+    {
+        "dataset": st.just("data"),
+        "dimension": st.lists(st.integers(2, 9), min_size=1, max_size=3, unique=True) | st.integers(2, 9),
+        "activation": st.lists(st.sampled_from(["g", "erf", "tanh"]), min_size=1, unique=True) | st.just("relu"),
+        "bias": st.sampled_from([True, False, [True], [False, True]]),
+        "widths": st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=3), min_size=1, max_size=3, unique_by=tuple),
+        "seeds": st.integers(1, 12),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(entries, st.integers(1, 15))
+def test_an_entry_becomes_each_of_its_runs_once(entry, seeds_per_job):
+    given = {
+        "datasets": {"data": {"target": "rosenbrock", "inputs": "normal", "samples": 9}},
+        "sweeps": {"levels": {"seeds_per_job": seeds_per_job, "entries": [entry]}},
+    }
+    given = config.validate(given)
+    blocks = config.blocks(given)
+    runs = [(b.dimension, b.activation, b.bias, b.widths, seed) for b in blocks for seed in range(b.first, b.last + 1)]
+    listed = {key: value if isinstance(value, list) else [value] for key, value in entry.items()}
+    seeds = range(1, entry["seeds"] + 1)
+    asked = product(listed["dimension"], listed["activation"], listed["bias"], map(tuple, entry["widths"]), seeds)
+    assert sorted(runs) == sorted(asked)
+    assert len({block.record for block in blocks}) == len(blocks)
+    assert all(1 <= block.runs <= seeds_per_job for block in blocks)
+    assert {block.dataset for block in blocks} == set(config.datasets(given)) == {f"data-d{d}" for d in listed["dimension"]}
+
+
+def test_more_seeds_keep_the_records_that_exist():
+    few = config.blocks(config.validate(default()))
+    more = default()
+    for entry in more["sweeps"]["levels"]["entries"]:
+        entry["seeds"] += 5
+    assert {block.record for block in few} < {block.record for block in config.blocks(config.validate(more))}
+
+
+def test_values_from_the_command_line_have_the_types_of_a_file():
+    assert config.typed({"a": {"b": "3", "c": ["1.0e-5", "true"], "d": "g", "e": "[", "f": 2}, "g": "x"}) == {
+        "a": {"b": 3, "c": [1e-5, True], "d": "g", "e": "[", "f": 2}, "g": "x",
+    }  # fmt: skip
+
+
+def test_products_have_the_names_that_people_expect():
+    block = config.Block("channels", "rosenbrock-d4", 4, "softplus", (4, 4, 4), False, 1, 20)
+    assert block.record == "results/runs/channels/rosenbrock-d4/softplus/r4x4x4-nobias/seeds-1-20.npz"
+
+
+def test_defaults_are_filled_in_and_those_of_the_default_preset():
+    bare = default()
+    written = bare.pop("training")
+    assert config.validate(bare)["training"] == written
+
+
+def test_the_order_of_keys_does_not_matter():
+    def backwards(value):
+        return {key: backwards(item) for key, item in reversed(value.items())} if isinstance(value, dict) else value
+
+    one, other = config.validate(default()), config.validate(backwards(default()))
+    for section in set(one) - {"datasets", "sweeps"}:
+        assert json.dumps(one[section]) == json.dumps(other[section])
+    assert all(json.dumps(one["datasets"][name]) == json.dumps(other["datasets"][name]) for name in one["datasets"])
+
+
+def test_schema_knows_the_names_of_the_registries():
+    from flatchannels.data.datasets import TARGETS
+    from flatchannels.networks.activations import ACTIVATIONS
+
+    schema = yaml.safe_load(config.SCHEMA.read_text())
+    assert schema["$defs"]["activation"]["enum"] == list(ACTIVATIONS)
+    assert schema["$defs"]["dataset"]["properties"]["target"]["enum"] == list(TARGETS)
+
+
+def test_every_key_of_the_schema_is_explained():
+    schema = yaml.safe_load(config.SCHEMA.read_text())
+    handbook = (ROOT / "config" / "README.md").read_text()
+
+    def keys(rule):
+        for name, item in rule.get("properties", {}).items():
+            assert "description" in item, name
+            yield name
+            yield from keys(item)
+
+    names = [name for rule in [schema, *schema["$defs"].values()] for name in keys(rule)]
+    assert [name for name in names if f"`{name}`" not in handbook] == []
+
+
+def test_reading_a_configuration_imports_no_numerical_package():
+    """Every cluster job parses the Snakefile anew, which imports this."""
+    code = "import sys; from flatchannels.pipeline import config, sources; print({'numpy', 'numba', 'scipy', 'pandas'} & set(sys.modules))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "workflow")})
+    assert shown.stdout.strip() == "set()", shown.stderr
+
+
+def test_fingerprint_follows_imports_and_content_but_not_times(tmp_path):
+    (tmp_path / "a.py").write_text("import b\nfrom flatchannels.pipeline import config\n")
+    (tmp_path / "b.py").write_text("def late():\n    from c import x\n")
+    (tmp_path / "c.py").write_text("x = 1\n")
+    (tmp_path / "other.py").write_text("")
+    script = tmp_path / "a.py"
+    assert sources.imported([script]) - {tmp_path / f"{name}.py" for name in "abc"} >= {sources.PACKAGE / "pipeline" / "config.py"}
+    first = sources.fingerprint([script])
+    (tmp_path / "c.py").touch()
+    (tmp_path / "other.py").write_text("y = 1\n")
+    assert sources.fingerprint([script]) == first
+    (tmp_path / "c.py").write_text("x = 2\n")
+    assert sources.fingerprint([script]) != first
+    assert sources.fingerprint([script], without=["c"]) == sources.fingerprint([script], without=["c"])
+
+
+def test_runs_depend_on_the_engine_and_tables_and_figures_do_not():
+    def names(script):
+        return {path.stem for path in sources.imported([ROOT / "workflow" / "scripts" / script])}
+
+    engine = {"kernels", "activations", "network", "flow", "polish", "training"}
+    assert engine <= names("runs.py") and {"statistics", "config", "sources"}.isdisjoint(names("runs.py"))
+    figures = [f"figures/{path.name}" for path in (ROOT / "workflow" / "scripts" / "figures").glob("*.py")]
+    for script in ["runs_table.py", "table.py", "channels_table.py", "scorecard.py", *figures]:
+        assert engine.isdisjoint(names(script)), script
+
+
+def test_imports_are_those_that_the_parser_of_python_finds():
+    for path in [*ROOT.glob("workflow/**/*.py"), *ROOT.glob("tests/**/*.py")]:
+        modules = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: imports name the package"
+                modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        expected = {found for module in modules for found in sources._files_of(module, path.parent)}
+        assert set(sources._direct_imports(path)) == expected, path
+
+
+def test_fingerprint_of_one_activation_follows_its_own_code_alone():
+    content = (sources.PACKAGE / "networks" / "activations.py").read_bytes()
+
+    def changed(old, new, more=b""):
+        assert content.count(old) == 1
+        edited = content.replace(old, new).replace(b"\n\n@njit(**SCALAR)\ndef tanh(", more + b"\n\n@njit(**SCALAR)\ndef tanh(")
+        return {name for name in names if sources.of_one_activation(edited, name) != sources.of_one_activation(content, name)}
+
+    names = set(yaml.safe_load(config.SCHEMA.read_text())["$defs"]["activation"]["enum"])
+    function = b"\n\n@njit(**SCALAR)\ndef step(z, smoothing):\n    return tanh(z, smoothing)\n"
+    assert changed(b"LN2_LOW = 1", b"LN2_LOW = 2") == names
+    assert changed(b"t1 = 1.0 - t * t", b"t1 = 1.0 - 2.0 * t * t") == {"tanh"}
+    assert changed(b'"erf": Activation(2, erf)', b'"erf": Activation(2, erf, linear_above=9.0)') == {"erf"}
+    assert changed(b"gauss = _exp_of_negative(-0.5 * z * z)", b"gauss = g(z, smoothing)[0]") == {"erf"}
+    entry = b'    "tanh": Activation(5, tanh),\n'
+    assert changed(entry, entry + b'    "step": Activation(6, step),\n', function) == set()
+    assert changed(entry, entry, function) == names  # a function that is none of the activations
+
+
+def test_configurations_can_be_checked_alone(tmp_path):
+    def check(path):
+        return subprocess.run(
+            [sys.executable, "-m", "flatchannels.pipeline.config", path], capture_output=True, text=True, cwd=ROOT / "workflow"
+        )
+
+    assert "13200 runs in 722 jobs" in check(ROOT / "config" / "paper.yaml").stdout
+    wrong = check(tmp_path / "none.yaml")
+    assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "cannot be read" in wrong.stderr

@@ -1,0 +1,192 @@
+"""The toy: its limit has the derivatives and the h that it says, its saddle line is one, its figures and verdicts follow its numbers."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flatchannels.dynamics.training import Objective
+from flatchannels.networks.population import Population
+from flatchannels.reporting import claims
+from flatchannels.storage import records
+from flatchannels.studies import relu_channel, toy
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "figures"))
+
+import fig1_overview  # noqa: E402
+import fig6_toy  # noqa: E402
+import figB12_sharpness  # noqa: E402
+import figB13_relu  # noqa: E402
+
+DATA = toy.infinite_data()
+OBJECTIVE = Objective(toy.NETWORK, DATA)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return toy.Frame(OBJECTIVE)
+
+
+def pair(end, epsilon):
+    """Two neurons at the distance 2ε, in the coordinates (w, c, a) of a limit."""
+    return np.array([end.w + epsilon, end.w - epsilon, end.c / 2 + end.a / (2 * epsilon), end.c / 2 - end.a / (2 * epsilon)])
+
+
+def test_quadrature_equals_the_closed_form():
+    theta = np.array([3.0, 1.2, 2.0, -0.5])
+    closed = Population(toy.NETWORK, toy.TEACHER, toy.TEACHER_THETA).derivatives(theta)
+    for summed, exact in zip(OBJECTIVE.derivatives(theta), closed, strict=True):
+        assert np.max(abs(summed - exact)) < 1e-12
+
+
+def test_the_limit_is_that_of_the_pair_and_h_its_first_correction():
+    end = toy.limit(DATA, 1.1, 0.7, -0.9)
+    corrections = [(OBJECTIVE.loss_and_gradient(pair(end, epsilon))[0] - end.loss) / epsilon**2 for epsilon in (0.02, 0.01)]
+    extrapolated = corrections[1] + (corrections[1] - corrections[0]) / 3
+    assert extrapolated == pytest.approx(end.h, rel=1e-5)
+
+
+def test_the_limit_has_the_gradient_and_hessian_that_it_says():
+    point, h = np.array([1.1, 0.7, -0.9]), 1e-5
+    end = toy.limit(DATA, *point)
+    for k, shift in enumerate(np.eye(3) * h):
+        above, below = toy.limit(DATA, *(point + shift)), toy.limit(DATA, *(point - shift))
+        assert (above.loss - below.loss) / (2 * h) == pytest.approx(end.gradient[k], abs=1e-9)
+        assert (above.gradient - below.gradient) / (2 * h) == pytest.approx(end.hessian[k], abs=1e-8)
+
+
+def test_two_minima_at_infinity_and_a_saddle_that_is_the_best_neuron(frame):
+    low, saddle, high = toy.critical_limits(DATA)
+    assert [end.kind for end in (low, saddle, high)] == ["minimum at infinity", "saddle", "minimum at infinity"]
+    assert (saddle.w, saddle.c, saddle.a) == pytest.approx((frame.w, frame.a, 0.0), abs=1e-9)
+    assert max(abs(end.gradient).max() for end in (low, saddle, high)) < 1e-12 and high.loss < low.loss < saddle.loss
+    assert toy.zeros_of_h(DATA) == pytest.approx([0.7993, 3.2022], abs=1e-4)  # published
+
+
+def test_the_frame_is_orthonormal_and_its_line_consists_of_critical_points(frame):
+    assert frame.axes.T @ frame.axes == pytest.approx(np.eye(4), abs=1e-12)
+    for gamma in (-1.0, 0.5, 7.0):
+        loss, gradient = OBJECTIVE.loss_and_gradient(frame.saddle(gamma))
+        assert loss == pytest.approx(frame.loss, rel=1e-12) and abs(gradient).max() < 1e-12
+    assert frame.coordinates(frame.point(2.0, -0.3)) == pytest.approx([2.0, -0.3], abs=1e-12)
+
+
+def test_the_landscape_lies_below_the_plane_and_meets_it_on_the_saddle_line(frame):
+    gammas, alphas = np.array([1.0, 5.0]), np.array([-0.2, 0.0, 0.2])
+    losses = frame.landscape(gammas, alphas)
+    plane = [[OBJECTIVE.loss_and_gradient(frame.point(gamma, alpha))[0] for alpha in alphas] for gamma in gammas]
+    assert losses[:, 1] == pytest.approx(frame.loss, rel=1e-12)
+    assert np.all(losses[:, [0, 2]] < np.array(plane)[:, [0, 2]])
+    assert np.all(losses[0, [0, 2]] > frame.loss) and np.all(losses[1, [0, 2]] < frame.loss)  # plateau, and beyond it
+
+
+@pytest.mark.parametrize(("start", "which"), [("channel 1", 2), ("channel 2", 0)])
+def test_flows_into_the_channels_approach_their_limits_as_epsilon_squared(frame, start, which):
+    flow, inside = toy.flow_from(OBJECTIVE, frame.point(*toy.STARTS[start]), samples=100)
+    end = toy.critical_limits(DATA)[which]
+    exponent, ratio = toy.approach(flow.theta[:inside], flow.loss[:inside], end)
+    assert exponent == pytest.approx(2, abs=0.02) and ratio == pytest.approx(1, abs=1e-3)
+
+
+def test_gradient_descent_stops_where_the_curvature_is_two_over_the_rate(frame):
+    arrays, table = toy.descents(frame, toy.finite_data(1, 64), 1, epochs=2, batch=16, sgd_rate=0.1, adam_rate=1e-3,
+                                 gd_rates=[0.316, 0.237], gd_steps=60_000, samples=30)  # fmt: skip
+    assert table["ratio"].to_numpy() == pytest.approx([1, 1], abs=5e-3)
+    assert arrays["gamma"].shape == (4, len(arrays["epoch"])) and np.isfinite(arrays["gamma"]).all()
+
+
+def test_a_relu_channel_leads_towards_the_teacher():
+    objective = Population(relu_channel.NETWORK, relu_channel.NETWORK, relu_channel.TEACHER)
+    losses = []
+    for epsilon in (0.1, 0.05):
+        theta = relu_channel.NETWORK.pack([([[1.0, -epsilon], [1.0, epsilon]], None), ([[-0.5 / epsilon, 0.5 / epsilon]], None)])
+        losses.append(objective.loss_and_gradient(theta)[0])
+        assert relu_channel.distance(theta[None])[0] == pytest.approx(np.sin(np.arctan(epsilon)))
+    assert losses[0] / losses[1] == pytest.approx(2, rel=0.05)  # the loss at the kinks, of width ε
+
+
+# Verdicts
+
+
+def limits(**change):
+    kinds = ["minimum at infinity", "saddle", "minimum at infinity", "zero of h", "zero of h"]
+    return pd.DataFrame({"kind": kinds, "w": [0.87, 1.4, 3.15, 0.79922, 3.20227], "loss": [0.042, 0.047, 8e-4, 0.043, 9e-4]} | change)
+
+
+def flows(**change):
+    rows = {"data": "infinite", "start": ["channel 1", "channel 2", "plateau", "plateau, shifted"], "shift": 0.0,
+            "stop": ["WALL", "WALL", "FLAT", "FLAT"], "gamma": [200.0, 200.0, 0.7, 0.65], "alpha": [-2.3, 0.7, 1e-9, 1e-9],
+            "loss": [9e-4, 0.043, 0.047, 0.047],
+            "exponent": [2.0, 1.999, np.nan, np.nan], "ratio": [1.0, 1.0, np.nan, np.nan]}  # fmt: skip
+    return pd.DataFrame(rows | change)
+
+
+def rates(**change):
+    rate = np.array([0.3, 0.2, 0.1])
+    return pd.DataFrame({"rate": rate, "ratio": 1.0, "drift": 0.0, "epsilon": 0.4 * rate**0.5} | change)
+
+
+TURNING = ["minimum at infinity", "saddle", "turning point", "zero of h", "zero of h"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "expected"),
+    [({"toy_limits": limits(), "toy_flows": flows()}, "holds"), ({}, "undecided"),
+     ({"toy_limits": limits(kind=TURNING), "toy_flows": flows()}, "does not hold"),
+     ({"toy_limits": limits(w=[0.87, 1.4, 3.15, 0.81, 3.20227]), "toy_flows": flows()}, "does not hold"),
+     ({"toy_limits": limits(), "toy_flows": flows(loss=[9e-4, 0.043, 0.047, 7e-4])}, "does not hold"),
+     ({"toy_limits": limits(), "toy_flows": flows(exponent=[2.0, 1.5, np.nan, np.nan])}, "does not hold"),
+     ({"toy_limits": limits(), "toy_flows": flows(alpha=[-2.3, 0.7, 0.1, 0.0])}, "does not hold")],
+)  # fmt: skip
+def test_c14_needs_every_part(tables, expected):
+    assert claims.CLAIMS["C14"][1](tables).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [(rates(), "holds"), (rates(ratio=[1.0, 1.0, 0.9], drift=[0.0, 0.0, 0.2]), "undecided"),
+     (rates(ratio=[1.0, 1.1, 1.0]), "does not hold"),
+     (rates(epsilon=[0.3, 0.2, 0.1]), "does not hold"), (rates(drift=[0.0, 0.0, 0.2]), "undecided"),
+     (rates()[:1], "undecided")],
+)  # fmt: skip
+def test_c15_needs_a_standstill_at_every_rate_and_the_root_of_it(table, expected):
+    assert claims.CLAIMS["C15"][1]({"toy_rates": table}).verdict == expected
+
+
+# Figures
+
+
+def made_up(name, **more):
+    """Arrays of the format with a length of its own on every axis, increasing along the last."""
+    lengths = dict(zip("GAWXSBFTPEMNRK", [5, 6, 7, 8, 9, 10, 6, 11, 4, 12, 4, 13, 2, 3], strict=True))
+    shapes = {key: [lengths[axis] for axis in axes] for key, axes in records.TOY[name].items()}
+    return {key: np.zeros(shape) + np.linspace(0.1, 2, shape[-1]) for key, shape in shapes.items()} | more
+
+
+def test_figures_draw_their_records():
+    landscape, path = made_up("toy_landscape", x=np.linspace(-2, 2, 8)), made_up("toy_flows")
+    path["theta"][:, -1] = path["gamma"][:, -1] = np.nan  # the end of a shorter flow
+    descents = made_up("toy_descents", sharpness=np.array([[5.0], [6.0]]) + np.arange(13), rate=np.array([0.3, 0.1]))
+    figures = [fig1_overview.draw(landscape, path), fig6_toy.draw(landscape, path, descents, limits()),
+               figB12_sharpness.draw(landscape), figB13_relu.draw(made_up("relu_channel"))]  # fmt: skip
+    for figure in figures:
+        figure.set_layout_engine("none")
+        figure.draw_without_rendering()
+    edge = next(axes for axes in figures[1].axes if axes.get_xlabel().startswith("iteration"))
+    dashes = [line.get_ydata()[0] for line in edge.lines if line.get_linestyle() == "--"]
+    assert dashes == pytest.approx([2 / 0.3, 2 / 0.1])
+    ends = next(axes for axes in figures[1].axes if axes.get_xlabel() == "$w$")
+    assert [line.get_marker() for line in ends.lines[1:]] == ["o", "x", "o"]
+
+
+def test_records_of_the_toy_come_back_as_they_were_written(tmp_path):
+    arrays = made_up("toy_flows")
+    records.write_toy(tmp_path / "flows.npz", "toy_flows", arrays)
+    again = records.read_toy(tmp_path / "flows.npz", "toy_flows")
+    assert all(np.array_equal(again[key], arrays[key]) for key in arrays) and set(again) == set(arrays)
+    with pytest.raises(records.RecordError):
+        records.read_toy(tmp_path / "flows.npz", "toy_descents")
+    with pytest.raises(records.RecordError, match="other arrays have length"):
+        records.write_toy(tmp_path / "wrong.npz", "toy_flows", arrays | {"gamma": arrays["gamma"][:2]})

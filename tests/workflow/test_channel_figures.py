@@ -1,0 +1,118 @@
+"""Figures 4 and B7 to B11 show every run of made-up tables once, and survive missing settings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+
+from flatchannels.reporting import channel_statistics
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "workflow" / "scripts" / "figures"))
+
+import fig4_channels  # noqa: E402
+import figB7_convergence  # noqa: E402
+import figB8_draws  # noqa: E402
+import figB9_pairs  # noqa: E402
+import figB10_updates  # noqa: E402
+import figB11_dimensions  # noqa: E402
+import style  # noqa: E402
+
+SETTINGS = {"rosenbrock": (10, 3, 2), "gp-s0.5": (20, 8, 4), "rosenbrock erf": (6, 1, 0), "rosenbrock 3 layers": (5, 2, 1)}
+
+
+def layer_rows(runs):
+    """Rows of the table channels for runs with one parallel pair where they are in a channel."""
+    kinds = channel_statistics.TABLES["channels"]
+    rows = [
+        {**dict.fromkeys(kinds, 0.0), **run._asdict(), "layer": layer, "cosine": 1e-5 if run.channel else 0.1, "strength": 10.0 + layer,
+         "sign": -1 if run.seed % 2 else 1, "layer_parallel": run.channel, "groups": "3+2" if run.channel else "", "triplet_cosine": 1e-4}
+        for run in runs.itertuples(index=False) for layer in range(1, run.widths.count("x") + 2)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+
+def tables_of(settings):
+    parts = [
+        synthetic.channel_rows(name, *numbers, widths="4x4x4" if "layers" in name else "4", channel_layers="")
+        for name, numbers in settings.items()
+    ]
+    runs = pd.concat(parts, ignore_index=True) if parts else channel_statistics.empty("channel_runs")
+    spectra = synthetic.spectrum_rows(runs) if len(runs) else channel_statistics.empty("channel_spectra")
+    return {"runs": runs, "layers": layer_rows(runs), "spectra": spectra, "shares": channel_statistics.shares(runs),
+            "layer_shares": channel_statistics.layer_shares(runs)}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", [list(SETTINGS), ["rosenbrock 3 layers"], []], ids=str)
+def test_all_figures_render(names):
+    tables = tables_of({name: SETTINGS[name] for name in names})
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    figures = [fig4_channels.draw(**tables), figB7_convergence.draw(tables["runs"]), figB9_pairs.draw(tables["layers"]),
+               figB10_updates.draw(tables["runs"]), figB11_dimensions.draw(tables["layers"]),
+               figB8_draws.draw({s: (x, x.sum(axis=1)) for s in [0.5, 10][: len(names)]})]  # fmt: skip
+    for figure in figures:
+        figure.set_layout_engine("none")  # takes most of the time
+        figure.draw_without_rendering()
+        assert figure.axes and all(panel.has_data() or panel.texts for panel in figure.axes)  # none is blank
+
+
+def axes():
+    return style.new_figure(2).subplots()
+
+
+def test_every_pair_is_one_marker_and_those_in_a_channel_are_filled():
+    layers = tables_of(SETTINGS)["layers"]
+    panel = axes()
+    fig4_channels.pairs_panel(panel, layers, ["black"] * len(layers))
+    shown = [(len(points.get_offsets()), len(points.get_facecolors()) > 0) for points in panel.collections]
+    assert sum(count for count, _ in shown) == len(layers)
+    assert sum(count for count, filled in shown if filled) == layers["channel"].sum()
+
+
+def test_ratios_are_of_the_runs_that_fulfil_the_first_two_criteria():
+    runs = tables_of(SETTINGS)["runs"]
+    chosen = fig4_channels.towards_a_pair(runs)
+    panel = axes()
+    fig4_channels.ratios_panel(panel, chosen)
+    assert len(chosen) == 3 + 2 + 8 + 4 + 1 + 2 + 1
+    assert sum(bar.get_height() for bar in panel.containers[0]) == len(chosen)
+
+
+def test_bars_are_the_shares_of_the_settings_in_order():
+    panel = axes()
+    fig4_channels.shares_panel(panel, tables_of(SETTINGS)["shares"])
+    assert [bar.get_height() for bar in panel.patches] == pytest.approx([30, 40, 100 / 6, 40])
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["Rosenbrock (10)", "GP 0.5 (20)", "erf (6)", "3 layers (5)"]
+
+
+def test_loss_histograms_hold_all_runs_of_finite_norm_and_all_in_channels():
+    runs = tables_of(SETTINGS)["runs"]
+    panel = axes()
+    fig4_channels.losses_panel(panel, runs[runs["setting"] == "gp-s0.5"], "loss", "training")
+    assert sum(bar.get_height() for bar in panel.containers[0]) == pytest.approx(100)
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["finite (8)", "channel (8)"]
+
+
+def test_every_flow_is_a_line_of_its_colour():
+    spectra = tables_of(SETTINGS)["spectra"]
+    top, bottom = style.new_figure(2).subplots(2)
+    fig4_channels.spectra_panels(top, bottom, spectra[spectra["setting"] == "gp-s0.5"])
+    colours = [line.get_color() for line in bottom.lines]
+    assert [colours.count(colour) for colour in (style.FINITE_COLOUR, style.CHANNEL_COLOUR)] == [8, 8]
+
+
+def test_dimensions_count_groups_of_parallel_layers_of_runs_in_a_channel():
+    layers = tables_of(SETTINGS)["layers"]
+    assert fig4_channels.channel_dimensions(layers).tolist() == [3 + 8 + 1 + 6, 3 + 8 + 1 + 6]  # of "3+2": one of 1, one of 2
+    assert fig4_channels.channel_dimensions(layers[~layers["channel"]]).size == 0
+
+
+def test_figures_need_no_numerical_engine():
+    code = "import sys, fig4_channels, figB7_convergence, figB8_draws, figB9_pairs, figB10_updates, figB11_dimensions"
+    paths = ":".join(map(str, [ROOT / "workflow", ROOT / "workflow" / "scripts" / "figures"]))
+    command = [sys.executable, "-c", code + "; sys.exit('numba' in sys.modules)"]
+    assert subprocess.run(command, env={"PYTHONPATH": paths}).returncode == 0

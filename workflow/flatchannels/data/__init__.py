@@ -1,0 +1,1 @@
+"""Datasets: inputs, targets, and whatever is random."""

@@ -1,0 +1,1 @@
+"""Gradient flow to its end, the finish, one run; gradient descent."""

@@ -1,0 +1,136 @@
+"""Gradient descent, stochastic gradient descent and Adam, as fused loops for networks of few parameters.
+
+Networks with one input, one hidden layer of erf neurons and no biases, θ = (w_1 … w_r, a_1 … a_r). A step of four
+parameters takes less time than a call from Python, hence millions of them run within one compiled loop, which keeps θ
+after the steps (or epochs) that it is told.
+
+Source: paper, section 5 (Figure 6); Kingma & Ba 2015 (Adam).
+"""
+
+import numpy as np
+from numba import njit
+
+from flatchannels.networks.activations import LOOP, erf
+from flatchannels.networks.compilation import SETTINGS
+
+BETA1, BETA2, STABILISER = 0.9, 0.999, 1e-8  # Adam's, as in its paper
+
+
+def log_spaced(last, samples):
+    """Whole numbers from 0 to `last`, all but equally spaced in the logarithm: int64, at most `samples` of them."""
+    return np.unique(np.concatenate([[0], np.geomspace(1, last, samples - 1).round()]).astype(np.int64))
+
+
+def gradient_descent(theta, data, rate, keep):
+    """θ ← θ − rate ∇L(θ) on all samples: θ (len(keep), 2r) after the numbers of steps in `keep` (increasing, from 0)."""
+    x, y, weights = _checked(theta, data, rate)
+    return _gradient_descent(np.array(theta, dtype=float), x, y, weights, float(rate), np.asarray(keep, dtype=np.int64))
+
+
+def stochastic(theta, data, rate, batch, keep, seed, adam=False):
+    """SGD, or Adam: every epoch goes through the samples in a new order, `batch` at a time.
+
+    Parameters
+    ----------
+    theta : (2r,).  data : Dataset of one input and equal weights.  rate : learning rate.  batch : int; samples left over at
+    the end of an epoch wait for the next order.  keep : epochs after which θ is kept, increasing, from 0.
+    seed : int < 2³², of the orders.
+
+    Returns
+    -------
+    θ (len(keep), 2r).
+
+    Raises
+    ------
+    ValueError: more than one input, a rate that is not positive, or a batch larger than the data.
+    """
+    x, y, _ = _checked(theta, data, rate)
+    if not 1 <= batch <= x.size:
+        raise ValueError(f"batch is {batch}; it must be from 1 to the number of samples, {x.size}")
+    keep = np.asarray(keep, dtype=np.int64)
+    return _stochastic(np.array(theta, dtype=float), x, y, float(rate), int(batch), keep, int(seed), bool(adam))
+
+
+def _checked(theta, data, rate):
+    if data.dimension != 1 or len(theta) % 2:
+        raise ValueError(f"{data.dimension} inputs and {len(theta)} parameters; there must be one input, and two for each neuron")
+    if not rate > 0:
+        raise ValueError(f"rate is {rate}; it must be positive")
+    return np.ascontiguousarray(data.x[:, 0]), data.y, data.weights
+
+
+@njit(**LOOP)
+def _activate(z, slope):
+    """σ(z) in place, and σ'(z) into `slope`: a loop without sums, which runs on vectors."""
+    for n in range(z.size):
+        z[n], slope[n], _, _ = erf(z[n], 0.0)
+
+
+@njit(**SETTINGS | {"fastmath": {"reassoc", "contract", "nsz"}})
+def _gradient(theta, x, y, weights, h, slope, error, gradient):
+    """∇ Σ weights (f − y)² into `gradient` (2r,); h and slope (r · samples,) and error (samples,) are scratch."""
+    r, samples = theta.size // 2, x.size
+    for i in range(r):
+        for n in range(samples):
+            h[i * samples + n] = theta[i] * x[n]
+    _activate(h, slope)
+    for n in range(samples):
+        error[n] = -y[n]
+    for i in range(r):
+        for n in range(samples):
+            error[n] += theta[r + i] * h[i * samples + n]
+    for n in range(samples):
+        error[n] *= 2 * weights[n]
+    for i in range(r):
+        by_output, by_input = 0.0, 0.0
+        for n in range(samples):
+            by_output += error[n] * h[i * samples + n]
+            by_input += error[n] * slope[i * samples + n] * x[n]
+        gradient[i], gradient[r + i] = theta[r + i] * by_input, by_output
+
+
+@njit(**SETTINGS)
+def _gradient_descent(theta, x, y, weights, rate, keep):
+    h, slope = np.empty(theta.size // 2 * x.size), np.empty(theta.size // 2 * x.size)
+    error, gradient = np.empty(x.size), np.empty(theta.size)
+    kept = np.empty((keep.size, theta.size))
+    step = 0
+    for k in range(keep.size):
+        while step < keep[k]:
+            _gradient(theta, x, y, weights, h, slope, error, gradient)
+            for p in range(theta.size):
+                theta[p] -= rate * gradient[p]
+            step += 1
+        kept[k] = theta
+    return kept
+
+
+@njit(**SETTINGS)
+def _stochastic(theta, x, y, rate, batch, keep, seed, adam):
+    np.random.seed(seed)
+    order = np.arange(x.size)
+    h, slope = np.empty(theta.size // 2 * batch), np.empty(theta.size // 2 * batch)
+    error, gradient = np.empty(batch), np.empty(theta.size)
+    first, second = np.zeros(theta.size), np.zeros(theta.size)
+    power1, power2 = 1.0, 1.0
+    xs, ys, weights = np.empty(batch), np.empty(batch), np.full(batch, 1.0 / batch)
+    kept = np.empty((keep.size, theta.size))
+    epoch = 0
+    for k in range(keep.size):
+        while epoch < keep[k]:
+            np.random.shuffle(order)
+            for start in range(0, x.size - batch + 1, batch):
+                for n in range(batch):
+                    xs[n], ys[n] = x[order[start + n]], y[order[start + n]]
+                _gradient(theta, xs, ys, weights, h, slope, error, gradient)
+                if adam:
+                    power1, power2 = power1 * BETA1, power2 * BETA2
+                    for p in range(theta.size):
+                        first[p] = BETA1 * first[p] + (1 - BETA1) * gradient[p]
+                        second[p] = BETA2 * second[p] + (1 - BETA2) * gradient[p] ** 2
+                        gradient[p] = first[p] / (1 - power1) / (np.sqrt(second[p] / (1 - power2)) + STABILISER)
+                for p in range(theta.size):
+                    theta[p] -= rate * gradient[p]
+            epoch += 1
+        kept[k] = theta
+    return kept

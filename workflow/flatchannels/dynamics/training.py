@@ -1,0 +1,245 @@
+"""One run: initialise, follow the gradient flow to its end, polish to the nearest minimum, and look at the spectrum.
+
+Source: paper, Appendix B (training protocol).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import eigvalsh
+
+from flatchannels.data.datasets import generator
+from flatchannels.dynamics.flow import Flow, gradient_flow, tangential
+from flatchannels.dynamics.polish import Polish, polish
+from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.network import Dataset, Network, weight_norm
+from flatchannels.reasons import Finish, Stop
+
+# ASSUME: the paper says only that relu runs get stuck. Our flow rounds each relu over this fraction of the length of the
+# neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last, at
+# which it is found to rounding (at 1e-9 samples on a kink hold the gradient up).
+FLOW_SMOOTHING = 3e-3
+KINKED_RTOL = 1e-3  # steps cannot follow every sample over its kink, and need not: ends agree with those at 1e-5
+SMOOTHING_PATH = np.geomspace(1e-2, 1e-8, 13)
+SMOOTHED_ITERATIONS = 50  # per smoothing; nearer than that to each minimum on the way does not change the end
+
+
+class Objective:
+    """L of a network on a dataset as a function of θ, or L + R where maxnorm is given: what `flow` and `polish` work on."""
+
+    def __init__(self, network, data, maxnorm=None):
+        self.network, self.data, self.maxnorm = network, data, maxnorm
+
+    def loss_and_gradient(self, theta):
+        """float, (P,)."""
+        return self.network.loss_and_gradient(theta, self.data, self.maxnorm)
+
+    def derivatives(self, theta):
+        """float, (P,), (P, P)."""
+        return self.network.derivatives(theta, self.data, self.maxnorm)
+
+    def linear_neurons(self, theta):
+        """How many neurons of the first hidden layer have an activation that is linear, up to rounding, on every sample."""
+        threshold = ACTIVATIONS[self.network.activation].linear_above
+        z = self.network.first_layer(theta, self.data.x)
+        return int(np.sum(z.min(axis=0) > threshold))
+
+    def gauge(self, theta):
+        """`Network.gauge`."""
+        return self.network.gauge(theta)
+
+
+class GaugeFixed(Objective):
+    """The same for relu, on the surface of constant Σ sign · θ² (`Network.scalings`), which an exact relu flow never leaves.
+
+    A smoothed one has a little slope along the gauge, normal to that surface, which over long times would carry a flow to
+    where the smoothing is as wide as the data.
+    """
+
+    def loss_and_gradient(self, theta):
+        """Loss, and gradient along the surface (P,)."""
+        loss, gradient = super().loss_and_gradient(theta)
+        gauge = self.gauge(theta)
+        return loss, gradient - gauge @ (gauge.T @ gradient)
+
+    def derivatives(self, theta):
+        """The same with the Hessian (P, P) along the surface, of the Lagrangian: the surface's own curvature counts."""
+        loss, gradient, hessian = super().derivatives(theta)
+        multipliers = np.linalg.lstsq(self.network.scalings * theta[:, None], gradient, rcond=None)[0]
+        hessian[np.diag_indices_from(hessian)] -= self.network.scalings @ multipliers
+        return loss, *tangential(gradient, hessian, self.gauge(theta), 0.0)
+
+
+@dataclass
+class Run:
+    """A run from its initial point to the minimum it ends in.
+
+    theta : (P,), with its loss (without R), gradient_norm = ‖∇(L + R)‖∞ and weight_norm = Σθ²/(2P).
+    loss_cusp : for relu that of the cusp next to the end of the flow, where an unrounded flow gets stuck; else the loss.
+    stop : why the flow ended.  finish : why the polish ended.
+    hessian_min, hessian_max : extreme eigenvalues of ∇²(L + R) at θ.
+    spectrum_t, spectrum_min, spectrum_max : those of ∇²L at log-spaced times of the flow.
+    """
+
+    seed: int | None
+    theta_initial: np.ndarray
+    theta: np.ndarray
+    loss_initial: float
+    loss: float
+    loss_cusp: float
+    gradient_norm: float
+    weight_norm: float
+    stop: Stop
+    finish: Finish
+    hessian_min: float
+    hessian_max: float
+    flow: Flow
+    polish: Polish
+    spectrum_t: np.ndarray
+    spectrum_min: np.ndarray
+    spectrum_max: np.ndarray
+
+    @property
+    def unfinished(self):
+        """Whether a limit ended the flow, or its time the polish: `train` can go on from `flow`."""
+        return self.flow.state is not None or self.finish == Finish.TIME_LIMIT
+
+
+def initial(net, root_seed, dataset, seed):
+    """θ₀ (P,) of one run: a Glorot-normal draw that belongs to the network, the dataset's name and the seed alone."""
+    words = (dataset, net.inputs, "x".join(map(str, net.widths)), net.activation, net.bias, seed)
+    return net.initialise(generator(root_seed, "initialisation", *words))
+
+
+def train(
+    net,
+    data,
+    theta0=None,
+    seed=None,
+    *,
+    rtol=1e-5,
+    maxnorm=1e3,
+    max_seconds=3600.0,
+    max_steps=20_000,
+    max_t=1e16,
+    trajectory_samples=250,
+    spectrum_samples=50,
+    flow=None,
+):
+    """Gradient flow from θ₀ to its end, then the polish.
+
+    Parameters
+    ----------
+    net : Network.  data : Dataset.  theta0 : (P,), or None for a Glorot-normal draw from `seed`.
+    rtol : relative tolerance of the flow.  maxnorm : the wall in ‖θ‖.  max_seconds : wall time, of flow and polish each.
+    max_steps, max_t : limits of the flow; t is mean-loss time.
+    trajectory_samples, spectrum_samples : how many log-spaced times to keep.
+    flow : that of an earlier run from this θ₀, to go on with where a limit ended it.
+
+    Returns
+    -------
+    Run.
+
+    Raises
+    ------
+    ValueError: neither theta0 nor seed, or a setting out of its range.
+    """
+    if theta0 is None and seed is None:
+        raise ValueError("train needs theta0 or seed")
+    for name, value in (
+        ("rtol", rtol),
+        ("maxnorm", maxnorm),
+        ("max_seconds", max_seconds),
+        ("max_steps", max_steps),
+        ("max_t", max_t),
+        ("trajectory_samples", trajectory_samples),
+    ):
+        if not value > 0:
+            raise ValueError(f"{name} is {value}; it must be positive")
+    theta0 = net.initialise(np.random.default_rng(seed)) if theta0 is None else np.array(theta0, dtype=float)
+    kinks = ACTIVATIONS[net.activation].homogeneous
+    objective = GaugeFixed(net.smoothed(theta0, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
+    if flow is None or flow.state:
+        flow = gradient_flow(
+            objective,
+            theta0,
+            rtol=max(rtol, KINKED_RTOL) if kinks else rtol,
+            maxnorm=maxnorm,
+            max_seconds=max_seconds,
+            max_steps=max_steps,
+            max_t=max_t,
+            samples=trajectory_samples,
+            state=flow and flow.state,
+        )
+    finish = follow_smoothing if kinks else finish_smooth
+    start = balanced(flow, maxnorm)
+    end = finish(net, data, start, maxnorm, max_seconds)
+    loss = net.loss(end.theta, data)
+    values = eigvalsh(end.hessian)
+    times = np.unique(np.linspace(0, trajectory_samples - 1, spectrum_samples).round().astype(int))
+    spectra = np.array([eigvalsh(net.hessian(flow.theta[k], data))[[0, -1]] for k in times])
+    return Run(
+        seed=seed,
+        theta_initial=theta0,
+        theta=end.theta,
+        loss_initial=net.loss(theta0, data),
+        loss=loss,
+        loss_cusp=cusp_loss(net, data, start, maxnorm, max_seconds) if kinks else loss,
+        gradient_norm=float(abs(end.gradient).max()),
+        weight_norm=weight_norm(end.theta),
+        stop=flow.stop,
+        finish=end.finish,
+        hessian_min=float(values[0]),
+        hessian_max=float(values[-1]),
+        flow=flow,
+        polish=end,
+        spectrum_t=flow.t[times],
+        spectrum_min=spectra[:, 0],
+        spectrum_max=spectra[:, 1],
+    )
+
+
+def finish_smooth(net, data, theta, maxnorm, max_seconds):
+    """`polish` of L + R from θ."""
+    return polish(Objective(net, data, maxnorm), theta, max_seconds=max_seconds)
+
+
+def follow_smoothing(net, data, theta, maxnorm, max_seconds, path=SMOOTHING_PATH):
+    """`polish` for relu: the minimum of the smoothed loss, followed while the smoothing falls to nothing.
+
+    The exact loss of finitely many samples is covered with cusps, at which no gradient vanishes; the point returned is
+    the cusp in the middle of the smooth basin, its gradient and Hessian those of the last smoothing.
+    """
+    iterations, seconds = 0, 0.0
+    for epsilon in path:
+        objective = GaugeFixed(net.smoothed(theta, epsilon), data, maxnorm)
+        end = polish(objective, theta, max_seconds=max_seconds - seconds, max_iterations=SMOOTHED_ITERATIONS)
+        theta, iterations, seconds = end.theta, iterations + end.iterations, seconds + end.seconds
+        if end.finish in (Finish.TIME_LIMIT, Finish.FAILED):
+            break
+    return replace(end, iterations=iterations, seconds=seconds)
+
+
+def cusp_loss(net, data, theta, maxnorm, max_seconds):
+    """The loss of the cusp at which a descent from θ gets stuck: that of `follow_smoothing` with its last smoothing alone."""
+    return net.loss(follow_smoothing(net, data, theta, maxnorm, max_seconds, SMOOTHING_PATH[-1:]).theta, data)
+
+
+def balanced(flow, maxnorm):
+    """θ scaled to just outside the wall, where the regulariser's pull balances the multiplier of the constraint."""
+    if not flow.multiplier > 0:
+        return flow.theta_end
+    excess = np.sqrt(flow.multiplier * flow.theta_end.size)
+    return flow.theta_end * np.sqrt((maxnorm + excess) / weight_norm(flow.theta_end))
+
+
+def compile_kernels():
+    """Exercise every numba signature, so that later processes find all of it in the cache."""
+    normal = np.random.default_rng(0)
+    data = Dataset(normal.normal(size=(8, 2)), normal.normal(size=8))
+    for widths, bias in (((2,), True), ((2, 2, 2), False)):
+        net = Network(2, widths, "g", bias)
+        theta = net.initialise(normal)
+        net.loss_and_gradient(theta, data)
+        net.derivatives(theta, data)
+        net.predict(theta, data.x)

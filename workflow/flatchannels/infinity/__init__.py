@@ -1,0 +1,1 @@
+"""Where channels end: limit networks, certificates, routes."""

@@ -1,0 +1,191 @@
+"""From a network at the norm wall to the limit networks that it may be on its way to.
+
+Departs from the paper in linking neurons by the distance of their input weights, absolute and relative, at several
+thresholds: a cosine also links parallel neurons of different length. Source: paper, section 3, Appendices B.3 and C.6.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flatchannels.infinity.limits import HINGED, ODD, TAILS, LimitNetwork, Unit, activation_derivatives
+
+LINKS = np.geomspace(3e-3, 0.5, 8)  # ε below which neurons are tried as a group; absolute, and relative to |w|
+ASYMPTOTIC = 0.2  # an exponential or linear unit is tried where it differs from the neuron by less, relative, root mean square
+STRONG, LINEAR = 10.0, 5.0  # and where |a| is larger than the first, or z at every sample than the second
+STEEP = 5.0  # |w| from which on a neuron has the coordinates of a steep one
+REMAINING_NORM = 0.2  # share of Σθ² that may be left in the parameters of the limit
+MISMATCH = 0.1  # relative difference of the losses of a run and of the first guess of its limit
+FITS = 1e-3  # the same, up to which guesses with fewer units come first
+CANDIDATES = 8  # how many are tried
+
+
+@dataclass
+class Candidate:
+    """A limit network that a network at the wall may be on its way to, and where its minimisation starts.
+
+    small : for each unit the small number s of `slopes` at which the network stands: K⁻², 1/|a|; NaN for other kinds.
+    epsilon : for each unit half the largest distance of its input weights; NaN for other kinds than pairs and triples.
+    diverging, lengths : for each unit Σa² and the largest |w| of its neurons.
+    straight : (N,), what the neurons that are linear in the limit add to the output.  names : of the units that are not neurons.
+    """
+
+    limit: LimitNetwork
+    start: np.ndarray
+    small: np.ndarray
+    epsilon: np.ndarray
+    diverging: np.ndarray
+    lengths: np.ndarray
+    straight: np.ndarray
+    names: list
+
+
+def candidates(network, data, theta):
+    """The limits to try for a network with one hidden layer and θ (P,): `Candidate`s, best guess first.
+
+    Neurons are grouped by ε at several thresholds, up to the symmetry of the activation; a neuron alone may be exponential,
+    linear or steep (which only means that it gets other coordinates). A guess stands if its loss is near that of the network
+    and hardly any of the norm is left in it.
+    """
+    hidden, output = network.matrices(theta)
+    a = output[0, : len(hidden)]
+    loss = network.loss(theta, data)
+    x = np.column_stack([data.x, np.ones(len(data.x))]) if network.bias else data.x
+    shapes = [_shape_alone(network, data.weights, x, *neuron) for neuron in zip(hidden, a)]
+    lengths = np.linalg.norm(hidden, axis=1)
+    found = {}
+    for groups in partitions(hidden, network.activation, network.bias):
+        if max(len(group) for group in groups) > 3:
+            continue
+        alone = [group[0][0] for group in groups if len(group) == 1]
+        steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i] and network.activation in HINGED), ("steep", None))
+        for special in ({i: shapes[i] for i in alone if shapes[i][0] != "neuron"}, {}):
+            chosen = steep | special
+            key = groups, frozenset(special)
+            if key not in found:
+                found[key] = _candidate(network, data, theta, groups, chosen)
+    ranked = []
+    for guess in found.values():
+        mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
+        if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * (theta @ theta):
+            ranked.append((max(mismatch, FITS), len(guess.limit.units), len(ranked), guess))
+    return [guess for *_, guess in sorted(ranked, key=lambda entry: entry[:3])][:CANDIDATES]
+
+
+def _remaining(guess):
+    """Σθ² of a guess but for the input weights of its steep units, which are followed to infinity from where they are."""
+    theta, spans = guess.start, zip(guess.limit.units, guess.limit.first, guess.limit.first[1:])
+    return theta @ theta + sum(np.exp(2 * theta[a]) - theta[a:b] @ theta[a:b] for unit, a, b in spans if unit.kind == "steep")
+
+
+def partitions(hidden, activation, bias):
+    """The different ways to group neurons by ε, one per threshold: a set of tuples of groups of (neuron, orientation ±1).
+
+    hidden : (r, k).  Neurons of opposite orientation count with −w, where the activation has a symmetry that allows it.
+    """
+    symmetric = activation in ODD or activation == "softplus" or (activation == "sigmoid" and bias)
+    lengths = np.linalg.norm(hidden, axis=1)
+    mean = np.maximum(0.5 * (lengths[:, None] + lengths), np.finfo(float).tiny)
+    parallel = 0.5 * np.linalg.norm(hidden[:, None] - hidden, axis=2)
+    opposite = 0.5 * np.linalg.norm(hidden[:, None] + hidden, axis=2) if symmetric else np.full_like(parallel, np.inf)
+    epsilon = np.minimum(parallel, opposite)
+    result = set()
+    for distances in (epsilon, epsilon / mean):
+        for threshold in LINKS:
+            groups, left = [], list(range(len(hidden)))
+            while left:
+                group, waiting = {}, [(left[0], 1)]
+                while waiting:
+                    i, sign = waiting.pop()
+                    if i not in group:
+                        group[i] = sign
+                        left.remove(i)
+                        waiting += [(j, sign if parallel[i, j] <= opposite[i, j] else -sign) for j in left if distances[i, j] < threshold]
+                groups.append(tuple(sorted(group.items())))
+            result.add(tuple(groups))
+    return result
+
+
+def _shape_alone(network, weights, x, w, a):
+    """What a neuron by itself looks like on the samples x (N, k): "neuron", "exponential" or "linear", and its fit ℓ (k,) if linear."""
+    z, root = x @ w, np.sqrt(weights)
+    if abs(a) < STRONG and z.min() < LINEAR:
+        return "neuron", None
+    value = activation_derivatives(network.activation, z)[0]
+    with np.errstate(over="ignore"):
+        tail = np.exp(z) if network.activation in TAILS and network.bias else np.zeros(z.size)
+        if np.linalg.norm(root * (value - tail)) < ASYMPTOTIC * np.linalg.norm(root * value):
+            return "exponential", None
+    fit = np.linalg.lstsq(x * root[:, None], value * root, rcond=None)[0]
+    small = np.linalg.norm(root * (value - x @ fit)) < ASYMPTOTIC * np.linalg.norm(root * (value - weights @ value))
+    return ("linear", a * fit) if small else ("neuron", None)
+
+
+def _candidate(network, data, theta, groups, chosen):
+    """The `Candidate` for θ in which `groups` are as by `partitions` and single neurons of the kinds in `chosen`."""
+    hidden, output = network.matrices(theta)
+    a, offset = output[0, : len(hidden)], output[0, len(hidden) :]
+    units, parts, small, epsilon, names, straight = [], [], [], [], [], np.zeros(data.y.size)
+    linear, linears, slope, constant = False, 0, np.zeros(hidden.shape[1]), 0.0
+    for group in groups:
+        neurons, signs = (np.array(column) for column in zip(*group))
+        w, outputs = signs[:, None] * hidden[neurons], a[neurons].copy()
+        turned = signs < 0
+        if network.activation in ODD:
+            outputs *= signs
+        elif network.activation == "sigmoid":
+            outputs, constant = outputs * signs, constant + outputs[turned].sum()
+        elif turned.any():  # softplus: a σ(−z) = a σ(z) − a z
+            linear, slope = True, slope - outputs[turned] @ w[turned]
+        kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else ({2: "pair", 3: "triple"}[len(group)], None)
+        if kind == "linear":
+            linear, slope, linears = True, slope + fit, linears + 1
+            z = network.first_layer(theta, data.x)[:, neurons[0]]
+            straight += outputs[0] * activation_derivatives(network.activation, z)[0]
+            continue
+        unit, part, number = LIMITS[kind](w, outputs)
+        units.append(unit._replace(neurons=tuple(neurons.tolist())))
+        parts.append(part)
+        small.append(number)
+        epsilon.append(0.5 * np.linalg.norm(w[:, None] - w, axis=2).max() if len(group) > 1 else np.nan)
+        names.append(("antiparallel " if turned.any() else "") + kind)
+    limit = LimitNetwork(network, data, units, linear)
+    inputs = data.dimension
+    affine = np.concatenate([slope[:inputs] if linear else [], offset + slope[inputs:].sum() + constant])
+    diverging = np.array([np.sum(a[list(unit.neurons)] ** 2) for unit in units])
+    lengths = np.array([np.linalg.norm(hidden[list(unit.neurons)], axis=1).max() for unit in units])
+    names = [name for name in names if name not in ("neuron", "steep")] + ["linear"] * linears
+    return Candidate(limit, limit.pack(parts, affine), np.array(small), np.array(epsilon), diverging, lengths, straight, names)
+
+
+# For each kind the unit, its (c, forms) and its small number, of neurons with input weights w (n, k) and outputs a (n,).
+
+
+def _neuron(w, a):
+    return Unit("neuron"), (a[0], w), np.nan
+
+
+def _pair(w, a):
+    K = a[0] - a[1]
+    return Unit("pair"), (a.sum(), np.array([w.mean(axis=0), K * (w[0] - w[1]) / 2])), K**-2.0
+
+
+def _triple(w, a):
+    mean = w.mean(axis=0)
+    values, vectors = np.linalg.eigh(((w - mean).T * a) @ (w - mean))
+    top = np.argmax(abs(values))
+    u = np.sqrt(abs(values[top])) * vectors[:, top]
+    return Unit("triple", float(np.sign(values[top]))), (a.sum(), np.array([mean, a @ (w - mean), u])), np.nan
+
+
+def _exponential(w, a):
+    z = w.copy()
+    z[0, -1] += np.log(abs(a[0]))
+    return Unit("exponential", float(np.sign(a[0]))), (1.0, z), 1 / abs(a[0])
+
+
+def _steep(w, a):
+    return Unit("steep", float(np.sign(a[0]))), (np.log(abs(a[0])), a[0] * w), np.nan
+
+
+LIMITS = {"neuron": _neuron, "pair": _pair, "triple": _triple, "exponential": _exponential, "steep": _steep}

@@ -1,0 +1,192 @@
+"""Certificates of minima at infinity.
+
+The loss near the end of a channel is smooth in the small number s that leads away from infinity (`LimitNetwork.slopes`). So a
+minimum of the loss of the limit network is a minimum at infinity if the loss rises with each s, and Newton's method finds
+it to rounding.
+
+Source: paper, section 4 (the slope h of a pair); the certificate is this project's.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from scipy.linalg import eigvalsh
+
+from flatchannels.dynamics.polish import polish
+from flatchannels.infinity.charts import Chart
+from flatchannels.infinity.hinges import recede
+
+LARGEST_GRADIENT = 1e-9  # of the limit network
+LEAST_CURVATURE = -1e-12  # smallest over largest eigenvalue of its Hessian; flat directions pass
+FLAT = 1e-12  # the same of a finite minimum, which must be strict
+RATIO_TOLERANCE = 0.1  # of (L − L_∞) over what the slopes at infinity predict
+RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first guess
+FURTHER = 2.0, 4.0, 8.0, 16.0  # times the K of the wall
+ITERATIONS = 60  # of Newton's method per candidate
+
+UNLIKE_PREDICTED = "the loss at the wall is not near the one predicted"
+CERTIFIED, TURNS_BACK, UNDECIDED = VERDICTS = "certified", "turns back", "undecided"
+
+
+@dataclass
+class Route:
+    """How a network at the norm wall goes to infinity.
+
+    route : the units of its limit that are not neurons, such as "pair" or "2 pair + steep"; duplicates count there too.
+    verdict : one of `VERDICTS`.
+    reason : what keeps the verdict from being "certified".
+    loss_infinity, gradient_norm, hessian_min, hessian_max : of the limit network at its minimum.
+    h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each pair and triple at the wall.
+    ratio : (L − L_∞) over the difference that the slopes at infinity predict, at the wall or further along its pairs, or that of
+        the hinges where they have come out: the one that is further from 1.  iterations : of Newton's method.
+    finite_loss, finite_norm : loss and ‖θ‖ of the minimum that a network turns back to.
+    pairs : (layer, i, j) of each pair, layers counted from 0; none if one is antiparallel.
+    end : the `LimitNetwork` and its θ at the minimum; () for deep networks.
+    """
+
+    route: str = "unknown"
+    verdict: str = UNDECIDED
+    reason: str = ""
+    loss_infinity: float = np.nan
+    gradient_norm: float = np.nan
+    hessian_min: float = np.nan
+    hessian_max: float = np.nan
+    h: tuple = ()
+    epsilon: tuple = ()
+    ratio: float = np.nan
+    iterations: int = 0
+    finite_loss: float = np.nan
+    finite_norm: float = np.nan
+    pairs: tuple = ()
+    end: tuple = field(default=(), repr=False)
+
+
+def certify(guess, loss, multiplier):
+    """The `Route` of a `Candidate`, for a network with that loss and pull μ of the wall."""
+    limit = guess.limit
+    kinds = np.array([unit.kind for unit in limit.units])
+    names = guess.names
+    if "steep" in kinds:
+        end = recede(limit, guess.start, multiplier)
+        if end is None:
+            return Route(route=name([*names, "steep"]), reason="a steep neuron is lost on its way beyond the wall")
+        wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
+    else:
+        end = polish(limit, guess.start, max_iterations=ITERATIONS)
+        wall, hinges = end.theta, np.zeros(kinds.size, dtype=bool)
+    values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
+    pairs = np.flatnonzero(kinds == "pair")
+    # At the wall, where everything but the steep neurons is at infinity. There the slope is orthogonal to all affine
+    # functions: what is left of a linear neuron is its curvature.
+    there = limit.slopes(wall)
+    bent = float(limit.slope(wall) @ guess.straight)
+    predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(there), 0.0, there * guess.small)).sum() + bent
+    ratios = [(loss - limit.loss_and_gradient(wall)[0]) / predicted if predicted else np.nan, end.ratio if hinges.any() else np.nan]
+    ratios = [ratio for ratio in ratios if not np.isnan(ratio)]
+    route = Route(
+        route=name(names),
+        loss_infinity=end.loss,
+        gradient_norm=float(abs(end.gradient).max()),
+        hessian_min=float(values[0]),
+        hessian_max=float(values[-1]),
+        iterations=end.iterations,
+        h=tuple(float(slopes[n] / np.sum(parts[n][1][1] ** 2)) for n in pairs),
+        epsilon=tuple(guess.epsilon[guess.epsilon > 0].tolist()),
+        ratio=float(max(ratios, key=lambda ratio: abs(ratio - 1), default=np.nan)),
+        pairs=tuple((0, *limit.units[n].neurons) for n in pairs if not any("antiparallel" in name for name in guess.names)),
+        end=(limit, end.theta),
+    )
+    if not route.gradient_norm < LARGEST_GRADIENT:
+        route.reason = "Newton's method does not converge"
+    elif not values[0] > LEAST_CURVATURE * values[-1]:
+        route.reason = "the limit is a saddle"
+    elif not names and not values[0] > FLAT * values[-1]:
+        route.route, route.reason = "flat", "flat directions lead beyond the wall"
+    elif not names:
+        route.finite_loss, route.finite_norm = end.loss, limit.squares(end.theta) / (2 * end.theta.size)
+        route.route, route.loss_infinity = "steep", np.nan
+        route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
+    else:
+        falls = np.any(slopes < 0) or bent < 0 or (hinges.any() and np.any(end.rises < 0))
+        compare(route, end.theta, guess.start, falls, resolved=bool(ratios) or not hinges.any())
+    return route
+
+
+def compare(route, theta, start, falls, resolved=True):
+    """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards.
+
+    resolved : whether there is a ratio; the loss next to a hinge without samples on its kink is the one at infinity to rounding.
+    """
+    close = not resolved or abs(route.ratio - 1) < RATIO_TOLERANCE
+    if theta @ theta > RUNAWAY * max(start @ start, 1.0):
+        route.reason = "the limit runs away"
+    elif falls:
+        route.verdict = TURNS_BACK if close else UNDECIDED
+        route.reason = "the loss falls on the way back from infinity"
+    elif not close:
+        route.reason = UNLIKE_PREDICTED
+    else:
+        route.verdict = CERTIFIED
+
+
+def follow_pairs(route, network, data, theta, loss):
+    """Judge a `Route` whose loss at the wall is not the one predicted again, further along the channels of its pairs.
+
+    Their slopes predict the loss to leading order in K⁻² alone. So K grows, and the minimum with it.
+    """
+    chart = Chart(network, data, theta, route.pairs)
+    predicted, eta, before = (loss - route.loss_infinity) / route.ratio, chart.start, np.inf
+    for factor in FURTHER:
+        here = polish(chart.at(factor), eta, max_iterations=ITERATIONS)
+        if not here.loss < before:
+            break
+        eta, before = here.theta, here.loss
+        route.ratio = float((here.loss - route.loss_infinity) / (predicted / factor**2))
+        if abs(route.ratio - 1) < RATIO_TOLERANCE:
+            route.verdict, route.reason = CERTIFIED, ""
+            break
+
+
+def name(units):
+    """ "2 pair + steep" from a list of names."""
+    counts = Counter(units)
+    return " + ".join(f"{counts[unit]} {unit}" if counts[unit] > 1 else unit for unit in sorted(counts)) or "unknown"
+
+
+def certify_deep(network, data, theta, loss, pairs):
+    """The `Route` of a deep network by its pairs: minima of the loss at 1, 2 and 4 times its K, extrapolated in K⁻².
+
+    Gradient and curvature are those at 4 K. The slope with each K⁻² comes from the derivative of the loss by K.
+    """
+    chart = Chart(network, data, theta, pairs)
+    ends, eta = [], chart.start
+    for factor in (1.0, 2.0, 4.0):
+        place = chart.at(factor)
+        ends.append(polish(place, eta, max_iterations=ITERATIONS))
+        eta = ends[-1].theta
+    first, second = ((4 * b.loss - a.loss) / 3 for a, b in pairwise(ends))
+    infinity = (16 * second - first) / 15
+    predicted, epsilon = chart.differences(ends[0].theta)
+    values, last = eigvalsh(ends[-1].hessian), ends[-1]
+    route = Route(
+        route=name([f"pair in layer {number + 1}" for number, *_ in pairs]),
+        loss_infinity=infinity,
+        gradient_norm=float(abs(last.gradient).max()),
+        hessian_min=float(values[0]),
+        hessian_max=float(values[-1]),
+        iterations=sum(end.iterations for end in ends),
+        h=tuple((predicted / epsilon**2).tolist()),
+        epsilon=tuple(epsilon.tolist()),
+        ratio=float((loss - infinity) / predicted.sum()),
+        pairs=tuple(pairs),
+    )
+    noise = np.finfo(float).eps * (4 * max(chart.K)) ** 2  # of the rows' second derivatives, which cancel
+    if not route.gradient_norm < LARGEST_GRADIENT:
+        route.reason = "Newton's method does not converge"
+    elif not values[0] > min(LEAST_CURVATURE, -noise) * values[-1]:
+        route.reason = "the limit is a saddle"
+    else:
+        compare(route, last.theta, chart.start, np.any(predicted < 0))
+    return route

@@ -1,0 +1,123 @@
+"""Channel pairs of networks of any depth in coordinates that stay finite along their channels.
+
+Source: paper, section 3, Appendix C.1; the coordinates for layers below another one are this project's.
+"""
+
+import numpy as np
+
+from flatchannels.infinity.candidates import LINKS, STRONG
+from flatchannels.landscape.channels import hidden_layers
+
+LOG_STEP = 1e-3  # of K, for the derivative of an affine function of K and 1/K: an error of 2e-7, relative
+
+
+def layered_pairs(network, theta):
+    """The sets of channel pairs to try in a deep network, one per threshold of ε: lists of (layer, i, j), highest first.
+
+    Two neurons are a pair if each is the other's only partner below the threshold and their outputs are strong. In the rows
+    of the next layer the outputs of a pair count as their sum, and as their difference over K: these stay finite.
+    """
+    result = []
+    for relative in (False, True):
+        for threshold in LINKS:
+            inside, pairs = theta.copy(), []
+            for number, layer in enumerate(hidden_layers(network.inputs, network.widths, network.bias)):
+                rows = inside[layer.rows]
+                lengths = np.linalg.norm(rows, axis=1)
+                epsilon = 0.5 * np.linalg.norm(rows[:, None] - rows, axis=2)
+                linked = epsilon < threshold * (0.5 * (lengths[:, None] + lengths) if relative else 1.0)
+                for i, j in zip(*np.nonzero(np.triu(linked, 1))):
+                    ahead, behind = layer.columns[i], layer.columns[j]
+                    K = np.linalg.norm(inside[ahead] - inside[behind])
+                    if linked[i].sum() == linked[j].sum() == 2 and K > STRONG:
+                        pairs.insert(0, (number, int(i), int(j)))
+                        inside[ahead], inside[behind] = inside[ahead] + inside[behind], (inside[ahead] - inside[behind]) / K
+            if pairs and pairs not in result:
+                result.append(pairs)
+    return result
+
+
+class Chart:
+    """The loss of a network of any depth at given K of some channel pairs, in coordinates that stay finite as K → ∞.
+
+    With D = a_i − a_j = K (n + E e), for a fixed unit vector n and E orthogonal to it, and w_i − w_j = 2v / K, the parameters
+    are affine in η = (w, v, c, e, all others), and the loss at K = ∞ is that of gated units with the outputs c and n + E e.
+    An objective for `polish`. Pairs of higher layers are transformed first, as the rows that they mix contain the D below.
+
+    pairs : list of (layer, i, j), layers counted from 0, the highest first.  theta : (P,), where n and K come from.
+    """
+
+    def __init__(self, network, data, theta, pairs):
+        layers = hidden_layers(network.inputs, network.widths, network.bias)
+        self.network, self.data, self.pairs = network, data, [(layers[number], i, j) for number, i, j in pairs]
+        self.normals, self.K = [], []
+        self.free = np.ones(theta.size, dtype=bool)
+        inside = theta.copy()
+        for layer, i, j in self.pairs:
+            difference = inside[layer.columns[i]] - inside[layer.columns[j]]
+            self.K.append(float(np.linalg.norm(difference)))
+            basis = np.linalg.qr(np.column_stack([difference, np.eye(difference.size)]))[0][:, : difference.size]
+            self.normals.append((difference / self.K[-1], basis[:, 1:]))
+            self.free[layer.columns[j][-1]] = False
+            upper, lower = layer.rows[i], layer.rows[j]
+            inside[upper], inside[lower] = (inside[upper] + inside[lower]) / 2, self.K[-1] * (inside[upper] - inside[lower]) / 2
+            inside[layer.columns[i]] += inside[layer.columns[j]]
+            inside[layer.columns[j]] = 0.0
+        self.start = inside[self.free]
+
+    def map(self, K):
+        """M (P, Q) and offset (P,) with θ = M η + offset."""
+        matrix, offset = np.eye(self.free.size), np.zeros(self.free.size)
+        for (layer, i, j), (normal, basis), k in zip(self.pairs, self.normals, K):
+            step, shift = np.eye(self.free.size), np.zeros(self.free.size)
+            for plus, minus in zip(layer.rows[i], layer.rows[j]):
+                step[plus, minus], step[minus, plus], step[minus, minus] = 1 / k, 1.0, -1 / k
+            ahead, behind = layer.columns[i], layer.columns[j]
+            step[ahead, ahead], step[behind, behind] = 0.5, 0.0
+            step[behind, ahead] = 0.5
+            step[np.ix_(ahead, behind[:-1])], step[np.ix_(behind, behind[:-1])] = k / 2 * basis, -k / 2 * basis
+            step[:, behind[-1]] = 0.0
+            shift[ahead], shift[behind] = k / 2 * normal, -k / 2 * normal
+            matrix, offset = matrix @ step, offset + matrix @ shift
+        return matrix[:, self.free], offset
+
+    def differences(self, eta):
+        """For each pair by how much the loss at η exceeds that at infinity, L − L_∞ = −(K/2) ∂L/∂K, and its ε: (pairs,) twice."""
+        matrix, offset = self.map(self.K)
+        gradient = self.network.gradient(matrix @ eta + offset, self.data)
+        full, predicted, epsilon = np.zeros(self.free.size), [], []
+        full[self.free] = eta
+        for n, (layer, _, j) in enumerate(self.pairs):
+            ends = []
+            for sign in (1, -1):
+                K = [k * np.exp(sign * LOG_STEP * (m == n)) for m, k in enumerate(self.K)]
+                matrix, offset = self.map(K)
+                ends.append(matrix @ eta + offset)
+            predicted.append(-0.5 * gradient @ (ends[0] - ends[1]) / (2 * LOG_STEP))
+            epsilon.append(np.linalg.norm(full[layer.rows[j]]) / self.K[n])
+        return np.array(predicted), np.array(epsilon)
+
+    def at(self, factor):
+        """This chart with all K multiplied by `factor`: an object for `polish`."""
+        return ChartAt(self, [factor * k for k in self.K])
+
+
+class ChartAt:
+    """A `Chart` at given K."""
+
+    def __init__(self, chart, K):
+        self.chart, (self.matrix, self.offset) = chart, chart.map(K)
+
+    def theta(self, eta):
+        """θ (P,) of the network."""
+        return self.matrix @ eta + self.offset
+
+    def loss_and_gradient(self, eta):
+        """float, (Q,)."""
+        loss, gradient = self.chart.network.loss_and_gradient(self.theta(eta), self.chart.data)
+        return loss, self.matrix.T @ gradient
+
+    def derivatives(self, eta):
+        """float, (Q,), (Q, Q)."""
+        loss, gradient, hessian = self.chart.network.derivatives(self.theta(eta), self.chart.data)
+        return loss, self.matrix.T @ gradient, self.matrix.T @ hessian @ self.matrix

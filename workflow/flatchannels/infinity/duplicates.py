@@ -1,0 +1,68 @@
+"""Duplicate neurons on the way to infinity.
+
+A member of a channel pair can be split in two like any neuron, and the split can be stable: a plateau saddle at infinity.
+Merged again, the neurons have the limit of a narrower network. The second-order change of its loss when the copies k of a
+neuron, with outputs a_k, are moved by δ_k with Σ a_k δ_k = 0 is ½ Σ a_k δ_k·M δ_k, M = Σ_n (∂L/∂f)_n σ''(w·x_n) x_n x_nᵀ.
+
+For the member of a pair, M v = 0 at the limit. Along v the sign is that of the pair's slope h, to leading order in 1/K:
+a_k v·M v becomes 6 h |v|² times a positive number for either member, and so a split along v raises the loss as the way back does.
+
+Source: paper, section 2 and Appendix A (plateau saddles); their ends at infinity are this project's.
+"""
+
+import numpy as np
+
+from flatchannels.infinity.limits import activation_derivatives
+from flatchannels.landscape.channels import euclidean_distances
+from flatchannels.landscape.saddles import merge
+
+DISTANCE = 1e-6  # L2 between input weights, bias included (paper, Appendix A)
+DEFINITE = 1e-9  # smallest over largest eigenvalue of M, without sign, down to which a negative one counts as 0
+
+
+def merged(network, theta):
+    """A network with one hidden layer without its duplicates.
+
+    Returns
+    -------
+    Network; its θ; a list with the outputs (copies,) that each of its neurons had before.
+    """
+    outputs = [np.array([a]) for a in network.matrices(theta)[1][0, : network.widths[0]]]
+    while len(outputs) > 1:
+        distances = euclidean_distances(network.matrices(theta)[0]) + np.diag(np.full(len(outputs), np.inf))
+        i, j = sorted(map(int, np.unravel_index(np.argmin(distances), distances.shape)))
+        if not distances[i, j] < DISTANCE:
+            break
+        network, theta = merge(network, theta, i, j)
+        outputs[i] = np.concatenate([outputs[i], outputs.pop(j)])
+    return network, theta, outputs
+
+
+def stable(limit, end, outputs):
+    """Whether no split of the duplicates lowers the loss of a `LimitNetwork` at its minimum `end` (P,).
+
+    outputs : as by `merged`. Only copies of neurons alone and in pairs can be judged; others count as unstable.
+    """
+    slope, x = limit.slope(end), np.concatenate([block.x for block in limit.blocks], axis=1)
+    judged = set()
+    for unit, (_, forms) in zip(limit.units, limit.unpack(end)[0]):
+        for neuron in unit.neurons if unit.kind in ("neuron", "pair") else ():
+            judged.add(neuron)
+            if len(outputs[neuron]) > 1:
+                bend = activation_derivatives(limit.activation, forms[0] @ x)[2]
+                matrix = (x * (slope * bend)) @ x.T
+                if unit.kind == "pair":
+                    across = np.linalg.qr(np.column_stack([forms[1], np.eye(len(x))]))[0][:, 1 : len(x)]
+                    matrix = across.T @ matrix @ across
+                if not _no_descent(matrix, outputs[neuron]):
+                    return False
+    return all(neuron in judged for neuron, a in enumerate(outputs) if len(a) > 1)
+
+
+def _no_descent(matrix, a):
+    """Whether Σ a_k δ_k·M δ_k ≥ 0 for all δ_k with Σ a_k δ_k = 0, up to rounding."""
+    free = np.linalg.qr(np.column_stack([a, np.eye(a.size)]))[0][:, 1 : a.size]
+    weights = np.linalg.eigvalsh(free.T @ (a[:, None] * free))
+    values = np.linalg.eigvalsh(matrix)
+    products = np.multiply.outer(weights, values)
+    return bool(products.min() >= -DEFINITE * abs(products).max())

@@ -1,0 +1,134 @@
+"""The jump procedure: far along a channel, by halving ε and letting the gradient flow settle, over and over.
+
+At fixed c, a, w and Δ (`channels.Pair`) the weights of a channel pair for half the ε are known, and near the valley that the
+flow would have followed there. Every point is compared with the exact end of the channel, the minimum of the limit network.
+
+Source: paper, Appendix C.1, Figure 5.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.linalg import eigvalsh
+
+from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.polish import polish
+from flatchannels.dynamics.training import Objective
+from flatchannels.infinity.candidates import candidates
+from flatchannels.infinity.charts import Chart
+from flatchannels.landscape.channels import from_channel, to_channel
+from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.network import Network
+from flatchannels.storage import records
+
+NETWORK = {"dataset": "str", "dimension": "int64", "activation": "str", "widths": "str", "seed": "int64"}
+POINT = dict.fromkeys(["epsilon", "c", "a", "cosine", "loss", "excess", "limit_error", "largest"], "float64")
+# stage: "flow" along the run, "jump" after it. cosine: of Δ and w. excess: L − L_∞. limit_error: root mean square of what
+# the pair computes less what the gated unit of its c, a, w, Δ does. largest: Hessian eigenvalue. limit_*: at infinity.
+TABLES = {"jumps": NETWORK | {"stage": "str"} | POINT | dict.fromkeys(["limit_c", "limit_a", "limit_cosine", "loss_infinity"], "float64")}
+FIGURE_5 = {"family": "rosenbrock", "dimension": 8, "widths": "8", "activation": "softplus"}
+STRICT = 1e-10  # smallest over largest eigenvalue of the limit network
+SMALLEST_EPSILON = 1e-4
+RESOLVED = 20  # L − L_∞ is followed as long as it is so many times the rounding of a loss whose large outputs cancel
+FLOW_STRIDE = 5  # of the stored points of the flow, how many are passed over
+SETTLING = 30  # iterations of Newton's method after that
+SETTLED = 30.0  # relaxation times of the limit network's slowest direction over which the flow settles
+
+
+def choose(routes):
+    """The row of the table of routes whose channel Figure 5 shows; None if no run is certified to end in a single pair.
+
+    As many as possible of the paper's settings (Rosenbrock, d = 8, r = 8, softplus), then the largest network, then the
+    lowest loss, then the first seed. The limit must be strict: along a flat direction, as of a neuron that becomes linear,
+    the run may be away from it.
+    """
+    strict = routes["limit_min"] > STRICT * routes["limit_max"]
+    rows = routes[(routes["verdict"] == "certified") & (routes["route"] == "pair") & routes["bias"] & strict]
+    if rows.empty:
+        return None
+    matches = sum((rows[key] == value).astype(int) for key, value in FIGURE_5.items())
+    size = rows["dimension"] * rows["widths"].astype(int)
+    order = pd.DataFrame({"matches": -matches, "size": -size, "loss": rows["loss"], "seed": rows["seed"]})
+    return rows.loc[order.sort_values(list(order)).index[0]]
+
+
+def make(routes):
+    """The table of jumps for the channel that `choose` takes from the table of routes; empty without one."""
+    row = choose(routes)
+    if row is None:
+        return pd.DataFrame(columns=list(TABLES["jumps"])).astype(TABLES["jumps"])
+    meta, arrays = records.read_runs(row["record"], ["seed", "theta", "trajectory_theta"])
+    n = int(np.flatnonzero(arrays["seed"] == row["seed"])[0])
+    data, _ = records.read_dataset(f"results/datasets/{meta['dataset']}.npz")
+    network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
+    points = along(network, data, arrays["theta"][n], arrays["trajectory_theta"][n])
+    table = pd.DataFrame(points).assign(**{key: row[key] for key in NETWORK})
+    return table[list(TABLES["jumps"])].astype(TABLES["jumps"])
+
+
+def along(network, data, theta, trajectory, smallest=SMALLEST_EPSILON):
+    """A dict for each point, first along the flow that led to θ, then by jumps from there.
+
+    Parameters
+    ----------
+    network : Network with one hidden layer.  data : Dataset.  theta : (P,), in a channel of a single pair.
+    trajectory : (T, P), the flow.  smallest : the ε below which no jump leads, nor where
+        rounding would hide L − L_∞.
+    """
+    guess = next(guess for guess in candidates(network, data, theta) if guess.names == ["pair"])
+    end = polish(guess.limit, guess.start)
+    where = next(n for n, unit in enumerate(guess.limit.units) if unit.kind == "pair")
+    c, (w, v) = guess.limit.unpack(end.theta)[0][where]
+    a = float(np.linalg.norm(v))
+    limit = {"limit_c": c, "limit_a": a, "limit_cosine": float(v @ w / np.linalg.norm(w) / a), "loss_infinity": end.loss}
+    settle = SETTLED / eigvalsh(end.hessian)[0]
+    outputs = network.matrices(theta)[-1][0]
+    i, j = sorted(guess.limit.units[where].neurons, key=lambda neuron: -outputs[neuron])  # so that a > 0
+    points = []
+    for point in trajectory[np.isfinite(trajectory).all(axis=1)][::FLOW_STRIDE]:
+        points.append({"stage": "flow", **_measure(network, data, point, i, j, end.loss), **limit})
+    while True:
+        theta = settled(network, data, gradient_flow(Objective(network, data), theta, max_t=settle).theta_end, i, j)
+        points.append({"stage": "jump", **_measure(network, data, theta, i, j, end.loss), **limit})
+        pair = pair_of(network, theta, i, j)
+        rounding = np.finfo(float).eps * 2 * pair.a / pair.epsilon / np.sqrt(data.y.size)  # at half the ε
+        if pair.epsilon / 2 < smallest or points[-1]["excess"] / 4 < RESOLVED * rounding:
+            return points
+        theta = with_pair(network, theta, i, j, pair._replace(epsilon=pair.epsilon / 2))
+
+
+def settled(network, data, theta, i, j):
+    """The point of the valley at the a_i − a_j of θ, by Newton's method, which goes on where the flow counts as stationary."""
+    chart = Chart(network, data, theta, [(0, i, j)])
+    place = chart.at(1.0)
+    return place.theta(polish(place, chart.start, max_iterations=SETTLING).theta)
+
+
+def pair_of(network, theta, i, j):
+    """The `channels.Pair` of neurons i and j."""
+    hidden, output = network.matrices(theta)
+    return to_channel(hidden[i], hidden[j], output[0, i], output[0, j])
+
+
+def with_pair(network, theta, i, j, pair):
+    """θ with the weights of neurons i and j from a `channels.Pair`."""
+    theta = theta.copy()
+    hidden, output = network.matrices(theta)  # views into θ
+    hidden[i], hidden[j], output[0, i], output[0, j] = from_channel(pair)
+    return theta
+
+
+def _measure(network, data, theta, i, j, infinity):
+    """The POINT of neurons i and j at θ, where L_∞ is `infinity`."""
+    pair = pair_of(network, theta, i, j)
+    loss, _, hessian = network.derivatives(theta, data)
+    x = np.column_stack([data.x, np.ones(len(data.x))]) if network.bias else data.x
+    sigma = ACTIVATIONS[network.activation]
+    w_i, w_j, a_i, a_j = from_channel(pair)
+    value, slope, *_ = sigma(x @ pair.w)
+    gated = pair.c * value + pair.a * (x @ pair.direction) * slope
+    difference = a_i * sigma(x @ w_i)[0] + a_j * sigma(x @ w_j)[0] - gated
+    return {
+        "epsilon": pair.epsilon, "c": pair.c, "a": pair.a, "cosine": float(pair.direction @ pair.w / np.linalg.norm(pair.w)),
+        "loss": loss, "excess": loss - infinity, "limit_error": float(np.sqrt(data.weights @ difference**2)),
+        "largest": eigvalsh(hessian)[-1],
+    }  # fmt: skip

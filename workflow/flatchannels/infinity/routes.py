@@ -1,0 +1,99 @@
+"""The ends of the ways to infinity: the route of a run at the wall.
+
+Departs from the paper in going to infinity instead of following the flow for as long as patience lasts, and in telling
+channels from other ways to infinity. Source: paper, sections 3 and 4, Appendix C; the routes are this project's.
+"""
+
+import numpy as np
+
+from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.polish import polish
+from flatchannels.dynamics.training import Objective
+from flatchannels.infinity.candidates import candidates
+from flatchannels.infinity.certificates import (
+    CERTIFIED,
+    TURNS_BACK,
+    UNDECIDED,
+    UNLIKE_PREDICTED,
+    VERDICTS,
+    Route,
+    certify,
+    certify_deep,
+    follow_pairs,
+    name,
+)
+from flatchannels.infinity.charts import Chart, layered_pairs
+from flatchannels.infinity.duplicates import merged, stable
+from flatchannels.infinity.limits import DERIVATIVES
+from flatchannels.landscape.channels import ON_THE_WALL
+from flatchannels.networks.network import weight_norm
+
+HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
+POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
+GROWTH = 10.0  # of ε, where a channel that turns back is followed on
+
+
+def find_route(network, data, theta, maxnorm=1e3):
+    """The `Route` of a network that rests at the norm wall.
+
+    Parameters
+    ----------
+    network : Network.  data : Dataset.  theta : (P,), a minimum of L + R.  maxnorm : where R begins.
+
+    A certificate is for a minimum at infinity: gradient and curvature of the limit network, a positive slope of the loss
+    with the distance from infinity for each pair and exponential unit, and a loss at θ that these slopes predict to 10 %.
+    For a triple no slope is known in closed form, but the pull μ of the wall tells: L − L_∞ ∝ 1/|a| makes it μ Σa².
+    Steep neurons are first followed beyond the wall (`hinges`); duplicates are merged, and judged at the end (`duplicates`).
+    """
+    if network.activation not in DERIVATIVES:
+        return Route(reason="relu has no smooth limit")
+    loss = network.loss(theta, data)
+    multiplier = max(weight_norm(theta) - maxnorm, 0.0) ** 2 / theta.size
+    best, outputs = None, []
+    if len(network.widths) > 1:
+        attempts = (certify_deep(network, data, theta, loss, pairs) for pairs in layered_pairs(network, theta))
+    else:
+        network, theta, outputs = merged(network, theta)
+        attempts = (certify(guess, loss, multiplier) for guess in candidates(network, data, theta))
+    for route in attempts:
+        if best is None or VERDICTS.index(route.verdict) < VERDICTS.index(best.verdict):
+            best = route
+        if best.verdict == CERTIFIED:
+            break
+    if best and best.verdict == TURNS_BACK and np.isnan(best.finite_norm):
+        chart = Chart(network, data, theta, best.pairs)
+        start = chart.at(1 / GROWTH).theta(chart.start)
+        flow = gradient_flow(Objective(network, data), start, maxnorm=maxnorm)
+        if flow.weight_norm < maxnorm * ON_THE_WALL:
+            end = polish(Objective(network, data), flow.theta_end)
+            best.finite_loss, best.finite_norm = end.loss, weight_norm(end.theta)
+        else:
+            best.reason += ", to the wall on another route"
+    if best and best.reason == UNLIKE_PREDICTED and best.pairs and best.route == name(["pair"] * len(best.pairs)):
+        follow_pairs(best, network, data, theta, loss)
+    route = best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
+    copies = sum(len(a) - 1 for a in outputs)
+    if copies:
+        route.route = name([route.route, *["duplicate"] * copies])
+        if route.verdict == CERTIFIED and not stable(*route.end, outputs):
+            route.verdict, route.reason = UNDECIDED, "duplicates may part"
+    return route
+
+
+def first_impression(network, data, theta):
+    """The route by how the neurons of the first hidden layer look that hold the norm, for want of a limit network.
+
+    Polynomial units hardly leave one point of their activation: erf and g have no other way to be linear or quadratic.
+    """
+    hidden, above = network.matrices(theta)[:2]
+    outputs = np.linalg.norm(above[:, : len(hidden)], axis=0)
+    lengths, z = np.linalg.norm(hidden, axis=1), network.first_layer(theta, data.x)
+    names = []
+    for i in np.flatnonzero(outputs**2 + lengths**2 > HOLDS_NORM * (theta @ theta)):
+        if lengths[i] > outputs[i]:
+            names.append("steep")
+        elif z[:, i].std() < POLYNOMIAL:
+            names.append("polynomial")
+        else:
+            names.append("unknown")
+    return name(names)

@@ -1,0 +1,238 @@
+"""Flows that begin next to a saddle line: where they go, and whether the line of a merged channel leads back into it.
+
+Sources: paper, Appendices A (Figures 2d and A2) and B.2 (Figure 3).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.training import Objective, Run, train
+from flatchannels.landscape.channels import inside_the_wall
+from flatchannels.landscape.saddles import (
+    SaddleLine,
+    distance_to_line,
+    merge,
+    perturb,
+    projected_gamma,
+    saddle_line,
+    smallest_eigenvector,
+    update_cosines,
+)
+from flatchannels.reasons import Stop
+
+SAME_LOSS = 1e-6  # relative difference of two losses on the norm wall that belong to the same channel
+LATE_UPDATES = 51  # updates over which the cosine with Γ is averaged
+PARALLEL = 0.9  # mean cosine from which a flow counts as one along Γ: the paper's threshold for updates in a channel
+HEUN_COURANT = 0.5  # the step of Heun's method times the largest eigenvalue; the method is stable up to 2
+
+
+def heun(objective, theta, step, steps, every=1, until=None):
+    """Gradient flow by Heun's method with a fixed step: explicit, of order 2, so no error of a Newton iteration.
+
+    For the early phase next to Γ, where what leads away from a saddle is smaller than the tolerance of `gradient_flow`.
+
+    Parameters
+    ----------
+    objective : has `loss_and_gradient(theta)`.  theta : (P,).  step : float, in t; stable up to 2 / λ_max.
+    steps : int, at most so many.  every : int, keep each `every`-th point; the first and the last are always kept.
+    until : function of θ or None; the integration ends after the step at whose end it is true.
+
+    Returns
+    -------
+    t (K,), theta (K, P), loss (K,).
+
+    Source: Hairer, Nørsett & Wanner I, section II.1.
+    """
+    theta = np.array(theta, dtype=float)
+    loss, gradient = objective.loss_and_gradient(theta)
+    kept = [(0.0, theta, loss)]
+    for k in range(1, steps + 1):
+        predicted = objective.loss_and_gradient(theta - step * gradient)[1]
+        theta = theta - 0.5 * step * (gradient + predicted)
+        loss, gradient = objective.loss_and_gradient(theta)
+        last = k == steps or (until is not None and until(theta))
+        if last or k % every == 0:
+            kept.append((k * step, theta, loss))
+        if last:
+            break
+    t, thetas, losses = zip(*kept, strict=True)
+    return np.array(t), np.array(thetas), np.array(losses)
+
+
+@dataclass
+class PerturbedFlow:
+    """A flow that starts next to Γ.
+
+    start : float, γ on Γ.  size : float, signed, of the perturbation.  curvature : the eigenvalue along it.
+    t (K,), theta (K, P), loss (K,): the trajectory from the perturbed point to the end.
+    gamma (K,), distance (K,), neuron_distances (K, r + 1): its `projected_gamma` and `distance_to_line`.
+    loss_infinity : the loss in the limit of a flow that ended at the wall, to leading order; the loss at the end of others.
+    stop : how the flow ended.
+    """
+
+    start: float
+    size: float
+    curvature: float
+    t: np.ndarray
+    theta: np.ndarray
+    loss: np.ndarray
+    gamma: np.ndarray
+    distance: np.ndarray
+    neuron_distances: np.ndarray
+    loss_infinity: float
+    stop: Stop
+
+    @property
+    def rise(self):
+        """The largest rise of the loss from one sample to the next, relative; 0 where it falls all the way."""
+        return float(max(0.0, np.max(np.diff(self.loss) / self.loss[:-1])))
+
+
+def perturbed_flow(
+    data,
+    line,
+    gamma,
+    size=1e-7,
+    direction=None,
+    *,
+    heun_steps=500,
+    heun_distance=1e-3,
+    rtol=1e-6,
+    maxnorm=1e3,
+    max_seconds=600.0,
+    max_steps=20_000,
+    samples=250,
+):
+    """Gradient flow from Γ(γ) moved by `size` along a direction: Heun's method first, then the stiff solver.
+
+    Parameters
+    ----------
+    gamma : float.  size : float, of either sign.
+    direction : (P,), or None for the eigenvector of the smallest eigenvalue beyond the 0 along Γ.
+    heun_steps : int, at most so many; heun_distance : float, the distance from Γ at which they end.
+    rtol, maxnorm, max_seconds, max_steps, samples : settings of `gradient_flow`.
+
+    Returns
+    -------
+    PerturbedFlow.
+
+    Source: paper, Appendix A (Figures 2d and A2) and B.2 (Figure 3d).
+    """
+    objective, point = Objective(line.net, data), line(gamma)
+    hessian = line.net.hessian(point, data)
+    if direction is None:
+        direction = smallest_eigenvector(hessian, line.velocity)[1]
+    unit = direction / np.linalg.norm(direction)
+    step = HEUN_COURANT / np.linalg.norm(hessian, 2)
+    early = heun(
+        objective,
+        perturb(point, unit, size),
+        step,
+        heun_steps,
+        every=max(1, heun_steps // samples),
+        until=lambda theta: distance_to_line(theta, line)[0] > heun_distance,
+    )
+    late = gradient_flow(objective, early[1][-1], rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds, max_steps=max_steps, samples=samples)
+    theta = np.concatenate([early[1], late.theta])
+    distance, neuron_distances = distance_to_line(theta, line)
+    return PerturbedFlow(
+        start=float(gamma),
+        size=float(size),
+        curvature=float(unit @ hessian @ unit),
+        t=np.concatenate([early[0], early[0][-1] + late.t]),
+        theta=theta,
+        loss=np.concatenate([early[2], late.loss]),
+        gamma=projected_gamma(line.net, theta, line.a_star, line.pair),
+        distance=distance,
+        neuron_distances=neuron_distances,
+        loss_infinity=late.loss_end - late.weight_norm * late.multiplier * theta.shape[1],
+        stop=late.stop,
+    )
+
+
+def perturbed_flows(data, line, gammas, directions, size=1e-7, **settings):
+    """`perturbed_flow` from each of gammas (F,) along its own direction (F, P): a list, whose ends `flow_table` gathers."""
+    return [perturbed_flow(data, line, gamma, size, direction, **settings) for gamma, direction in zip(gammas, directions, strict=True)]
+
+
+def flow_arrays(flows):
+    """What perturbed flows did, as a dict of arrays: start, size, curvature (F,); end_loss, end_gamma, end_distance (F,).
+
+    Their trajectories are flow_t, flow_gamma, flow_distance, flow_loss (F, T) and flow_neuron_distances (F, T, r + 1), with
+    NaN behind the end of the shorter ones.
+    """
+    starts = {key: np.array([getattr(flow, key) for flow in flows]) for key in ("start", "size", "curvature")}
+    ends = {f"end_{key}": np.array([getattr(flow, key)[-1] for flow in flows]) for key in ("loss", "gamma", "distance")}
+    return (
+        starts
+        | ends
+        | {f"flow_{key}": padded([getattr(flow, key) for flow in flows]) for key in ("t", "gamma", "distance", "loss", "neuron_distances")}
+    )
+
+
+def padded(arrays, length=None):
+    """Arrays (T_k, …) as one (K, T, …), T being the largest unless given, with NaN behind the end of the shorter ones."""
+    out = np.full((len(arrays), length or max(map(len, arrays)), *arrays[0].shape[1:]), np.nan)
+    for row, values in zip(out, arrays, strict=True):
+        row[: len(values)] = values
+    return out
+
+
+@dataclass
+class Return:
+    """What the saddle line of a channel's merged pair has to do with the channel.
+
+    narrow : Run of the merged network.  line : SaddleLine of its merged neuron.
+    flows : the `PerturbedFlow`s to both sides of Γ; none where the narrow network does not converge at finite norm.
+    cosines : for each, the mean |cosine| with Γ of the last updates before the norm wall.
+    back : for each, whether it ends in the channel that was merged: at its loss, and parallel to Γ.
+    """
+
+    narrow: Run
+    line: SaddleLine
+    flows: list
+    cosines: list
+    back: list
+
+
+def return_to_channel(net, theta, pair, data, gamma=1.5, size=1e-5, *, maxnorm=1e3, **settings):
+    """Merge a channel's pair of neurons, train the narrow network, split it again, and see whether the flow comes back.
+
+    It may not: the narrow network can end elsewhere, and so can the flow from its saddle line, as the paper says too. Both
+    tests of `back` are needed: next to Γ also begin ways into channels of other pairs, whose updates are not along Γ.
+
+    Parameters
+    ----------
+    net, theta : a network in a channel, at the norm wall.  pair : (i, j), its neurons (`channels.closest_pair`).
+    gamma, size : where the flows start, and how far to either side of Γ.
+    settings : of `perturbed_flow`.
+
+    Returns
+    -------
+    Return.
+
+    Raises
+    ------
+    ValueError: as `merge` and `saddle_line`.
+
+    Source: paper, Appendix B.2 (Figure 3).
+    """
+    narrow, start = merge(net, theta, *pair)
+    run = train(narrow, data, theta0=start, maxnorm=maxnorm, spectrum_samples=1)
+    line = saddle_line(narrow, run.theta, min(pair))
+    flows = []
+    if run.stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
+        flows = [perturbed_flow(data, line, gamma, signed, maxnorm=maxnorm, **settings) for signed in (size, -size)]
+    cosines = [late_cosine(flow.theta, line, maxnorm) for flow in flows]
+    loss = net.loss(theta, data)
+    back = [bool(abs(flow.loss[-1] - loss) < SAME_LOSS * loss and cosine > PARALLEL) for flow, cosine in zip(flows, cosines, strict=True)]
+    return Return(run, line, flows, cosines, back)
+
+
+def late_cosine(thetas, line, maxnorm=np.inf):
+    """Mean |cosine| with Γ of the last updates of a trajectory (T, P) inside the norm wall; NaN where nothing moved."""
+    cosines = abs(update_cosines(inside_the_wall(np.asarray(thetas), maxnorm), line.direction))[-LATE_UPDATES:]
+    moved = np.isfinite(cosines)
+    return float(cosines[moved].mean()) if moved.any() else float("nan")

@@ -1,0 +1,1 @@
+"""Networks: activations, kernels, loss with gradient and Hessian."""

@@ -1,0 +1,71 @@
+"""Finds what is damaged among the results, and removes it: python -m flatchannels.pipeline.repair [CONFIGURATION].
+
+Every file under results that can be sealed is read whole. Those that cannot be used, and those in the place of something that
+the configuration asks for, but made by another one, are named with the reason, and removed. The paths of those that the
+configuration asks for are printed, for snakemake to make them again.
+"""
+
+import sys
+from pathlib import Path
+
+from flatchannels.pipeline import config
+from flatchannels.storage import records
+
+SUFFIXES = {".npz", ".parquet", ".unfinished"}
+
+
+def damaged(results="results", made=(), asked=None):
+    """Path → what is wrong, of every file that cannot be used.
+
+    made : paths of the records and datasets that the configuration asks for.  asked : its `config.origin`.
+    """
+    found = {}
+    for path in sorted(Path(results).rglob("*")):
+        if path.suffix in SUFFIXES and "cache" not in path.parts:
+            try:
+                check(path, path.relative_to(results).parts[0], asked if str(path) in made else None)
+            except records.RecordError as error:
+                found[path] = str(error)
+    return found
+
+
+def check(path, folder, asked=None):
+    """Read a file as what it must be; RecordError where it cannot be used, or was not made as asked."""
+    if path.suffix == ".parquet":
+        records.read_table(path, "routes" if folder == "routes" else path.stem)
+    elif path.suffix == ".npz" and folder == "runs":
+        records.read_runs(path, asked=asked)
+    elif path.suffix == ".npz" and folder == "datasets":
+        records.read_dataset_arrays(path, asked)
+    elif path.suffix == ".npz" and folder == "saddles":
+        records.read_saddles(path, path.stem)
+    elif path.suffix == ".npz" and folder == "toy":
+        records.read_toy(path, path.stem if path.stem in records.TOY else f"toy_{path.stem}", asked)
+    else:
+        records.check_seal(path)
+
+
+def asked_for(configuration):
+    """The paths of what a validated configuration asks for, but for tables that do not belong to one network."""
+    blocks = config.blocks(configuration)
+    yield from (block.record for block in blocks)
+    yield from {f"results/routes/{block.folder}.parquet" for block in blocks}
+    yield from (f"results/datasets/{name}.npz" for name in config.datasets(configuration))
+    yield from (f"results/toy/{name.removeprefix('toy_')}.npz" for name in records.TOY)
+    yield from (f"results/saddles/{name}.npz" for name in records.SADDLES)
+
+
+def main(configuration):
+    """Name and remove what is damaged; print what is to be made again."""
+    given = config.validate(config.load(configuration), configuration)
+    made = set(asked_for(given))
+    found = damaged(made=made, asked=config.origin(given))
+    for path, problem in found.items():
+        print(f"{problem}: removed", file=sys.stderr)
+        path.unlink()
+    print(f"{len(found)} damaged files" if found else "nothing is damaged", file=sys.stderr)
+    print(*[path for path in map(str, found) if path in made or path.startswith("results/statistics/") and path.endswith(".parquet")])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if sys.argv[1:] else "config/config.yaml")

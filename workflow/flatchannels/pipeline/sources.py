@@ -1,0 +1,100 @@
+"""Which source files a script depends on, and a fingerprint of their content.
+
+Snakemake and numba each look at one file, not at what it imports. The fingerprint takes the place of both: rules carry it
+as a parameter, and the folder of compiled kernels is named after it. It depends on content alone, not on file times.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+# Statements of import, wherever they stand: (source or nothing, names). To parse each file whole would take half a second of
+# every call of snakemake. It needs one statement per line; a test compares with what Python's own parser finds.
+IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+(\([^)]*\)|[^\n]+)", re.MULTILINE)
+NAME = re.compile(r"(?:^|[(,])\s*([\w.]+)")
+COMMENT = re.compile(r"#.*")
+
+
+def fingerprint(scripts: Iterable, without: Iterable[str] = (), activation: str | None = None) -> str:
+    """Digest of the content of some Python files and of all files of this project that they import, directly or not.
+
+    Parameters
+    ----------
+    scripts : paths of Python files.
+    without : names of modules, such as "records", to leave out along with what only they import.
+    activation : the only one that counts, of those in activations.py; None for all.
+    """
+    digest = hashlib.sha256()
+    # A script may have the name of a module.
+    for path in sorted(imported(scripts, without), key=lambda path: (path.name, path.parent.name)):
+        content = path.read_bytes()
+        if activation and path.stem == "activations":
+            content = of_one_activation(content, activation).encode()
+        digest.update(f"{path.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def of_one_activation(content: bytes, name: str) -> str:
+    """activations.py without the lines of the other activations: functions, branches of `activate`, registry entries.
+
+    A function stays where something else uses it.
+    """
+    body = ast.parse(content).body
+    functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+    registry = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ACTIVATIONS")
+    entries = {key.value: (key, entry) for key, entry in zip(registry.value.keys, registry.value.values) if key.value != name}
+    others = {ast.unparse(entry.args[1]) for _, entry in entries.values()}
+    rest = [node for node in body if node not in (functions["activate"], registry)]
+    while used := others & _names(node for node in rest if getattr(node, "name", None) not in others):
+        others -= used
+    codes = [entry.args[0].value for _, entry in entries.values()]
+    branches = [node for node in ast.walk(functions["activate"]) if isinstance(node, ast.If) and _compared_with(node) in codes]
+    dropped = [(functions[other].decorator_list[0], functions[other]) for other in others]
+    dropped += [*entries.values(), *((node, node.body[-1]) for node in branches)]
+    numbers = {number for first, last in dropped for number in range(first.lineno, last.end_lineno + 1)}
+    lines = enumerate(content.decode().splitlines(), 1)
+    return "\n".join(line for number, line in lines if line.strip() and number not in numbers)
+
+
+def _compared_with(node: ast.If):
+    """3 for `if code == 3`, None for anything else."""
+    return getattr(node.test.comparators[0], "value", None) if isinstance(node.test, ast.Compare) else None
+
+
+def _names(nodes) -> set[str]:
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def imported(scripts: Iterable, without: Iterable[str] = ()) -> set[Path]:
+    """The given files and those of this project that they import, directly or not."""
+    found, waiting, without = set(), [Path(script) for script in scripts], set(without)
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.stem not in without:
+            found.add(path)
+            waiting.extend(_direct_imports(path))
+    return found
+
+
+@cache
+def _direct_imports(path: Path) -> tuple[Path, ...]:
+    found = []
+    for source, names in IMPORT.findall(path.read_text(encoding="utf-8")):
+        names = NAME.findall(COMMENT.sub("", names))
+        for module in [source, *(f"{source}.{name}" for name in names)] if source else names:
+            found.extend(_files_of(module, path.parent))
+    return tuple(found)
+
+
+def _files_of(module: str, beside: Path) -> list[Path]:
+    """The file of a module of the package, or of a script beside the one that imports it, with those of the packages around it."""
+    parts = module.split(".")
+    base = PACKAGE.parent if parts[0] == PACKAGE.name else beside
+    around = [base.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
+    return [path for path in [*around, base.joinpath(*parts).with_suffix(".py")] if path.exists()]

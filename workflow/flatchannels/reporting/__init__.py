@@ -1,0 +1,1 @@
+"""Tables of runs, and verdicts on the paper's claims."""

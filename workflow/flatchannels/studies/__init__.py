@@ -1,0 +1,1 @@
+"""What single figures examine: the toy, a relu channel, saddle lines."""

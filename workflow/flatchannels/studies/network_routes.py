@@ -1,0 +1,63 @@
+"""Records of runs → the rows of the table of routes: where each run of a network that rests at the norm wall goes.
+
+Source: paper, Appendix B.3 (the criteria); `infinity` (the routes).
+"""
+
+import time
+
+import numpy as np
+import pandas as pd
+
+from flatchannels.infinity.routes import find_route
+from flatchannels.landscape import channels
+from flatchannels.networks.network import Network
+from flatchannels.reporting.channel_statistics import setting
+from flatchannels.reporting.routes import join
+from flatchannels.storage import records
+
+KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "loss", "weight_norm", "stop"]
+
+
+def make(paths, dataset):
+    """The rows of the records of one network.
+
+    Parameters
+    ----------
+    paths : of the records.  dataset : path of their dataset.
+
+    Raises
+    ------
+    RecordError: a record or dataset that cannot be used.
+    """
+    data, _ = records.read_dataset(dataset)
+    blocks = [(str(path), *records.read_runs(path, KEYS)) for path in paths]
+    runs = sum(int(np.sum(arrays["stop"] != meta["stop_codes"]["FAILED"])) for _, meta, arrays in blocks)
+    return join([pd.DataFrame([{**row, "runs": runs} for block in blocks for row in _rows(*block, data)])])
+
+
+def _rows(path, meta, arrays, data):
+    """A dict for each run of a record that rests at the wall."""
+
+    network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
+    name, maxnorm = records.family(meta["dataset"], meta["inputs"]), meta["training"]["maxnorm"]
+    for n in np.flatnonzero(arrays["weight_norm"] >= maxnorm):
+        theta = arrays["theta"][n]
+        run = channels.analyse(theta, arrays["trajectory_theta"][n], network.inputs, network.widths, network.bias, maxnorm,
+                               arrays["theta_initial"][n])  # fmt: skip
+        begin = time.perf_counter()
+        route = find_route(network, data, theta, maxnorm)
+        yield {
+            "sweep": meta["sweep"], "dataset": meta["dataset"], "setting": setting(name, meta["activation"], len(meta["widths"])),
+            "family": name, "dimension": meta["inputs"], "activation": meta["activation"], "bias": meta["bias"],
+            "widths": "x".join(map(str, meta["widths"])), "seed": arrays["seed"][n], "loss": arrays["loss"][n],
+            "weight_norm": arrays["weight_norm"][n], "parallel": run.parallel, "aligned": run.aligned, "channel": run.in_channel,
+            "route": route.route, "verdict": route.verdict, "reason": route.reason, "loss_infinity": route.loss_infinity,
+            "limit_gradient": route.gradient_norm, "limit_min": route.hessian_min, "limit_max": route.hessian_max,
+            "h": _listed(route.h), "h_min": min(route.h, default=np.nan), "epsilon": _listed(route.epsilon),
+            "epsilon_max": max(route.epsilon, default=np.nan), "ratio": route.ratio, "iterations": route.iterations,
+            "finite_loss": route.finite_loss, "finite_norm": route.finite_norm, "seconds": time.perf_counter() - begin, "record": path,
+        }  # fmt: skip
+
+
+def _listed(numbers):
+    return " ".join(f"{number:.6g}" for number in numbers)

@@ -1,0 +1,57 @@
+"""What two relu neurons learn in a channel: y = x_2 · 1[x_1 > 0], a jump that no finite relu network can make.
+
+A teacher with input weights (1, 0), (1, ε) and output weights ∓1/ε computes it but for O(ε); its students learn it by
+gradient flow on infinite data, x ~ N(0, I), and follow their own channel towards it.
+
+Source: paper, Appendix C.3, Figure B13.
+"""
+
+import numpy as np
+
+from flatchannels.data.datasets import generator
+from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.landscape.channels import inside_the_wall
+from flatchannels.networks.network import Network
+from flatchannels.networks.population import Population
+
+NETWORK = Network(2, (2,), "relu", bias=False)
+EPSILON = 1e-5
+TEACHER = NETWORK.pack([([[1.0, 0.0], [1.0, EPSILON]], None), ([[-1 / EPSILON, 1 / EPSILON]], None)])
+# ASSUME: the paper does not say how far its network had come; beyond this ‖θ‖ the errors of the closed form stop the flow.
+MAXNORM = 50.0
+ATTEMPTS = 20
+
+
+def learn(root_seed):
+    """The first flow from a Glorot-normal point that goes along a channel up to the norm wall: its `Flow`.
+
+    Raises RuntimeError where none of 20 does.
+    """
+    objective = Population(NETWORK, NETWORK, TEACHER)
+    for seed in range(1, ATTEMPTS + 1):
+        start = NETWORK.initialise(generator(root_seed, "initialisation", "relu channel", seed))
+        flow = gradient_flow(objective, start, rtol=1e-3, maxnorm=MAXNORM, max_steps=400)
+        if flow.weight_norm >= MAXNORM * (1 - 1e-9):  # what it does on the wall does not matter
+            return flow
+    raise RuntimeError(f"none of {ATTEMPTS} flows goes along a channel to the norm wall")
+
+
+def distance(theta):
+    """Half the distance of the neurons' normalised input weights: of points (T, 6) an array (T,)."""
+    weights = theta[:, :4].reshape(-1, 2, 2)
+    units = weights / np.linalg.norm(weights, axis=2, keepdims=True)
+    return np.linalg.norm(units[:, 0] - units[:, 1], axis=1) / 2
+
+
+def product(root_seed, points=121):
+    """The arrays of Figure B13 (records.TOY)."""
+    flow = learn(root_seed)
+    inside = slice(len(inside_the_wall(flow.theta, MAXNORM)))
+    side = np.linspace(-2, 2, points)
+    grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+    theta = flow.theta[inside][-1]
+    return {
+        "x": side, "target": NETWORK.predict(TEACHER, grid).reshape(points, points), "theta": theta, "teacher": TEACHER,
+        "function": NETWORK.predict(theta, grid).reshape(points, points), "t": flow.t[inside], "loss": flow.loss[inside],
+        "epsilon": distance(flow.theta[inside]),
+    }  # fmt: skip

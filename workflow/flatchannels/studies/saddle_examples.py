@@ -1,0 +1,339 @@
+"""Saddle lines of the networks that runs found: a table of all, and two examples with everything that the figures show.
+
+The examples are chosen by rule. Figures 2c, 2d, A2 and A4: a network of finite norm, without biases, and the neuron whose
+Fukumizu–Amari matrix is the most clearly definite. Figures 3, B5 and B6: a run in a channel whose closest pair, merged,
+trained on and split again, leads back into the channel.
+
+Source: paper, section 2, Appendices A and B.2.
+"""
+
+import numpy as np
+import pandas as pd
+
+from flatchannels.landscape.channels import analyse, inside_the_wall
+from flatchannels.landscape.escapes import LATE_UPDATES, SAME_LOSS, flow_arrays, padded, perturbed_flows, return_to_channel
+from flatchannels.landscape.saddles import (
+    Verdict,
+    fukumizu_amari,
+    hessian_polynomial,
+    hessians_along_line,
+    merge,
+    pair_direction,
+    saddle_line,
+    spectrum_along_line,
+    surface_along_line,
+    update_cosines,
+    verdict,
+)
+from flatchannels.networks.network import Network
+from flatchannels.storage import records
+
+CRITICAL = 1e-9  # ‖∇L‖∞ of a narrow network that counts as converged
+ROUNDING = 1e-13  # eigenvalues below this fraction of the largest are zeros
+FAR = 1e3  # |γ| at which the gradient on Γ is measured
+PLATEAU_STARTS = np.linspace(-2.0, 3.0, 31)  # γ of the perturbed flows
+PLATEAU_SIZE = 1e-7  # of the perturbations
+PLATEAU_GAMMAS = np.linspace(-2.0, 3.0, 10_001)
+PLATEAU_SURFACE = np.linspace(-1.0, 2.0, 61), np.linspace(-3e-4, 3e-4, 41)  # γ, α
+CHANNEL_START, CHANNEL_SIZE = 1.5, 1e-5  # γ and perturbation, to both sides
+CHANNEL_REACH, CHANNEL_RTOL = 10.0, 1e-5  # how far beyond the wall of the runs the flows go, in ‖θ‖, and their tolerance
+CHANNEL_SURFACE = np.linspace(-2.5, 3.0, 111), np.linspace(-0.25, 0.25, 51)
+CHANNEL_TOP = np.geomspace(1.0, 1e5, 115)  # γ; every sixth is one of the 20 profiles
+SAMPLES = 1000  # of each flow of `gradient_flow`; those of Heun's method come on top
+RUN_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
+
+# Columns and types of the tables.
+# saddle_lines: one row per neuron of each converged run of finite norm. verdict, matrix_min and matrix_max are of the
+#   Fukumizu–Amari matrix; stable_inside and stable_outside say whether the Hessian has no negative eigenvalue at γ = ½ and at
+#   γ = −½; zeros and zeros_end count its zeros at γ = ½ and at γ = 0; gradient is ‖∇L‖∞ / |γ| at |γ| = 1000.
+# escapes: one row per flow from a saddle line. cosine is that of its last updates with Γ, back whether it came back to the
+#   channel whose pair was merged.
+# channel_updates: one row per run in a channel of one pair. cosine is that of its last 51 updates with the direction in which
+#   the output weights of the pair part, and that of every saddle line of the pair; last is that of the very last one.
+# rise, in both, is the largest relative rise of the loss from one sample of the flow to the next.
+TABLES = {
+    "saddle_lines": {
+        **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "widths": "str", "bias": "bool",
+        "seed": "int64", "neuron": "int64", "loss": "float64", "a_star": "float64", "verdict": "str", "matrix_min": "float64",
+        "matrix_max": "float64", "stable_inside": "bool", "stable_outside": "bool", "zeros": "int64", "zeros_end": "int64",
+        "gradient": "float64", "record": "str",
+    },
+    "escapes": {
+        "example": "str", "seed": "int64", "neuron": "int64", "verdict": "str",
+        **dict.fromkeys(["start", "size", "curvature", "loss_line", "loss_channel", "loss", "gamma", "distance", "cosine",
+                         "rise"], "float64"), "back": "bool", "stop": "str",
+    },
+    "channel_updates": {
+        **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "widths": "str", "bias": "bool",
+        "seed": "int64", "loss": "float64", "cosine": "float64", "last": "float64", "rise": "float64", "record": "str",
+    },
+}  # fmt: skip
+
+
+def line_table(paths, datasets):
+    """The table saddle_lines of some records; datasets : dict, name → Dataset."""
+    return _table("saddle_lines", _rows(paths, lambda meta, arrays: line_rows(meta, arrays, datasets[meta["dataset"]])))
+
+
+def update_table(paths):
+    """The table channel_updates of some records."""
+    return _table("channel_updates", _rows(paths, update_rows))
+
+
+def _rows(paths, of_block):
+    """The rows of all blocks of runs with one hidden layer, with the columns that say which runs they are."""
+    rows = []
+    for path in paths:
+        meta, arrays = records.read_runs(path, RUN_KEYS)
+        constants = {"sweep": meta["sweep"], "dataset": meta["dataset"], "dimension": meta["inputs"], "activation": meta["activation"],
+                     "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"], "record": str(path)}  # fmt: skip
+        rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
+    return rows
+
+
+def _table(name, rows):
+    return pd.DataFrame(rows, columns=list(TABLES[name])).astype(TABLES[name])
+
+
+def line_rows(meta, arrays, data):
+    """One dict per neuron of each converged run of finite norm of a block: its part of the rows of saddle_lines.
+
+    meta, arrays : of `records.read_runs`, with `RUN_KEYS`.  data : Dataset of the runs.
+    """
+    net, rows = network_of(meta), []
+    for run in runs_of(arrays):
+        if run["stop"] != meta["stop_codes"]["STATIONARY"] or run["gradient_norm"] > CRITICAL:
+            continue
+        for neuron in range(net.widths[0]):
+            line, matrix = saddle_line(net, run["theta"], neuron), fukumizu_amari(net, run["theta"], neuron, data)
+            gradient = max(abs(line.net.gradient(line(gamma), data)).max() for gamma in (-FAR, FAR)) / FAR
+            inside, outside, end = (
+                np.linalg.eigvalsh(hessian) for hessian in hessians_along_line(hessian_polynomial(data, line), [0.5, -0.5, 0.0])
+            )
+            ends = np.linalg.eigvalsh(matrix)[[0, -1]]
+            rows.append({
+                "seed": run["seed"], "neuron": neuron, "loss": run["loss"], "a_star": line.a_star,
+                "verdict": verdict(net, run["theta"], neuron, data).value, "matrix_min": ends[0], "matrix_max": ends[1],
+                "stable_inside": bool(inside[0] > -ROUNDING * inside[-1]),
+                "stable_outside": bool(outside[0] > -ROUNDING * outside[-1]),
+                "zeros": zeros(inside), "zeros_end": zeros(end), "gradient": gradient,
+            })  # fmt: skip
+    return rows
+
+
+def update_rows(meta, arrays):
+    """One dict per run of a block that is in a channel of a single pair: its part of the rows of channel_updates."""
+    net, rows = network_of(meta), []
+    for run in runs_of(arrays):
+        end = channels_of(meta, run)
+        if end is None or not end.in_channel or [len(group) for group in end.layers[0].groups] != [2]:
+            continue
+        [pair], inside = end.layers[0].groups, inside_the_wall(run["trajectory_theta"], meta["training"]["maxnorm"])
+        cosines = abs(update_cosines(inside, pair_direction(net, pair)))
+        losses = run["trajectory_loss"][: len(inside)]
+        rows.append({"seed": run["seed"], "loss": run["loss"], "cosine": cosines[-LATE_UPDATES:].mean(), "last": cosines[-1],
+                     "rise": max(0.0, np.max(np.diff(losses) / losses[:-1]))})  # fmt: skip
+    return rows
+
+
+def channels_of(meta, run):
+    """`channels.Channels` of a run of a block; None for one that failed."""
+    if run["stop"] == meta["stop_codes"]["FAILED"]:
+        return None
+    return analyse(run["theta"], run["trajectory_theta"], meta["inputs"], meta["widths"], meta["bias"], meta["training"]["maxnorm"],
+                   run["theta_initial"])  # fmt: skip
+
+
+def network_of(meta):
+    """The Network of a block of runs."""
+    return Network(meta["inputs"], meta["widths"], meta["activation"], meta["bias"])
+
+
+def runs_of(arrays):
+    """The runs of a block, one dict each."""
+    return [dict(zip(arrays, values, strict=True)) for values in zip(*arrays.values(), strict=True)]
+
+
+def zeros(values):
+    """How many eigenvalues are 0 but for rounding."""
+    return int(np.sum(abs(values) < ROUNDING * abs(values).max()))
+
+
+def choose_plateau(lines, width, seed=None, neuron=None):
+    """The row of the table of saddle lines that the figures of the plateau show, or None.
+
+    Among the bias-free networks of a width those of the lowest loss that has a definite matrix, stable inside before
+    stable outside; of these the first seed, and of its neurons the one whose eigenvalues are the farthest from 0.
+
+    Parameters
+    ----------
+    lines : table saddle_lines.  width : int.  seed, neuron : ints, to name a network or a neuron instead.
+    """
+    lines = lines[(lines["widths"] == str(width)) & ~lines["bias"]]
+    for column, value in (("seed", seed), ("neuron", neuron)):
+        lines = lines if value is None else lines[lines[column] == value]
+    for wanted in (Verdict.STABLE_INSIDE, Verdict.STABLE_OUTSIDE):
+        rows = lines[lines["verdict"] == wanted.value]
+        if len(rows):
+            rows = rows[rows["loss"] < rows["loss"].min() * (1 + CRITICAL)]
+            rows = rows[rows["seed"] == rows["seed"].min()]
+            return rows.loc[rows[["matrix_min", "matrix_max"]].abs().min(axis=1).idxmax()]
+    return None
+
+
+def plateau(row, datasets):
+    """Everything that Figures 2c, 2d, A2 and A4 show of one saddle line.
+
+    The perturbations and the surface's α are along one branch of eigenvectors, followed by continuity: the one with the
+    lowest eigenvalue at large γ. The lowest at each γ would jump at γ = 0 and 1, where d branches cross 0 together.
+
+    Parameters
+    ----------
+    row : of the table saddle_lines, as from `choose_plateau`; None for no example.  datasets : dict, name → Dataset.
+
+    Returns
+    -------
+    dict, what is to say about it.  dict of arrays (`records.SADDLES["plateau"]`), or None.
+    """
+    if row is None:
+        return {}, None
+    meta, arrays = records.read_runs(row["record"], RUN_KEYS)
+    theta = next(run["theta"] for run in runs_of(arrays) if run["seed"] == row["seed"])
+    data, line = datasets[row["dataset"]], saddle_line(network_of(meta), theta, int(row["neuron"]))
+    surface_gammas, sizes = PLATEAU_SURFACE
+    spectrum = spectrum_along_line(data, line, union(PLATEAU_GAMMAS, PLATEAU_STARTS, surface_gammas))
+    directions = branch(spectrum, -1)
+    flows = perturbed_flows(data, line, PLATEAU_STARTS, directions(PLATEAU_STARTS), PLATEAU_SIZE, samples=SAMPLES)
+    told = {key: row[key] for key in ["record", "verdict"]} | {key: int(row[key]) for key in ["seed", "neuron", "dimension"]}
+    return told | {"loss": float(row["loss"]), "pair": line.pair, "stops": [flow.stop.name for flow in flows]}, {
+        "theta": theta, "origin": line.origin, "velocity": line.velocity,
+        "gamma": spectrum.gammas, "eigenvalues": spectrum.values, "angles": spectrum.angles,
+        "surface_gamma": surface_gammas, "surface_alpha": sizes,
+        "surface_loss": surface_along_line(data, line, surface_gammas, directions(surface_gammas), sizes),
+        **flow_arrays(flows),
+    }  # fmt: skip
+
+
+def channel_candidates(paths, seed=None):
+    """The runs of some records that are in a channel by the paper's three conditions, one for each loss.
+
+    seed : int, to name a run instead.
+
+    Returns
+    -------
+    list of (dataset's name, Network, run, pair); pair : the two most parallel neurons.
+    """
+    found = []
+    for path in paths:
+        meta, arrays = records.read_runs(path, RUN_KEYS)
+        for run in runs_of(arrays):
+            channels = channels_of(meta, run)
+            if channels is None:
+                continue
+            new = all(abs(run["loss"] - other["loss"]) > SAME_LOSS * other["loss"] for *_, other, _ in found)
+            if run["seed"] == seed or (seed is None and channels.in_channel and new):
+                found.append((meta["dataset"], network_of(meta), run, channels.layers[0].pair))
+    return found
+
+
+def channel(candidates, datasets, maxnorm):
+    """Everything that Figures 3, B5 and B6 show: the first candidate whose saddle line leads back into its channel.
+
+    Where none does, the one with the flow that is most nearly parallel to Γ in the end; where no narrow network converges at
+    finite norm, none. The surfaces' α is along the branch of eigenvectors that is the lowest at γ = 1.5, followed by
+    continuity; positive α leads into the channel. Both flows are followed to ten times the wall of the runs.
+
+    Parameters
+    ----------
+    candidates : as from `channel_candidates`.  datasets : dict, name → Dataset.  maxnorm : the wall of the runs.
+
+    Returns
+    -------
+    dict, what is to say about it. tried: one entry per candidate; escapes: their rows of the table of that name.
+    dict of arrays (`records.SADDLES["channel"]`), or None.
+    """
+    tried = []
+    for name, net, run, pair in candidates:
+        found = return_to_channel(net, run["theta"], pair, datasets[name], CHANNEL_START, CHANNEL_SIZE, maxnorm=maxnorm)
+        tried.append((datasets[name], net, run, pair, found))
+        if any(tried[-1][-1].back):
+            break
+    told = {"tried": [{"seed": int(run["seed"]), "pair": pair, "loss": float(run["loss"]), "narrow": found.narrow.stop.name,
+                       "back": found.back} for *_, run, pair, found in tried],
+            "escapes": [row for case in tried for row in _escape_rows(*case)]}  # fmt: skip
+    shown = [case for case in tried if case[-1].flows]
+    if not shown:
+        return told, None
+    data, net, run, _, found = max(shown, key=lambda case: (any(case[-1].back), max(case[-1].cosines)))
+    arrays, stops = _channel_arrays(data, found, maxnorm)
+    told |= {"seed": int(run["seed"]), "pair": found.line.pair, "back": any(found.back), "stops": stops, "loss_line": found.narrow.loss,
+             "loss_channel": float(run["loss"])}  # fmt: skip
+    return told, arrays | {"theta": run["theta"], "narrow": found.narrow.theta}
+
+
+def _channel_arrays(data, found, maxnorm):
+    """The arrays of `channel` but for the networks themselves, and the stops of the flows."""
+    line, (gammas, sizes) = found.line, CHANNEL_SURFACE
+    spectrum = spectrum_along_line(data, line, union(gammas, np.linspace(gammas[0], gammas[-1], 1001), CHANNEL_TOP))
+    start = nearest(spectrum.gammas, CHANNEL_START)
+    into = found.flows[int(np.argmax(found.cosines))].theta[0] - line(CHANNEL_START)
+    directions = branch(spectrum, start)
+    sign = np.sign(directions(CHANNEL_START) @ into)
+
+    def oriented(values):
+        return sign * directions(values)
+
+    flows = perturbed_flows(data, line, [CHANNEL_START] * 2, oriented([CHANNEL_START] * 2) * [[1.0], [-1.0]], CHANNEL_SIZE,
+                            rtol=CHANNEL_RTOL, maxnorm=CHANNEL_REACH * maxnorm, samples=SAMPLES)  # fmt: skip
+    cosines = [update_cosines(inside_the_wall(flow.theta, CHANNEL_REACH * maxnorm), line.direction) for flow in flows]
+    alphas = [np.sum((flow.theta - line(flow.gamma)) * oriented(flow.gamma), axis=1) for flow in flows]
+    return {
+        "origin": line.origin, "velocity": line.velocity,
+        "surface_gamma": gammas, "surface_alpha": sizes, "surface_loss": surface_along_line(data, line, gammas, oriented(gammas), sizes),
+        "top_gamma": CHANNEL_TOP, "top_loss": surface_along_line(data, line, CHANNEL_TOP, oriented(CHANNEL_TOP), sizes),
+        **flow_arrays(flows), "flow_alpha": padded(alphas),
+        "flow_cosine": padded(cosines, max(len(flow.t) for flow in flows)),
+        "loss_infinity": np.array([flow.loss_infinity for flow in flows]),
+    }, [flow.stop.name for flow in flows]  # fmt: skip
+
+
+def _escape_rows(data, net, run, pair, found):
+    """The rows of the table escapes of one candidate, in JSON types."""
+    rows, kind = [], verdict(merge(net, run["theta"], *pair)[0], found.narrow.theta, min(pair), data)
+    for flow, cosine, back in zip(found.flows, found.cosines, found.back, strict=True):
+        numbers = {"start": flow.start, "size": flow.size, "curvature": flow.curvature, "loss_line": found.narrow.loss,
+                   "loss_channel": run["loss"], "loss": flow.loss[-1], "gamma": flow.gamma[-1], "distance": flow.distance[-1],
+                   "cosine": cosine, "rise": flow.rise}  # fmt: skip
+        rows.append({"example": "channel", "seed": int(run["seed"]), "neuron": found.line.pair[0], "verdict": kind.value,
+                     "stop": flow.stop.name, "back": back}
+                    | {key: float(value) for key, value in numbers.items()})  # fmt: skip
+    return rows
+
+
+def escape_table(plateau_path, channel_path):
+    """The table escapes: the flows of the plateau, and those of all candidates that were tried for the channel."""
+    meta, arrays = records.read_saddles(plateau_path, "plateau")
+    rows = [
+        {"example": "plateau", "seed": meta["seed"], "neuron": meta["neuron"], "verdict": meta["verdict"], "start": arrays["start"][k],
+         "size": arrays["size"][k], "curvature": arrays["curvature"][k], "loss_line": meta["loss"], "loss": arrays["end_loss"][k],
+         "gamma": arrays["end_gamma"][k], "distance": arrays["end_distance"][k], "back": False, "stop": stop}
+        for k, stop in enumerate(meta["stops"] if meta["found"] else [])
+    ]  # fmt: skip
+    return _table("escapes", rows + records.read_saddles(channel_path, "channel")[0]["escapes"])
+
+
+def union(*grids):
+    """All values of some grids, increasing; of values that differ by rounding alone one."""
+    values = np.unique(np.concatenate(grids))
+    return values[np.diff(values, prepend=-np.inf) > 1e-12 * np.maximum(1, abs(values))]
+
+
+def branch(spectrum, lowest_at):
+    """The branch with the lowest eigenvalue at an index of the spectrum's grid: a function γ → its eigenvectors (…, P)."""
+    vectors = spectrum.vectors[:, :, np.argmin(spectrum.values[lowest_at])]
+    return lambda gammas: vectors[nearest(spectrum.gammas, gammas)]
+
+
+def nearest(grid, values):
+    """Indices of the nearest points of an increasing grid."""
+    return np.searchsorted(0.5 * (grid[1:] + grid[:-1]), values)
