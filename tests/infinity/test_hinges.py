@@ -8,11 +8,12 @@ from flatchannels import Dataset, Network
 from flatchannels.dynamics.newton import minimum
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
+from flatchannels.infinity import certificates
 from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED
 from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.duplicates import _no_descent, merged
 from flatchannels.infinity.hinges import recede
-from flatchannels.infinity.routes import certificates, find_route
+from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.saddles import split
 from flatchannels.networks.network import weight_norm
 

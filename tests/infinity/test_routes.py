@@ -10,12 +10,13 @@ import pytest
 from flatchannels import Dataset, Network, train
 from flatchannels.data import datasets
 from flatchannels.dynamics.polish import polish
+from flatchannels.infinity import jumps
 from flatchannels.infinity.candidates import candidates, partitions
 from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify_deep
 from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.jumps import along
 from flatchannels.infinity.limits import LimitNetwork, Unit, activation_derivatives
-from flatchannels.infinity.routes import find_route, jumps
+from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.channels import Pair, from_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.reasons import Stop

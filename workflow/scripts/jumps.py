@@ -4,7 +4,7 @@ import sys
 
 import compile  # first: it sets numba's cache, and makes imports faster
 
-from flatchannels.infinity.routes import jumps
+from flatchannels.infinity import jumps
 from flatchannels.reporting import routes
 from flatchannels.storage import records
 
