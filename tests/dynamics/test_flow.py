@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.flow import Bdf, gradient_flow, newton_step, tangential
 from flatchannels.dynamics.training import Objective
-from flatchannels.networks.network import Dataset, Network, weight_norm
+from flatchannels.networks.network import Network, weight_norm
 from flatchannels.reasons import Stop
 
 

@@ -5,8 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Dataset, Network, regulariser, weight_norm
+from flatchannels.networks.network import Network, regulariser, weight_norm
 
 SHAPES = [(1,), (3,), (5,), (2, 3), (4, 4), (3, 1, 2), (4, 4, 4)]
 

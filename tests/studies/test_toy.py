@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flatchannels.dynamics.population import Population
 from flatchannels.dynamics.training import Objective
-from flatchannels.networks.population import Population
 from flatchannels.reporting import claims
 from flatchannels.storage import records
 from flatchannels.studies import relu_channel, toy

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-_HOME = {"Network": "networks.network", "Dataset": "networks.network", "train": "dynamics.training"}
+_HOME = {"Network": "networks.network", "Dataset": "data.dataset", "train": "dynamics.training"}
 __all__ = list(_HOME)
 
 

@@ -1,17 +1,18 @@
 """The datasets of the paper: a target on a grid or on normal inputs.
 
 To add one: write its function, name it in `TARGETS` and in the schema, and give it a line in the config. Nothing here
-imports the numerical engine before a `Dataset` is asked for: the environment of the Gaussian processes does without it.
+imports the numerical engine: the environment of the Gaussian processes does without it.
 
 Source: paper, section 2 and Appendix B.1.
 """
 
-import hashlib
 import math
 
 import numpy as np
 
 from flatchannels.data import gaussian_process
+from flatchannels.data.dataset import Dataset
+from flatchannels.data.seeds import generator
 
 GRID_HALF_WIDTH = math.sqrt(3.0)  # a uniform density on [−√3, √3] has variance 1
 
@@ -53,12 +54,6 @@ def grid(points):
 def standardise(y, samples=None):
     """y shifted and scaled so that its first `samples` values (all by default) have mean 0 and population variance 1."""
     return (y - y[:samples].mean()) / y[:samples].std()
-
-
-def generator(root_seed, *words):
-    """A numpy Generator that belongs to the words (a dataset's name, a network, a seed), whatever the order of the jobs."""
-    digest = hashlib.sha256("/".join(map(str, words)).encode()).digest()
-    return np.random.default_rng(np.random.SeedSequence([root_seed, *np.frombuffer(digest, dtype=np.uint32).tolist()]))
 
 
 def draw(spec, dimension, root_seed, name, test=0):
@@ -106,8 +101,6 @@ def make(spec, dimension, root_seed, name):
 
 def make_with_test(spec, dimension, root_seed, name, test):
     """The `Dataset` of one product, and one of `test` fresh points of the same target (None for 0), as for `draw`."""
-    from flatchannels.networks.network import Dataset
-
     x, y = draw(spec, dimension, root_seed, name, test)
     samples = len(x) - test
     return Dataset(x[:samples], y[:samples]), Dataset(x[samples:], y[samples:]) if test else None

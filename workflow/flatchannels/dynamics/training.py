@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import eigvalsh
 
-from flatchannels.data.datasets import generator
+from flatchannels.data.dataset import Dataset
+from flatchannels.data.seeds import generator
 from flatchannels.dynamics.flow import Flow, gradient_flow, tangential
 from flatchannels.dynamics.polish import Polish, polish
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Dataset, Network, weight_norm
+from flatchannels.networks.network import Network, weight_norm
 from flatchannels.reasons import Finish, Stop
 
 # ASSUME: the paper says only that relu runs get stuck. Our flow rounds each relu over this fraction of the length of the

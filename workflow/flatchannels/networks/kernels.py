@@ -22,9 +22,9 @@ import numpy as np
 from numba import njit
 
 from flatchannels.networks.activations import activate
+from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, aligned
 from flatchannels.networks.compilation import SETTINGS
 
-SAMPLES_PER_BLOCK = 512
 # Sums over samples may be reordered; NaN and infinity must survive, since they tell the solver of a failed step.
 SUMS = SETTINGS | {"fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
@@ -106,14 +106,6 @@ def workspace(plan):
         if plan.bias:
             rows[first + plan.widths[layer]] = 1.0
     return rows
-
-
-def aligned(shape):
-    """Zeros at a 64-byte boundary: rows that straddle cache lines are 1.7 times slower, and NumPy aligns to 16."""
-    count = int(np.prod(shape))
-    raw = np.zeros(count + 8)
-    offset = (-raw.ctypes.data % 64) // 8
-    return raw[offset : offset + count].reshape(shape)
 
 
 @njit(**SUMS)

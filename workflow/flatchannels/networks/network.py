@@ -1,69 +1,44 @@
 """Fully connected networks with scalar output: packing, initialisation, loss, gradient, Hessian.
 
-The readable interface in front of `kernels`. θ is one vector: layer after layer the row-major matrix [W | b], the bias
-last in each row, the output layer at the end.
+The readable interface in front of `kernels`. θ is one vector, laid out as `layout` says. Whatever comes from outside is
+checked here: the kernels trust the shapes they are given.
 
 Source: paper, section 2.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.networks import kernels
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, in_blocks
+from flatchannels.networks.layout import Layout, checked_sizes
+
+Vector = NDArray[np.float64]
+Layers = Sequence[tuple[ArrayLike, ArrayLike | None]]
 
 
-class Dataset:
-    """Inputs, targets and sample weights, held in the layout of the kernels.
-
-    Parameters
-    ----------
-    x : float array (N, d) or (N,).  y : float array (N,).
-    weights : float array (N,), nonnegative, summing to 1; None for 1/N each.
-
-    Raises
-    ------
-    ValueError: shapes that do not match, values that are not finite, weights that are negative or do not sum to 1.
-    """
-
-    def __init__(self, x, y, weights=None):
-        x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-        x = x[:, None] if x.ndim == 1 else x
-        if x.ndim != 2 or y.shape != x.shape[:1] or not y.size:
-            raise ValueError(f"x has shape {x.shape} and y {y.shape}; they must be (N, d) and (N,) with N ≥ 1")
-        weights = np.full(y.size, 1.0 / y.size) if weights is None else np.asarray(weights, dtype=float)
-        if weights.shape != y.shape or not (np.all(weights >= 0) and math.isclose(weights.sum(), 1.0, rel_tol=1e-9)):
-            raise ValueError("weights must be one nonnegative number per sample, summing to 1")
-        if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            raise ValueError("x and y must be finite")
-        self.x, self.y, self.weights = x, y, weights
+class Samples(Protocol):
+    """What a network's loss is taken over: a `data.dataset.Dataset`."""
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         """The number d of inputs."""
-        return self.x.shape[1]
+        ...
 
-    @cached_property
-    def blocks(self):
-        """x (blocks, d, samples), y and weights (blocks, samples), padded with samples of weight 0."""
-        size = kernels.SAMPLES_PER_BLOCK
-        count = -(-self.y.size // size)
-        x = kernels.aligned((count, self.dimension, size))
-        y, weights = kernels.aligned((count, size)), kernels.aligned((count, size))
-        padding = count * size - self.y.size
-        x[:] = np.pad(self.x, ((0, padding), (0, 0))).reshape(count, size, self.dimension).transpose(0, 2, 1)
-        y[:] = np.pad(self.y, (0, padding)).reshape(count, size)
-        weights[:] = np.pad(self.weights, (0, padding)).reshape(count, size)
-        return x, y, weights
-
-    def __getstate__(self):
-        return {"x": self.x, "y": self.y, "weights": self.weights}
+    @property
+    def blocks(self) -> tuple[Vector, ...]:
+        """Inputs, targets and weights as `blocks.in_blocks` lays them out."""
+        ...
 
 
-def weight_norm(theta):
+def weight_norm(theta: Vector) -> float:
     """The paper's ‖θ‖ := Σ θ_k² / (2P) (section 8: the code's definition, a mean square)."""
     return float(theta @ theta) / (2 * theta.size)
 
@@ -76,48 +51,52 @@ class Network:
     ----------
     inputs : int, d ≥ 1.  widths : tuple of ints ≥ 1, the hidden layers.
     activation : str, a key of `ACTIVATIONS`.  bias : bool, biases in all layers or in none.
-    smoothing : tuple of floats, for relu alone: the ε of each hidden neuron, see `activations.relu`; () for none.
+    smoothing : tuple of floats, for relu alone: the ε of each hidden neuron, see `scalars.relu`; () for none.
 
     Raises
     ------
-    ValueError: a size below 1, no hidden layer, an unknown activation, or smoothing that does not fit.
+    ValueError: a size that is no integer of at least 1, no hidden layer, an unknown activation, a bias that is neither True nor
+    False, or smoothing that does not fit.
     """
 
     inputs: int
-    widths: tuple
+    widths: tuple[int, ...]
     activation: str = "softplus"
     bias: bool = True
-    smoothing: tuple = ()
+    smoothing: tuple[float, ...] = ()
 
-    def __post_init__(self):
-        object.__setattr__(self, "widths", tuple(int(width) for width in self.widths))
-        if self.inputs < 1 or not self.widths or min(self.widths) < 1:
-            raise ValueError(f"inputs is {self.inputs} and widths {self.widths}; all sizes must be at least 1")
+    def __post_init__(self) -> None:
+        inputs, widths = checked_sizes(self.inputs, self.widths)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "widths", widths)
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation is {self.activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
+        if not isinstance(self.bias, bool | np.bool_):
+            raise ValueError(f"bias is {self.bias!r}; it must be True or False")
+        object.__setattr__(self, "bias", bool(self.bias))
         if self.smoothing and (self.activation != "relu" or len(self.smoothing) != sum(self.widths)):
             raise ValueError("smoothing is one number per hidden neuron, and for relu alone")
 
     @cached_property
-    def shapes(self):
-        """The (out, in + bias) shape of each layer's matrix [W | b], the output layer last."""
-        sizes = (self.inputs, *self.widths, 1)
-        return tuple((out, below + self.bias) for below, out in zip(sizes, sizes[1:]))
+    def layout(self) -> Layout:
+        """Where every weight stands in θ."""
+        return Layout(self.inputs, self.widths, self.bias)
 
     @property
-    def parameters(self):
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The (out, in + bias) shape of each layer's matrix [W | b], the output layer last."""
+        return self.layout.shapes
+
+    @property
+    def parameters(self) -> int:
         """The number P of parameters."""
-        return sum(rows * columns for rows, columns in self.shapes)
+        return self.layout.parameters
 
-    def matrices(self, theta):
+    def matrices(self, theta: ArrayLike) -> list[Vector]:
         """Views into θ of the matrices [W | b], one per layer, each of the shape in `shapes`."""
-        return self._split(self._checked(theta))
+        return self.layout.matrices(self._checked(theta))
 
-    def _split(self, values):
-        ends = np.cumsum([rows * columns for rows, columns in self.shapes])
-        return [part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), self.shapes)]
-
-    def pack(self, layers):
+    def pack(self, layers: Layers) -> Vector:
         """θ (P,) from [(W, b), …], hidden layers first; W is (out, in), b (out,) or None without biases.
 
         Raises ValueError for a number of layers or a shape that does not fit the network.
@@ -136,50 +115,48 @@ class Network:
             parts.append(matrix.ravel())
         return np.concatenate(parts)
 
-    def unpack(self, theta):
+    def unpack(self, theta: ArrayLike) -> list[tuple[Vector, Vector | None]]:
         """[(W, b), …] from θ, copies; the inverse of `pack`."""
         matrices = [matrix.copy() for matrix in self.matrices(theta)]
         return [(matrix[:, :-1], matrix[:, -1]) if self.bias else (matrix, None) for matrix in matrices]
 
-    def initialise(self, generator):
+    def initialise(self, generator: np.random.Generator) -> Vector:
         """Glorot normal: W ~ N(0, 2 / (fan in + fan out)), biases 0 (paper, section 1; Glorot & Bengio 2010).
 
         generator : numpy.random.Generator.  Returns θ (P,).
         """
-        sizes = (self.inputs, *self.widths, 1)
-        layers = []
+        sizes, layers = self.layout.sizes, []
         for below, out in zip(sizes, sizes[1:]):
             W = generator.normal(0.0, math.sqrt(2.0 / (below + out)), size=(out, below))
             layers.append((W, np.zeros(out) if self.bias else None))
         return self.pack(layers)
 
-    def predict(self, theta, x):
-        """f(x) (N,) at inputs x (N, d)."""
-        x = np.asarray(x, dtype=float)
-        data = Dataset(x, np.zeros(len(x)))
-        blocks = data.blocks[0]
-        outputs = np.empty((len(blocks), kernels.SAMPLES_PER_BLOCK))
+    def predict(self, theta: ArrayLike, x: ArrayLike) -> Vector:
+        """f(x) (N,) at inputs x (N, d).  ValueError for another number of columns."""
+        x = self._checked_inputs(x)
+        blocks = in_blocks(x)
+        outputs = np.empty((len(blocks), SAMPLES_PER_BLOCK))
         kernels.predict(self.plan, self._checked(theta), blocks, self._rows, outputs)
         return outputs.ravel()[: len(x)]
 
-    def first_layer(self, theta, x):
-        """w_i·x + b_i of the first hidden layer's neurons (N, r_1) at inputs x (N, d)."""
+    def first_layer(self, theta: ArrayLike, x: ArrayLike) -> Vector:
+        """w_i·x + b_i of the first hidden layer's neurons (N, r_1) at inputs x (N, d).  ValueError as `predict`."""
         W = self.matrices(theta)[0]
-        return x @ W[:, : self.inputs].T + (W[:, -1] if self.bias else 0.0)
+        return self._checked_inputs(x) @ W[:, : self.inputs].T + (W[:, -1] if self.bias else 0.0)
 
-    def loss(self, theta, data, maxnorm=None):
+    def loss(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> float:
         """Σ_n weights_n (f(x_n) − y_n)², plus the regulariser R where maxnorm is given (paper, section 1)."""
         return self.loss_and_gradient(theta, data, maxnorm)[0]
 
-    def gradient(self, theta, data, maxnorm=None):
+    def gradient(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> Vector:
         """∇L, or ∇(L + R) where maxnorm is given: (P,)."""
         return self.loss_and_gradient(theta, data, maxnorm)[1]
 
-    def hessian(self, theta, data, maxnorm=None):
+    def hessian(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> Vector:
         """∇²L, or ∇²(L + R) where maxnorm is given: (P, P)."""
         return self.derivatives(theta, data, maxnorm)[2]
 
-    def loss_and_gradient(self, theta, data, maxnorm=None):
+    def loss_and_gradient(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> tuple[float, Vector]:
         """Loss and gradient in one pass: float, (P,)."""
         theta = self._checked(theta, data)
         gradient = np.empty(theta.size)
@@ -188,7 +165,7 @@ class Network:
             loss += regulariser(theta, maxnorm, gradient)
         return loss, gradient
 
-    def derivatives(self, theta, data, maxnorm=None):
+    def derivatives(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> tuple[float, Vector, Vector]:
         """Loss, gradient and Hessian in one pass: float, (P,), (P, P)."""
         theta = self._checked(theta, data)
         gradient, hessian = np.empty(theta.size), np.empty((theta.size, theta.size))
@@ -198,31 +175,31 @@ class Network:
         return loss, gradient, hessian
 
     @cached_property
-    def plan(self):
+    def plan(self) -> kernels.Plan:
         """Where the kernels find everything: a `kernels.Plan`."""
         plan = kernels.plan(ACTIVATIONS[self.activation].code, (self.inputs, *self.widths, 1), self.bias)
         return plan._replace(smoothing=np.array(self.smoothing, dtype=float)) if self.smoothing else plan
 
-    def smoothed(self, theta, epsilon):
+    def smoothed(self, theta: ArrayLike, epsilon: float) -> "Network":
         """This relu network with each kink rounded over ε = epsilon times the length of the neuron's input weights."""
         lengths = [np.linalg.norm(matrix, axis=1) for matrix in self.matrices(theta)[:-1]]
         return replace(self, smoothing=tuple(epsilon * np.concatenate(lengths)))
 
     @cached_property
-    def scalings(self):
+    def scalings(self) -> Vector:
         """Signs (P, hidden units), a column for each neuron: 1 on the weights into it, −1 on those out of it, else 0.
 
         A homogeneous neuron's weights times e^(s · sign) compute the same f for every s, and a gradient flow conserves
         half the sum of sign · θ².
         """
-        indices = self._split(np.arange(self.parameters))
+        indices = self.layout.matrices(np.arange(self.parameters))
         neurons = [(row, above[:, i]) for rows, above in zip(indices, indices[1:]) for i, row in enumerate(rows)]
         signs = np.zeros((self.parameters, len(neurons)))
         for i, (into, out) in enumerate(neurons):
             signs[into, i], signs[out, i] = 1.0, -1.0
         return signs
 
-    def gauge(self, theta):
+    def gauge(self, theta: ArrayLike) -> Vector:
         """Orthonormal directions (P, n) that leave f unchanged: a homogeneous neuron's w_i grows as its a_i shrinks.
 
         n is 0 for other activations; a neuron without weights has no such direction.
@@ -235,19 +212,31 @@ class Network:
         return np.linalg.qr(directions[:, lengths > 0] / lengths[lengths > 0])[0]
 
     @cached_property
-    def _rows(self):
+    def _rows(self) -> Vector:
         return kernels.workspace(self.plan)
 
-    def _checked(self, theta, data=None):
-        theta = np.ascontiguousarray(theta, dtype=float)
-        if theta.shape != (self.parameters,):
-            raise ValueError(f"theta has shape {theta.shape}; this network has {self.parameters} parameters")
+    def _checked(self, theta: ArrayLike, data: Samples | None = None) -> Vector:
+        given = np.asarray(theta)
+        if given.dtype.kind not in "biuf":
+            raise ValueError("theta must be an array of real numbers")
+        if given.shape != (self.parameters,):
+            raise ValueError(f"theta has shape {given.shape}; this network has {self.parameters} parameters")
         if data is not None and data.dimension != self.inputs:
             raise ValueError(f"the data have {data.dimension} inputs; the network takes {self.inputs}")
-        return theta
+        return np.ascontiguousarray(given, dtype=np.float64)
+
+    def _checked_inputs(self, x: ArrayLike) -> Vector:
+        given = np.asarray(x)
+        if given.dtype.kind not in "biuf":
+            raise ValueError("x must be an array of real numbers")
+        if given.ndim == 1 and self.inputs == 1:
+            given = given[:, None]
+        if given.ndim != 2 or given.shape[1] != self.inputs:
+            raise ValueError(f"x has shape {given.shape}; this network takes (N, {self.inputs})")
+        return np.ascontiguousarray(given, dtype=np.float64)
 
 
-def regulariser(theta, maxnorm, gradient=None, hessian=None):
+def regulariser(theta: Vector, maxnorm: float, gradient: Vector | None = None, hessian: Vector | None = None) -> float:
     """R(θ) = (‖θ‖ − maxnorm)³ / 3 outside the norm wall, 0 inside (paper, section 1).
 
     Returns the float R; adds ∇R and ∇²R in place where `gradient` (P,) and `hessian` (P, P) are given.

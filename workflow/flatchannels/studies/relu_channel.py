@@ -8,11 +8,11 @@ Source: paper, Appendix C.3, Figure B13.
 
 import numpy as np
 
-from flatchannels.data.datasets import generator
+from flatchannels.data.seeds import generator
 from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.population import Population
 from flatchannels.landscape.channels import inside_the_wall
 from flatchannels.networks.network import Network
-from flatchannels.networks.population import Population
 
 NETWORK = Network(2, (2,), "relu", bias=False)
 EPSILON = 1e-5

@@ -18,14 +18,15 @@ from scipy.linalg import eigh, eigvalsh
 from scipy.optimize import brentq
 from scipy.special import erf
 
-from flatchannels.data.datasets import generator
+from flatchannels.data.dataset import Dataset
+from flatchannels.data.seeds import generator
 from flatchannels.dynamics.descent import gradient_descent, log_spaced, stochastic
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.polish import polish
+from flatchannels.dynamics.population import trapezoid
 from flatchannels.dynamics.training import Objective
 from flatchannels.landscape.channels import inside_the_wall
-from flatchannels.networks.network import Dataset, Network
-from flatchannels.networks.population import trapezoid
+from flatchannels.networks.network import Network
 
 SLOPE, SHIFT = 5.0, 2.5
 NETWORK = Network(1, (2,), "erf", bias=False)

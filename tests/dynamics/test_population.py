@@ -7,7 +7,7 @@ from scipy.special import ndtr
 from flatchannels import Dataset, Network
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.polish import polish
-from flatchannels.networks.population import Population, bivariate, gauss_hermite, trapezoid
+from flatchannels.dynamics.population import Population, bivariate, gauss_hermite, trapezoid
 from flatchannels.reasons import Stop
 
 CASES = [(d, student, teacher) for d in (1, 2, 3) for student, teacher in [(True, True), (False, True), (True, False), (False, False)]]

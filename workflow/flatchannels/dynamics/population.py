@@ -19,7 +19,7 @@ import math
 import numpy as np
 from scipy.special import ndtr, owens_t, roots_hermitenorm
 
-from flatchannels.networks.network import Dataset
+from flatchannels.data.dataset import Dataset
 
 TRAPEZOID_RANGE = 9.0  # standard deviations; 2e-19 lies beyond
 PARALLEL = 1e-30  # smallest determinant of two normalised neurons: relu is not smooth where they are parallel

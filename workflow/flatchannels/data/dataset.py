@@ -1,0 +1,62 @@
+"""A dataset: inputs, targets and sample weights."""
+
+import math
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flatchannels.networks.blocks import in_blocks
+
+
+class Dataset:
+    """Inputs, targets and sample weights, which cannot be changed: copies of what was given.
+
+    Parameters
+    ----------
+    x : float array (N, d) or (N,).  y : float array (N,).
+    weights : float array (N,), nonnegative, summing to 1; None for 1/N each.
+
+    Raises
+    ------
+    ValueError: shapes that do not match, values that are not finite real numbers, weights that are negative or do not sum to 1.
+    """
+
+    def __init__(self, x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> None:
+        x, y = real_array("x", x), real_array("y", y)
+        x = x[:, None] if x.ndim == 1 else x
+        if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
+            raise ValueError(f"x has shape {x.shape} and y {y.shape}; they must be (N, d) and (N,) with N ≥ 1 and d ≥ 1")
+        q = np.full(y.size, 1.0 / y.size) if weights is None else real_array("weights", weights)
+        if q.shape != y.shape or not (np.all(q >= 0) and math.isclose(q.sum(), 1.0, rel_tol=1e-9)):
+            raise ValueError("weights must be one nonnegative number per sample, summing to 1")
+        self.x, self.y, self.weights = x, y, q
+        for array in (x, y, q):
+            array.flags.writeable = False
+
+    @property
+    def dimension(self) -> int:
+        """The number d of inputs."""
+        return self.x.shape[1]
+
+    @cached_property
+    def blocks(self) -> tuple[NDArray[np.float64], ...]:
+        """x (blocks, d, samples), y and weights (blocks, samples), padded with samples of weight 0: what the kernels take."""
+        return in_blocks(self.x), in_blocks(self.y), in_blocks(self.weights)
+
+    def __getstate__(self) -> dict:
+        return {"x": self.x, "y": self.y, "weights": self.weights}
+
+
+def real_array(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """A copy of the values as float64.  ValueError where they are not finite real numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            raise TypeError
+        array = np.array(array, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of real numbers") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite")
+    return array

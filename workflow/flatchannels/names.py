@@ -1,0 +1,73 @@
+"""Names of what the pipeline makes: networks, datasets, settings, records. They are built and read here alone.
+
+A network is r4x4-nobias, its widths 4x4. A dataset is what the configuration calls it, with all that its content depends on:
+gp-s0.5-d4-r8-softplus. A record is <sweep>/<dataset>/<activation>/<network>/seeds-<first>-<last>.npz. A *setting* is what the
+paper's panels compare, over all dimensions and widths: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers".
+"""
+
+import re
+from collections.abc import Sequence
+
+RECORD = "runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz"  # below the folder of results
+NO_BIAS = "-nobias"
+
+
+def widths_name(widths: Sequence[int]) -> str:
+    """4x4 of (4, 4)."""
+    return "x".join(map(str, widths))
+
+
+def widths_of(name: str) -> tuple[int, ...]:
+    """(4, 4) of 4x4: the inverse of `widths_name`.  ValueError for anything else."""
+    return tuple(int(width) for width in name.split("x"))
+
+
+def widths_key(name: str) -> tuple[int, tuple[int, ...]]:
+    """Sorting key of a name of widths: fewer layers first, then by numbers ("2" < "16" < "4x4")."""
+    widths = widths_of(name)
+    return len(widths), widths
+
+
+def network_name(widths: Sequence[int], bias: bool) -> str:
+    """r4x4, or r4x4-nobias without biases."""
+    return f"r{widths_name(widths)}{'' if bias else NO_BIAS}"
+
+
+def record_place(sweep: str, dataset: str, activation: str, widths: Sequence[int], bias: bool, first: int, last: int) -> str:
+    """Where the record of the seeds `first` … `last` of a network lies, below the folder of results."""
+    network = network_name(widths, bias)
+    return RECORD.format(sweep=sweep, dataset=dataset, activation=activation, network=network, first=first, last=last)
+
+
+def dataset_name(name: str, dimension: int, network: tuple[Sequence[int], str] | None = None, seed: int | None = None) -> str:
+    """The name of a dataset's file: rosenbrock-d4, gp-s0.5-d4-r8-softplus, gp-s0.5-d4-r8-softplus-seed3.
+
+    Parameters
+    ----------
+    name : in the configuration.  dimension : of its inputs.
+    network : widths and activation of the network for which it was drawn; None where all networks share it.
+    seed : of the run for which it was drawn; None where all runs of a network share it.
+    """
+    product = f"{name}-d{dimension}"
+    if network:
+        widths, activation = network
+        product += f"-{network_name(widths, True)}-{activation}"
+    return product if seed is None else f"{product}-seed{seed}"
+
+
+def dataset_family(product: str, dimension: int) -> str:
+    """The name in the configuration of the dataset behind a file's name: gp-s0.5 of gp-s0.5-d4-r8-softplus."""
+    found = re.fullmatch(rf"(.+)-d{dimension}(-r[0-9x]+-[a-z]+)?(-seed\d+)?", product)
+    return found[1] if found else product
+
+
+def setting_name(family: str, activation: str, depth: int) -> str:
+    """The name of the setting of a network: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers"."""
+    return family + (f" {activation}" if activation != "softplus" else "") + (f" {depth} layers" if depth > 1 else "")
+
+
+def setting_key(name: str) -> tuple:
+    """Sorting key of a setting's name: softplus first, one hidden layer first, Gaussian processes by their scale."""
+    parts = name.split(" ")
+    scale = re.fullmatch(r"gp-s([0-9.]+)", parts[0])
+    return len(parts), parts[1:], parts[0] if not scale else "~", float(scale[1]) if scale else 0.0
