@@ -1,0 +1,42 @@
+"""θ is taken apart in one way: every parameter stands in one matrix, in the order of θ."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flatchannels.networks.layout import Layout, checked_sizes
+
+LAYOUTS = st.builds(Layout, st.integers(1, 5), st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple), st.booleans())
+
+
+@given(LAYOUTS)
+def test_matrices_hold_every_parameter_once_and_are_views(layout):
+    theta = np.arange(layout.parameters, dtype=float)
+    matrices = layout.matrices(theta)
+    assert np.array_equal(np.concatenate([matrix.ravel() for matrix in matrices]), theta)
+    assert [matrix.shape for matrix in matrices] == list(layout.shapes)
+    matrices[-1][:] = -1.0
+    assert (theta == -1).sum() == matrices[-1].size
+    many = layout.matrices(np.tile(np.arange(layout.parameters), (3, 2, 1)))
+    assert all(part.shape == (3, 2, *shape) for part, shape in zip(many, layout.shapes))
+
+
+@given(LAYOUTS)
+def test_columns_are_the_output_weights_of_the_neurons_of_rows(layout):
+    theta = np.random.default_rng(0).normal(size=layout.parameters)
+    matrices = layout.matrices(theta)
+    for layer, (below, above) in zip(layout.hidden_layers, zip(matrices, matrices[1:])):
+        assert np.array_equal(theta[layer.rows], below)
+        assert np.array_equal(theta[layer.columns], above[:, : len(below)].T)
+
+
+@pytest.mark.parametrize("widths", [4, "44", (2.7,), (), (0,), (True,), None, ("4",), np.array([2.0])])
+def test_what_is_no_list_of_sizes_is_refused_in_one_line(widths):
+    with pytest.raises(ValueError, match="widths .*; inputs must be an integer of at least 1, widths a list of such") as caught:
+        checked_sizes(2, widths)
+    assert "\n" not in str(caught.value)
+
+
+def test_numpy_integers_are_sizes():
+    assert checked_sizes(np.int64(2), np.array([4, 4])) == (2, (4, 4))
