@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flatchannels.data import datasets
+from flatchannels.data import datasets, targets
 
 NORMAL = {"target": "rosenbrock", "inputs": "normal", "samples": 4000}
 GRID = {"target": "rosenbrock", "inputs": "grid", "points": 101}
@@ -11,9 +11,9 @@ GRID = {"target": "rosenbrock", "inputs": "grid", "points": 101}
 
 def test_rosenbrock_by_hand():
     # d = 3 at (0, 1, 2): (1 − 0)² + 3 (1 − 0 + 1)² + (1 − 1)² + 3 (2 − 1 + 1)² = 1 + 12 + 0 + 12.
-    assert datasets.rosenbrock(np.array([[0.0, 1.0, 2.0]])) == pytest.approx(np.log10(25.1))
+    assert targets.rosenbrock(np.array([[0.0, 1.0, 2.0]])) == pytest.approx(np.log10(25.1))
     # The minimum is at x_i = 1 where x_i = x_{i−1}² − 1 fails by 1: for d = 2 at (1, 0) the sum is 0.
-    assert datasets.rosenbrock(np.array([[1.0, 0.0]])) == pytest.approx(-1)
+    assert targets.rosenbrock(np.array([[1.0, 0.0]])) == pytest.approx(-1)
 
 
 @pytest.mark.parametrize("spec, dimension", [(GRID, 2), (NORMAL, 2), (NORMAL, 16)])

@@ -18,6 +18,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import gamma, kv
 
 from flatchannels.data import datasets, gaussian_process
+from flatchannels.data.seeds import generator
 from flatchannels.pipeline import config
 from flatchannels.storage import records
 
@@ -207,7 +208,7 @@ def test_draws_belong_to_the_product_and_the_root_seed(with_scipy):
 @pytest.mark.parametrize("spec", [SPEC, SPEC | {"standardise": True}, {"target": "rosenbrock", "inputs": "normal", "samples": 40}])
 def test_test_points_share_the_target_and_leave_the_others_as_they_are(with_scipy, spec):
     alone = datasets.make(spec, 3, 1, "name")
-    train, test = datasets.make_with_test(spec, 3, 1, "name", 15)
+    train, test = datasets.make_with_test(spec | {"test_samples": 15}, 3, 1, "name")
     assert np.array_equal(train.x, alone.x) and np.allclose(train.y, alone.y, atol=1e-12)
     assert test.x.shape == (15, 3) and not np.isin(test.x, train.x).any()
 
@@ -215,7 +216,7 @@ def test_test_points_share_the_target_and_leave_the_others_as_they_are(with_scip
 def test_test_points_are_drawn_jointly(with_scipy):
     """A test point next to a training point has nearly its value."""
     spec = SPEC | {"scale": 0.01}
-    train, test = datasets.make_with_test(spec, 2, 1, "name", 15)
+    train, test = datasets.make_with_test(spec | {"test_samples": 15}, 2, 1, "name")
     nearest = cdist(test.x, train.x).argmin(axis=1)
     assert np.mean((test.y - train.y[nearest]) ** 2) < 1e-3
 
@@ -234,7 +235,7 @@ def test_the_script_hands_over_to_the_environment_with_torch(torch_python, tmp_p
     data, meta = records.read_dataset_arrays(tmp_path / "gp.npz")
     assert data["x"].shape == (40, 4) and data["x_test"].shape == (15, 4) and meta["spec"] == job["spec"]
     x, y = (np.concatenate([data[key], data[f"{key}_test"]]) for key in "xy")  # drawn jointly
-    normals = datasets.generator(1, "target", job["name"]).normal(size=55)
+    normals = generator(1, "target", job["name"]).normal(size=55)
     assert abs(cholesky(gaussian_process.covariance(cdist(x, x), 0.5), lower=True) @ normals - y).max() < 1e-10
 
 

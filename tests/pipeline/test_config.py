@@ -280,7 +280,7 @@ def test_the_order_of_keys_does_not_matter():
 
 
 def test_schema_knows_the_names_of_the_registries():
-    from flatchannels.data.datasets import TARGETS
+    from flatchannels.data.targets import TARGETS
     from flatchannels.networks.activations import ACTIVATIONS
 
     schema = yaml.safe_load(config.SCHEMA.read_text())

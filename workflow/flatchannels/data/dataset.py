@@ -8,6 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.networks.blocks import in_blocks
 
+CONSTANT = 1e-14  # standard deviation over the largest value below which a column is one value with rounding
+
 
 class Dataset:
     """Inputs, targets and sample weights, which cannot be changed: copies of what was given.
@@ -38,6 +40,22 @@ class Dataset:
     def dimension(self) -> int:
         """The number d of inputs."""
         return self.x.shape[1]
+
+    def standardised(self, *others: "Dataset | None") -> "tuple[Dataset, *tuple[Dataset | None, ...]]":
+        """This dataset with every input and the target at mean 0 and variance 1, and others moved and scaled as it was.
+
+        The flow works in any units, but its walls do not: steps, stops and the norm wall suppose data of order one. A constant
+        input or target is shifted alone.
+        """
+        (shift, scale), (level, size) = (self._moments(values) for values in (self.x, self.y))
+        moved = [data and Dataset((data.x - shift) / scale, (data.y - level) / size, data.weights) for data in (self, *others)]
+        return tuple(moved)
+
+    def _moments(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weighted mean and standard deviation of the columns; a deviation that is rounding counts as 1."""
+        mean = self.weights @ values
+        deviation = np.sqrt(self.weights @ (values - mean) ** 2)
+        return mean, np.where(deviation > CONSTANT * abs(values).max(axis=0), deviation, 1.0)
 
     @cached_property
     def blocks(self) -> tuple[NDArray[np.float64], ...]:

@@ -1,0 +1,106 @@
+"""Datasets from files: `.npz`, `.csv`, `.parquet`.
+
+An npz holds x (N, d) and y (N,), perhaps weights (N,), perhaps x_test and y_test. A table has a column y and perhaps one
+weights; every other column is an input, in their order.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatchannels.data.dataset import Dataset, real_array
+
+Array = NDArray[np.float64]
+SUFFIXES = (".npz", ".csv", ".parquet")
+
+
+def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
+    """The dataset in a file, and its test samples where it has some.
+
+    Parameters
+    ----------
+    column : name of the column of targets in a table.
+
+    Raises
+    ------
+    ValueError: a file that is not there or cannot be read, columns that are missing or hold no numbers, values that do not make a
+    dataset. The text names the file.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"{path}: the name must end with {', '.join(SUFFIXES)}")
+    try:
+        arrays = _arrays(path) if path.suffix == ".npz" else _columns(path, column)
+        train = Dataset(arrays["x"], arrays["y"], _normalised(arrays.get("weights")))
+        test = Dataset(arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
+    except KeyError as error:
+        raise ValueError(f"{path} has no {error.args[0]}; it must hold x and y") from None
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    return train, test
+
+
+def _arrays(path: Path) -> dict[str, Array]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def _columns(path: Path, column: str) -> dict[str, Array]:
+    import pandas as pd
+
+    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    if column not in table:
+        raise ValueError(f"there is no column {column!r}; it has {', '.join(map(str, table.columns))}")
+    inputs = [name for name in table.columns if name not in (column, "weights")]
+    for name in table.columns:
+        if table[name].dtype.kind not in "biuf":
+            raise ValueError(f"column {name!r} holds no numbers")
+        if table[name].isna().any():
+            raise ValueError(f"column {name!r} lacks {table[name].isna().sum()} values")
+    if not inputs:
+        raise ValueError(f"there is no column besides {column!r}: no inputs")
+    arrays = {"x": table[inputs].to_numpy(dtype=float), "y": table[column].to_numpy(dtype=float)}
+    return arrays | ({"weights": table["weights"].to_numpy(dtype=float)} if "weights" in table else {})
+
+
+def _normalised(weights: Array | None) -> Array | None:
+    """Weights that sum to 1."""
+    if weights is None:
+        return None
+    weights = real_array("weights", weights)
+    if not (weights.min(initial=0) >= 0 and weights.sum() > 0):
+        raise ValueError("weights must be nonnegative, and not all 0")
+    return weights / weights.sum()
+
+
+def split(spec: Mapping[str, Any], dimension: int, random: np.random.Generator) -> tuple[Dataset, Dataset | None]:
+    """The training and test samples of a dataset with `target: file`.
+
+    Parameters
+    ----------
+    spec : file, and perhaps target_column, test_samples (so many random samples become the test set), standardise (inputs and
+        targets to mean 0 and variance 1 over the training samples).
+    dimension : the number of inputs that the sweep asks for.
+
+    Raises
+    ------
+    ValueError: as `read`, another number of inputs, or more test samples than there are samples.
+    """
+    train, test = read(spec["file"], spec.get("target_column", "y"))
+    if train.dimension != dimension:
+        raise ValueError(f"dimension is {dimension}; {spec['file']} has {train.dimension} inputs")
+    count = spec.get("test_samples", 0)
+    if count and test is None:
+        if count >= len(train.y):
+            raise ValueError(f"test_samples is {count}; {spec['file']} has {len(train.y)} samples in all")
+        order = random.permutation(len(train.y))
+        rest, chosen = np.sort(order[count:]), np.sort(order[:count])
+        test = Dataset(train.x[chosen], train.y[chosen])
+        train = Dataset(train.x[rest], train.y[rest], train.weights[rest] / train.weights[rest].sum())
+    return train.standardised(test) if spec.get("standardise", False) else (train, test)
