@@ -91,7 +91,7 @@ MISTAKES = {
     "fractional seeds": ((*ENTRY, "seeds"), 20.0, "seeds is 20.0; it must be a positive integer"),
     "seeds as a text": ((*ENTRY, "seeds"), "20", 'seeds is "20"; it must be a positive integer'),
     "seeds left empty": ((*ENTRY, "seeds"), None, "seeds is empty; it must be a positive integer"),
-    "bool for an integer": ((*ENTRY, "dimension"), True, "dimension is true; it must be an integer of at least 2, at most 1000, or"),
+    "bool for an integer": ((*ENTRY, "dimension"), True, "dimension is true; it must be a positive integer, at most 1000, or"),
     "integer for a bool": ((*ENTRY, "bias"), 1, "bias is 1; it must be true or false, or a list of such"),
     "width 0": ((*ENTRY, "widths"), [[0]], "sweeps.levels.entries[0].widths[0][0] is 0; it must be a positive integer"),
     "a width, not a list": ((*ENTRY, "widths"), 4, "widths is 4; it must be a list, such as [[4], [4, 4]]"),
@@ -119,6 +119,11 @@ MISTAKES = {
     "a grid of dimension 4": ((*ENTRY, "dimension"), [2, 4], "dimension is 4; rosenbrock-grid has inputs grid, which are of dimension 2"),
     "a grid without points": ((*GRID, "points"), DELETE, "datasets.rosenbrock-grid lacks the key points, which inputs grid needs"),
     "a grid with samples": ((*GRID, "samples"), 9, "datasets.rosenbrock-grid.samples is 9; that key goes with inputs normal"),
+    "a Rosenbrock function of one input": ((*ENTRY, "dimension"), 1, "is 1; rosenbrock-grid has inputs grid"),
+    "a teacher without widths": ((*GRID, "target"), "teacher", "datasets.rosenbrock-grid lacks the key widths, which target teacher needs"),
+    "a file with inputs": ((*GRID, "target"), "file", 'datasets.rosenbrock-grid.inputs is "grid"; that key goes with target rosenbrock'),
+    "no inputs": ((*GRID, "inputs"), DELETE, "datasets.rosenbrock-grid lacks the key inputs, which target rosenbrock needs"),
+    "a function without a name": ((*GRID, "target"), "mine.py:", 'datasets.rosenbrock-grid.target is "mine.py:"; it can be rosenbrock'),
     "a name that is no text": (("datasets", 1), {}, "datasets[1] is a key of the wrong type; put it in quotes"),
     "a name that is no file name": (("datasets", "a/b"), {"target": "rosenbrock", "inputs": "normal"}, "a/b must have a name"),
     "a section that is a list": (("training",), [], "training is []; it must be a mapping"),
@@ -280,12 +285,15 @@ def test_the_order_of_keys_does_not_matter():
 
 
 def test_schema_knows_the_names_of_the_registries():
+    from flatchannels.data.inputs import INPUTS
     from flatchannels.data.targets import TARGETS
     from flatchannels.networks.activations import ACTIVATIONS
 
     schema = yaml.safe_load(config.SCHEMA.read_text())
     assert schema["$defs"]["activation"]["enum"] == list(ACTIVATIONS)
-    assert schema["$defs"]["dataset"]["properties"]["target"]["enum"] == list(TARGETS)
+    keys = schema["$defs"]["dataset"]["properties"]
+    assert keys["target"]["x-names"] == [*TARGETS, "file"] and keys["inputs"]["enum"] == list(INPUTS)
+    assert {"target", *config.BELONGS} == set(keys)
 
 
 def test_every_key_of_the_schema_is_explained():

@@ -15,6 +15,8 @@ if NOT_DRAWN and workflow.is_main_process:
 
 
 rule dataset:
+    input:
+        lambda wildcards: settings.files_of(DATASETS[wildcards.dataset]["spec"]),
     output:
         "results/datasets/{dataset}.npz",
     log:

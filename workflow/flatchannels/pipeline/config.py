@@ -22,14 +22,32 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator, validators
 
+from flatchannels import names
+
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-RECORD = "results/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz"  # from where the pipeline runs
-# Keys of a dataset that go with one value of another of its keys; it needs the first of them.
-BELONGS = {
-    ("inputs", "grid"): ["points"],
-    ("inputs", "normal"): ["samples", "test_samples"],
-    ("target", "gaussian-process"): ["scale", "standardise", "redraw"],
+RECORD = f"results/{names.RECORD}"  # from where the pipeline runs
+DRAWN = ("normal", "uniform", "sphere")
+OWN = "my_targets.py:function"  # stands for every target of that form
+# Key of a dataset → the values of inputs or target with which it goes, and whether they need it.
+BELONGS: dict[str, tuple[dict[str, tuple[str, ...]], bool]] = {
+    "points": ({"inputs": ("grid",)}, True),
+    "samples": ({"inputs": DRAWN}, True),
+    "test_samples": ({"inputs": DRAWN, "target": ("file",)}, False),
+    "covariance": ({"inputs": ("normal",)}, False),
+    "scale": ({"target": ("gaussian-process",)}, True),
+    "redraw": ({"target": ("gaussian-process",)}, False),
+    "standardise": ({"target": ("gaussian-process", "teacher", "sinusoids", "file", OWN)}, False),
+    "widths": ({"target": ("teacher",)}, True),
+    "activation": ({"target": ("teacher",)}, True),
+    "bias": ({"target": ("teacher",)}, False),
+    "weight_scale": ({"target": ("teacher",)}, False),
+    "terms": ({"target": ("sinusoids",)}, True),
+    "frequency": ({"target": ("sinusoids",)}, True),
+    "file": ({"target": ("file",)}, True),
+    "target_column": ({"target": ("file",)}, False),
+    "inputs": ({"target": ("rosenbrock", "gaussian-process", "teacher", "sinusoids", OWN)}, True),
 }
+LEAST_DIMENSION = {"rosenbrock": 2}  # target → of the inputs that it takes; 1 for others
 
 
 MOST_JOBS = 200_000  # snakemake needs minutes and gigabytes to plan more
@@ -258,12 +276,7 @@ def _fill_in(value, schema, definitions):
 def _inconsistencies(config) -> Iterator[str]:
     """Mistakes that a schema cannot see, because they lie between several keys."""
     for name, spec in config["datasets"].items():
-        for (rule, value), keys in BELONGS.items():
-            if spec[rule] == value and keys[0] not in spec:
-                yield f"datasets.{name} lacks the key {keys[0]}, which {rule} {value} needs"
-            for key in keys:
-                if spec[rule] != value and key in spec:
-                    yield f"datasets.{name}.{key} is {_shown(spec[key])}; that key goes with {rule} {value}, not with {spec[rule]}"
+        yield from _wrong_keys(f"datasets.{name}", spec)
     taken, jobs = {}, 0
     for sweep, settings in config["sweeps"].items():
         seen = {}
@@ -273,8 +286,11 @@ def _inconsistencies(config) -> Iterator[str]:
                 yield f"{where}.dataset is {_shown(name)}, which is not in datasets{_known(name, list(config['datasets']))}"
                 continue
             for dimension in _listed(entry["dimension"]):
-                if config["datasets"][name]["inputs"] == "grid" and dimension != 2:
+                spec = config["datasets"][name]
+                if spec.get("inputs") == "grid" and dimension != 2:
                     yield f"{where}.dimension is {dimension}; {name} has inputs grid, which are of dimension 2 only"
+                elif dimension < LEAST_DIMENSION.get(spec["target"], 1):
+                    yield f"{where}.dimension is {dimension}; the target {spec['target']} needs at least {LEAST_DIMENSION[spec['target']]}"
             jobs_of_network = -(-entry["seeds"] // _block_size(config, sweep, entry))
             for block in _blocks(config, sweep, entry | {"seeds": 1}):
                 jobs += jobs_of_network
@@ -285,6 +301,28 @@ def _inconsistencies(config) -> Iterator[str]:
                     yield f"{where} asks again for runs of entries[{seen[block.folder]}]: {block.folder}"
     if jobs > MOST_JOBS:
         yield f"sweeps asks for {jobs} jobs, more than {MOST_JOBS}; set seeds_per_job higher, or seeds lower"
+
+
+def _wrong_keys(where, spec) -> Iterator[str]:
+    """Mistakes in the keys of a dataset: an unknown target, keys that are missing, keys that belong to others."""
+    targets = _schema()["$defs"]["dataset"]["properties"]["target"]["x-names"]
+    own = re.fullmatch(r".+\.py:[A-Za-z_]\w*", spec["target"]) is not None
+    if not own and spec["target"] not in targets:
+        yield f"{where}.target is {_shown(spec['target'])}{_known(spec["target"], [*targets, OWN])}"
+        return
+    given = {"target": OWN if own else spec["target"], "inputs": spec.get("inputs")}
+    for key, (homes, required) in BELONGS.items():
+        home = next((rule for rule, values in homes.items() if given[rule] in values), None)
+        if home and required and key not in spec:
+            yield f"{where} lacks the key {key}, which {home} {given[home]} needs"
+        if not home and key in spec:
+            goes = " or ".join(f"{rule} {', '.join(values)}" for rule, values in homes.items())
+            yield f"{where}.{key} is {_shown(spec[key])}; that key goes with {goes}, not with {given[next(iter(homes))]}"
+
+
+def files_of(spec: dict) -> list[str]:
+    """The user's files that a dataset is made from."""
+    return [spec["file"]] if spec["target"] == "file" else [spec["target"].rsplit(":", 1)[0]] if ".py:" in spec["target"] else []
 
 
 # ----------------------------------------------------------------------------------------------------------- expanding
@@ -306,7 +344,7 @@ class Block:
     @property
     def network(self) -> str:
         """r4x4-nobias"""
-        return f"r{'x'.join(map(str, self.widths))}{'' if self.bias else '-nobias'}"
+        return names.network_name(self.widths, self.bias)
 
     @property
     def folder(self) -> str:
@@ -329,10 +367,10 @@ def dataset_product(config: dict, name: str, dimension: int, widths, activation:
     A Gaussian process is drawn anew for every network, gp-s0.5-d4-r8-softplus, and with `redraw: run` for every seed.
     """
     spec = config["datasets"][name]
-    product = name if spec["inputs"] == "grid" else f"{name}-d{dimension}"
-    if spec["target"] == "gaussian-process":
-        product += f"-r{'x'.join(map(str, widths))}-{activation}"
-    return f"{product}-seed{seed}" if _per_run(spec) else product
+    if spec.get("inputs") == "grid" and spec["target"] != "gaussian-process":
+        return name
+    network = (widths, activation) if spec["target"] == "gaussian-process" else None
+    return names.dataset_name(name, dimension, network, seed if _per_run(spec) else None)
 
 
 def _per_run(spec) -> bool:

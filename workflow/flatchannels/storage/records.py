@@ -340,7 +340,9 @@ def check_origin(path, meta, asked=None, reasons=()):
         pairs["toy"] = meta["toy"], asked["toy"]
     if "spec" in meta:
         product, dimension = (meta["dataset"], meta["inputs"]) if "dataset" in meta else (meta["name"], meta["dimension"])
-        name = product if meta["spec"]["inputs"] == "grid" else family(product, dimension)
+        name = (
+            product if meta["spec"].get("inputs") == "grid" and meta["spec"]["target"] != "gaussian-process" else family(product, dimension)
+        )
         pairs[f"datasets.{name}"] = meta["spec"], asked["datasets"].get(name, "nothing of that name")
     for name, (made, wanted) in pairs.items():
         for difference in _differences(made, wanted, name):
