@@ -2,7 +2,9 @@
 
 from importlib import import_module
 
-_HOME = {"Network": "networks.network", "Dataset": "data.dataset", "train": "dynamics.training"}
+__version__ = "0.1.0"
+
+_HOME = {"Network": "networks.network", "Dataset": "data.dataset", "train": "dynamics.training", "inspect": "inspection.inspection"}
 __all__ = list(_HOME)
 
 

@@ -308,7 +308,7 @@ def _wrong_keys(where, spec) -> Iterator[str]:
     targets = _schema()["$defs"]["dataset"]["properties"]["target"]["x-names"]
     own = re.fullmatch(r".+\.py:[A-Za-z_]\w*", spec["target"]) is not None
     if not own and spec["target"] not in targets:
-        yield f"{where}.target is {_shown(spec['target'])}{_known(spec["target"], [*targets, OWN])}"
+        yield f"{where}.target is {_shown(spec['target'])}{_known(spec['target'], [*targets, OWN])}"
         return
     given = {"target": OWN if own else spec["target"], "inputs": spec.get("inputs")}
     for key, (homes, required) in BELONGS.items():

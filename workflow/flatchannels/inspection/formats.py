@@ -1,0 +1,153 @@
+"""Models from files, and nothing executed: `.npz`, `.safetensors`, a torch `state_dict`.
+
+Layers are found by name, shape and order: a matrix `W1` or `fc.weight` with its vector `b1` or `fc.bias`, and the next one whose
+inputs are its outputs. What is no part of such a chain of at least two is skipped, and named.
+"""
+
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatchannels.inspection.model import Dense, Model
+
+SUFFIXES = (".npz", ".safetensors", ".pt", ".pth")
+LARGEST = 4 * 2**30  # bytes of a file
+MATRIX = re.compile(r"^(?P<stem>(?:.*\.)?)(?P<key>weight|W)(?P<number>\d*)$")
+
+
+class ModelError(ValueError):
+    """A file or arrays that are no model: one line with what was given and what is allowed."""
+
+
+def load(path: str | Path, activation: str | None = None, layers: Sequence[str] = ()) -> list[Model]:
+    """The chains of fully connected layers in a file, in its order.
+
+    Parameters
+    ----------
+    activation : between the layers, if known.  layers : names of the matrices to take, from the inputs to the outputs; all by default.
+
+    Raises
+    ------
+    ModelError: a file that is not there, is damaged, would have to execute code to be read, or holds no two layers that fit.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise ModelError(f"{path}: the name must end with {', '.join(SUFFIXES)}")
+    try:
+        if not path.is_file():
+            raise ModelError(f"{path}: there is no such file")
+        if path.stat().st_size > LARGEST:
+            raise ModelError(f"{path} has {path.stat().st_size / 2**30:.1f} GiB; the inspector reads up to {LARGEST // 2**30}")
+        reader = {".npz": _npz, ".safetensors": _safetensors}.get(path.suffix, _torch)
+        return chains(reader(path), activation, layers)
+    except ModelError as error:
+        raise ModelError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _npz(path: Path) -> dict[str, NDArray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise ModelError(f"is no npz of plain arrays: {' '.join(str(error).split())}") from None
+
+
+def _safetensors(path: Path) -> dict[str, NDArray]:
+    try:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+    except ModuleNotFoundError:
+        raise ModelError("needs safetensors: pip install safetensors") from None
+    try:
+        return load_file(path)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"is no safetensors file that NumPy can hold: {' '.join(str(error).split())}") from None
+
+
+def _torch(path: Path) -> dict[str, NDArray]:
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise ModelError("needs torch: pip install torch; or save the weights as .npz or .safetensors") from None
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a foreign pickle makes torch stumble over; nothing of it is executed
+        raise ModelError(f"is no state_dict of plain tensors ({type(error).__name__}); nothing was executed") from None
+    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
+        found = found["state_dict"]
+    if not isinstance(found, Mapping):
+        raise ModelError(f"holds a {type(found).__name__}; it must hold a state_dict")
+    return {str(key): value.double().numpy() for key, value in found.items() if isinstance(value, torch.Tensor) and not value.is_complex()}
+
+
+def chains(arrays: Mapping[str, NDArray], activation: str | None = None, layers: Sequence[str] = ()) -> list[Model]:
+    """The chains of fully connected layers among named arrays.  ModelError where there is none, or a named one does not fit."""
+    dense, skipped = _dense_layers(arrays, layers)
+    found: list[list[Dense]] = []
+    for layer in dense:
+        if found and layer.W.shape[1] == len(found[-1][-1].W):
+            found[-1].append(layer)
+        elif layers and found:
+            below = found[-1][-1]
+            raise ModelError(f"{layer.name} takes {layer.W.shape[1]} inputs; {below.name} below it has {len(below.W)} neurons")
+        else:
+            found.append([layer])
+    skipped += [f"{chain[0].name}: no layer above or below it fits" for chain in found if len(chain) == 1]
+    models = [Model(tuple(chain), activation, tuple(skipped) if n == 0 else ()) for n, chain in enumerate(c for c in found if len(c) > 1)]
+    if not models:
+        shapes = ", ".join(f"{layer.name} {layer.W.shape}" for layer in dense[:4]) or "no matrix named W1 or ….weight"
+        raise ModelError(f"no two fully connected layers follow one another: {shapes}")
+    return models
+
+
+def _dense_layers(arrays: Mapping[str, NDArray], layers: Sequence[str]) -> tuple[list[Dense], list[str]]:
+    """Every matrix with its bias, in order, and what is left out with the reason."""
+    for name in layers:
+        if name not in arrays:
+            raise ModelError(f"there is no array {name!r}; it has {', '.join(list(arrays)[:12])}")
+    found, used, skipped = [], set(), []
+    names = list(layers) if layers else _in_order([name for name in arrays if MATRIX.match(name)])
+    for name in names:
+        array = np.asarray(arrays[name])
+        if array.ndim != 2 or not array.size:
+            if layers:
+                raise ModelError(f"{name} has shape {array.shape}; a fully connected layer has (out, in)")
+            skipped.append(f"{name}: {array.ndim} axes, not a fully connected layer")
+            continue
+        bias_name = _bias_name(name)
+        bias = arrays.get(bias_name) if bias_name else None
+        if bias is not None and np.shape(bias) != (len(array),):
+            raise ModelError(f"{bias_name} has shape {np.shape(bias)}; it must be ({len(array)},), one for each row of {name}")
+        found.append(Dense(name, _finite(name, array), None if bias is None else _finite(bias_name, np.asarray(bias))))
+        used |= {name, bias_name}
+    if not layers:
+        told = {line.split(":")[0] for line in skipped}
+        skipped += [f"{name}: not the weight or bias of a layer" for name in arrays if name not in used | told]
+    return found, skipped
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """W1, W2, …, W10 by their numbers, others as they stand in the file."""
+    if all(match and match["key"] == "W" and match["number"] for match in map(MATRIX.match, names)):
+        return sorted(names, key=lambda name: int(re.findall(r"\d+$", name)[0]))
+    return names
+
+
+def _bias_name(name: str) -> str | None:
+    match = MATRIX.match(name)
+    return match and f"{match['stem']}{'bias' if match['key'] == 'weight' else 'b'}{match['number']}"
+
+
+def _finite(name: str | None, array: NDArray) -> NDArray[np.float64]:
+    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        raise ModelError(f"{name} has type {array.dtype}; it must hold real numbers")
+    values = np.array(array, dtype=np.float64, order="C")
+    if not np.isfinite(values).all():
+        raise ModelError(f"{name} holds {np.count_nonzero(~np.isfinite(values))} values that are not finite")
+    return values

@@ -1,0 +1,222 @@
+"""What stands in the weights of one hidden layer: dead neurons, duplicates, groups of a channel.
+
+The neurons of a channel have nearly equal input weights, and output weights that are large and cancel. Two neurons that merely
+lie close have neither; random neurons of few inputs often do. So a group must be close *and* cancel *and* be strong.
+
+Neurons are linked by the distance of their input weights (bias included) relative to their length, up to the sign where the
+activation has a symmetry σ(−z) = s σ(z) + l z + k: there an antiparallel neuron is the mirror image of a parallel one.
+
+Source: paper, section 3, Appendices B.3 and C.6; the tests of cancellation and strength are this project's.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import pdist
+
+from flatchannels.networks.activations import ACTIVATIONS
+
+Array = NDArray[np.float64]
+
+DUPLICATE = 1e-9  # relative distance of input weights up to which two neurons are one: what training leaves of a copy is 1e-12
+CLOSE = 0.25  # largest half distance ε of a group over the mean length of its input weights
+CANCELLATION = 0.3  # |Σ a| over Σ |a| of a group; of three neurons in the ratio 1 : −2 : 1 it is 1/3 for two of them, 0 for all
+STRENGTH = 4.0  # mean |a| of a group over the median of the neurons that are in none
+REACH = 0.02  # Σ |a| times ε over the mean length of the input weights, over the same: what its width does
+DEAD = 1e-12  # |a| or |w| over the largest of the layer
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neurons of one hidden layer that form a channel.
+
+    neurons : counted from 0, in increasing order.  signs : −1 for those that are taken as their mirror image.
+    kind : pair, triple or group.  epsilon : half the largest distance of their input weights.
+    cosine : the largest 1 − cos of two of them.  outputs (n, m) : their output weights, mirrored.
+    center (k,) : mean input weights.  sum (m,) : Σ a, what stays of them at infinity as a neuron.
+    direction (m, k) : Σ a (w − center), the gate: at infinity the group computes sum σ(center·x) + (direction·x) σ'(center·x).
+    cancellation : |Σ a| / Σ |a|.
+    """
+
+    neurons: tuple[int, ...]
+    signs: tuple[int, ...]
+    epsilon: float
+    cosine: float
+    outputs: Array = field(repr=False)
+    center: Array = field(repr=False)
+    sum: Array
+    direction: Array
+    cancellation: float
+
+    @property
+    def kind(self) -> str:
+        """pair, triple or group."""
+        return {2: "pair", 3: "triple"}.get(len(self.neurons), "group")
+
+    @property
+    def dimension(self) -> int:
+        """Of the channel: one less than its neurons."""
+        return len(self.neurons) - 1
+
+
+@dataclass(frozen=True)
+class LayerStructure:
+    """One hidden layer, counted from 1.
+
+    dead : neurons whose input or output weights are 0.  duplicates : pairs of the same input weights.
+    parallel, antiparallel : pairs whose input weights are close up to their length and the sign, and that are in no group.
+    """
+
+    layer: int
+    neurons: int
+    groups: tuple[Group, ...]
+    duplicates: tuple[tuple[int, int], ...]
+    dead: tuple[int, ...]
+    parallel: tuple[tuple[int, int], ...] = ()
+    antiparallel: tuple[tuple[int, int], ...] = ()
+
+
+def layer_structure(layer: int, rows: Array, columns: Array, activation: str | None = None) -> LayerStructure:
+    """What stands in a hidden layer.
+
+    Parameters
+    ----------
+    layer : its number, from 1.  rows (r, k) : input weights of its neurons, bias included where there is one.
+    columns (r, m) : their output weights.  activation : its name, or None; its symmetry lets antiparallel neurons form groups.
+    """
+    lengths, strengths = np.linalg.norm(rows, axis=1), np.linalg.norm(columns, axis=1)
+    alive = (lengths > DEAD * lengths.max(initial=0.0)) & (strengths > DEAD * strengths.max(initial=0.0))
+    live = np.flatnonzero(alive)
+    mirror = ACTIVATIONS[activation].reflection if activation in ACTIVATIONS else None
+    nearness = _Nearness(rows[live])
+    copies = [(int(live[i]), int(live[j])) for i, j in nearness.pairs_below(DUPLICATE)]
+    later = {j for _, j in copies}
+    single = np.array([n for n in live if n not in later], dtype=int)
+    outputs = _summed_over_copies(columns, copies)
+    groups = _groups(single, rows, outputs, mirror[0] if mirror else None)
+    taken = {neuron for group in groups for neuron in group.neurons} | later
+    rest = np.array([n for n in single if n not in taken], dtype=int)
+    parallel, antiparallel = _parallel_pairs(rest, rows)
+    dead = tuple(int(n) for n in np.flatnonzero(~alive))
+    return LayerStructure(layer, len(rows), groups, tuple(copies), dead, parallel, antiparallel)
+
+
+PARALLEL = 1e-2  # 1 − |cos| of input weights below which neurons outside of groups are worth a remark (paper, Appendix B.3)
+
+
+class _Nearness:
+    """Distances of rows (n, k) relative to their mean lengths, plain and to the mirror image of the other."""
+
+    def __init__(self, rows: Array) -> None:
+        self.count = len(rows)
+        first, second = self.index = np.triu_indices(self.count, 1)
+        lengths = np.linalg.norm(rows, axis=1)
+        scale = (lengths[first] + lengths[second]) / 2
+        self.plain = pdist(rows) / scale if self.count > 1 else np.zeros(0)
+        both = 2 * (lengths[first] ** 2 + lengths[second] ** 2)
+        # |u + v|² = 2|u|² + 2|v|² − |u − v|² loses its digits where u ≈ −v: those few are computed again.
+        squares = np.maximum(both - (self.plain * scale) ** 2, 0.0)
+        near = np.flatnonzero(squares < 1e-4 * both)
+        squares[near] = ((rows[first[near]] + rows[second[near]]) ** 2).sum(axis=1)
+        self.mirrored = np.sqrt(squares) / scale
+
+    def pairs_below(self, bound: float) -> list[tuple[int, int]]:
+        """(i, j), i < j, of the plain distances below a bound; of several copies of i each is paired with i alone."""
+        first, second = self.index
+        pairs, copies = [], set()
+        for n in np.flatnonzero(self.plain < bound):
+            i, j = int(first[n]), int(second[n])
+            if i not in copies and j not in copies:
+                pairs.append((i, j))
+                copies.add(j)
+        return pairs
+
+
+def _summed_over_copies(columns: Array, copies: list[tuple[int, int]]) -> Array:
+    """Output weights with those of copies added to the neuron that they are copies of."""
+    summed = columns.copy()
+    for i, j in copies:
+        summed[i] += columns[j]
+    return summed
+
+
+def _groups(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: float | None) -> tuple[Group, ...]:
+    """The groups among some neurons; parity : s of the symmetry σ(−z) = s σ(z) + …, None without one."""
+    if len(neurons) < 2:
+        return ()
+    nearness = _Nearness(rows[neurons])
+    distances = nearness.plain if parity is None else np.minimum(nearness.plain, nearness.mirrored)
+    found = [group for group in _candidates(neurons, distances, rows, outputs, parity)]
+    others = np.setdiff1d(neurons, [neuron for group in found for neuron in group.neurons])
+    typical = float(np.median(np.linalg.norm(outputs[others], axis=1))) if len(others) > 2 else 0.0
+    return tuple(sorted((group for group in found if _is_strong(group, typical)), key=lambda group: group.neurons))
+
+
+def _candidates(neurons: NDArray[np.int64], distances: Array, rows: Array, outputs: Array, parity: float | None) -> list[Group]:
+    """Clusters that are close and cancel, the smallest first; a larger one replaces it where it cancels far better."""
+    clusters: dict[int, list[int]] = {n: [n] for n in range(len(neurons))}
+    accepted: dict[int, Group | None] = dict.fromkeys(clusters)
+    found: dict[int, Group] = {}
+    for step, (left, right, height, _) in enumerate(linkage(distances, "single")):
+        if height > 2 * CLOSE:
+            break
+        here, (a, b) = len(neurons) + step, (int(left), int(right))
+        clusters[here] = clusters.pop(a) + clusters.pop(b)
+        inside = [group for group in (accepted.pop(a), accepted.pop(b)) if group is not None]
+        group = _group(neurons[sorted(clusters[here])], rows, outputs, parity)
+        better = all(_replaces(group, part) for part in inside)
+        tight = group.epsilon < CLOSE * np.linalg.norm(group.center)
+        if tight and group.cancellation < CANCELLATION and better:
+            for part in inside:
+                found.pop(part.neurons[0], None)
+            accepted[here] = found[group.neurons[0]] = group
+        else:
+            accepted[here] = inside[0] if len(inside) == 1 else None
+    return list(found.values())
+
+
+def _replaces(whole: Group, part: Group) -> bool:
+    """Whether a larger group is the true one: it cancels far better, is about as tight, and its other neurons are as strong."""
+    strengths = np.linalg.norm(whole.outputs, axis=1)
+    added = [strength for neuron, strength in zip(whole.neurons, strengths) if neuron not in part.neurons]
+    return bool(whole.cancellation < 0.5 * part.cancellation and whole.epsilon < 4 * part.epsilon and min(added) > 0.1 * strengths.mean())
+
+
+def _group(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: float | None) -> Group:
+    """The `Group` of some neurons, all taken to the side of the first."""
+    w, a = rows[neurons].copy(), outputs[neurons].copy()
+    signs = np.where(w @ w[0] < 0, -1, 1) if parity is not None else np.ones(len(w), dtype=int)
+    w[signs < 0] *= -1
+    a[signs < 0] *= parity if parity is not None else 1.0
+    center = w.mean(axis=0)
+    units = w / np.linalg.norm(w, axis=1, keepdims=True)
+    total = a.sum(axis=0)
+    return Group(
+        neurons=tuple(map(int, neurons)), signs=tuple(map(int, signs)), epsilon=float(pdist(w).max() / 2),
+        cosine=float((pdist(units) ** 2).max() / 2), outputs=a, center=center, sum=total, direction=a.T @ (w - center),
+        cancellation=float(np.linalg.norm(total) / np.linalg.norm(a, axis=1).sum()),
+    )  # fmt: skip
+
+
+def _is_strong(group: Group, typical: float) -> bool:
+    """Whether a group's output weights, and what they do over its width, stand out against those of the neurons around."""
+    strengths = np.linalg.norm(group.outputs, axis=1)
+    reach = strengths.sum() * group.epsilon / np.linalg.norm(group.center)
+    return bool(strengths.mean() > STRENGTH * typical and reach > REACH * typical)
+
+
+def _parallel_pairs(neurons: NDArray[np.int64], rows: Array) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    """Pairs with 1 − cos, and with 1 + cos, below PARALLEL."""
+    if len(neurons) < 2:
+        return (), ()
+    units = rows[neurons] / np.linalg.norm(rows[neurons], axis=1, keepdims=True)
+    cosines = units @ units.T
+    first, second = np.triu_indices(len(neurons), 1)
+
+    def named(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+        return tuple((int(neurons[i]), int(neurons[j])) for i, j in zip(first[mask], second[mask]))
+
+    values = cosines[first, second]
+    return named(values > 1 - PARALLEL), named(values < -1 + PARALLEL)
