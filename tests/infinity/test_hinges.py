@@ -163,4 +163,4 @@ def test_a_hinge_from_which_the_loss_falls_inwards_is_not_certified(monkeypatch)
 
     monkeypatch.setattr(certificates, "recede", falling)
     route = find_route(net, data, theta, MAXNORM)
-    assert route.verdict != CERTIFIED and route.reason == "the loss falls on the way back from infinity"
+    assert route.verdict != CERTIFIED and route.reason.startswith("the loss falls on the way back from infinity")

@@ -15,10 +15,11 @@ from flatchannels.infinity.candidates import candidates, partitions
 from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify_deep
 from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.jumps import along
-from flatchannels.infinity.limits import LimitNetwork, Unit, activation_derivatives
+from flatchannels.infinity.limits import LimitNetwork, Unit
 from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.channels import Pair, from_channel
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.scalars import kernel_values
 from flatchannels.reasons import Stop
 from flatchannels.reporting import claims, routes
 from flatchannels.reporting.claims import power_law
@@ -43,7 +44,7 @@ def differences(function, theta, step=1e-5):
 @pytest.mark.parametrize("activation", ["g", "softplus", "erf", "sigmoid", "tanh"])
 def test_activations_are_those_of_the_engine(activation):
     z = np.linspace(-12, 12, 49)
-    assert np.allclose(activation_derivatives(activation, z)[:4], ACTIVATIONS[activation](z), rtol=1e-12, atol=1e-13)
+    assert np.allclose(ACTIVATIONS[activation].derivatives(z)[:4], kernel_values(activation, z), rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("bias", [False, True])

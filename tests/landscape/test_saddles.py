@@ -30,7 +30,7 @@ from flatchannels.landscape.saddles import (
     update_cosines,
     verdict,
 )
-from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.scalars import kernel_values
 from flatchannels.reasons import Stop
 from flatchannels.studies.saddle_examples import branch, nearest
 
@@ -56,7 +56,7 @@ def example(activation="g", bias=True, width=3, inputs=2, residual=0.1, samples=
 def jacobian(net, theta, x):
     """∂f/∂θ (N, P), written down from the formula of the network."""
     (W, _), (a, _) = net.unpack(theta)
-    value, slope, *_ = ACTIVATIONS[net.activation](net.first_layer(theta, x))
+    value, slope, *_ = kernel_values(net.activation, net.first_layer(theta, x))
     inputs = np.column_stack([x, np.ones(len(x))]) if net.bias else x
     columns = [a[0, i] * slope[:, i, None] * inputs for i in range(len(W))] + [value]
     return np.column_stack(columns + [np.ones(len(x))] if net.bias else columns)

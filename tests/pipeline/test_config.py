@@ -337,7 +337,7 @@ def test_runs_depend_on_the_engine_and_tables_and_figures_do_not():
     def names(script):
         return {path.stem for path in sources.imported([ROOT / "workflow" / "scripts" / script])}
 
-    engine = {"kernels", "activations", "network", "flow", "polish", "training"}
+    engine = {"kernels", "scalars", "network", "flow", "polish", "training"}
     assert engine <= names("runs.py") and {"statistics", "config", "sources"}.isdisjoint(names("runs.py"))
     figures = [f"figures/{path.name}" for path in (ROOT / "workflow" / "scripts" / "figures").glob("*.py")]
     for script in ["runs_table.py", "table.py", "channels_table.py", "scorecard.py", *figures]:
@@ -357,23 +357,50 @@ def test_imports_are_those_that_the_parser_of_python_finds():
         assert set(sources._direct_imports(path)) == expected, path
 
 
-def test_fingerprint_of_one_activation_follows_its_own_code_alone():
-    content = (sources.PACKAGE / "networks" / "activations.py").read_bytes()
+@pytest.mark.parametrize(
+    "file, old, new, concerned",
+    [
+        ("scalars", "LN2_LOW = 1", "LN2_LOW = 2", "all"),
+        ("scalars", "t1 = 1.0 - t * t", "t1 = 1.0 - 2.0 * t * t", {"tanh"}),
+        ("scalars", "gauss = _exp_of_negative(-0.5 * z * z)", "gauss = g(z, smoothing)[0]", {"erf", "gelu"}),
+        ("scalars", "below = 0.5 * (1.0 + value)", "below = 0.5 + 0.5 * value", {"gelu"}),
+        ("scalars", "h[n], d1[n], d2[n], _ = tanh(h[n], smoothing)", "h[n], d1[n], d2[n], _ = tanh(h[n], 0.0)", {"tanh"}),
+        (
+            "scalars",
+            "@njit(**SCALAR)\ndef tanh(",
+            "@njit(**SCALAR)\ndef step(z, smoothing):\n    return z\n\n\n@njit(**SCALAR)\ndef tanh(",
+            "all",
+        ),
+        ("activations", '"erf": Activation(2, erf_derivatives, ODD)', '"erf": Activation(2, erf_derivatives)', {"erf"}),
+        ("activations", "decay = np.exp(-np.minimum", "decay = np.exp(-1 * np.minimum", "all"),
+        ("activations", "t, first = np.tanh(z), 4", "t, first = np.tanh(z), 4.0", {"tanh"}),
+    ],
+)
+def test_fingerprint_of_one_activation_follows_its_own_code_alone(file, old, new, concerned):
+    content = (sources.PACKAGE / "networks" / f"{file}.py").read_bytes()
+    assert content.count(old.encode()) == 1
+    edited, names = content.replace(old.encode(), new.encode()), _schema_names()
+    found = {name for name in names if sources.of_one_activation(edited, name) != sources.of_one_activation(content, name)}
+    assert found == (names if concerned == "all" else concerned)
 
-    def changed(old, new, more=b""):
-        assert content.count(old) == 1
-        edited = content.replace(old, new).replace(b"\n\n@njit(**SCALAR)\ndef tanh(", more + b"\n\n@njit(**SCALAR)\ndef tanh(")
-        return {name for name in names if sources.of_one_activation(edited, name) != sources.of_one_activation(content, name)}
 
-    names = set(yaml.safe_load(config.SCHEMA.read_text())["$defs"]["activation"]["enum"])
-    function = b"\n\n@njit(**SCALAR)\ndef step(z, smoothing):\n    return tanh(z, smoothing)\n"
-    assert changed(b"LN2_LOW = 1", b"LN2_LOW = 2") == names
-    assert changed(b"t1 = 1.0 - t * t", b"t1 = 1.0 - 2.0 * t * t") == {"tanh"}
-    assert changed(b'"erf": Activation(2, erf)', b'"erf": Activation(2, erf, linear_above=9.0)') == {"erf"}
-    assert changed(b"gauss = _exp_of_negative(-0.5 * z * z)", b"gauss = g(z, smoothing)[0]") == {"erf"}
-    entry = b'    "tanh": Activation(5, tanh),\n'
-    assert changed(entry, entry + b'    "step": Activation(6, step),\n', function) == set()
-    assert changed(entry, entry, function) == names  # a function that is none of the activations
+@pytest.mark.parametrize(
+    "file, entry, place, function",
+    [
+        ("scalars", '    "step": step,\n', "@njit(**LOOP)\ndef activate(", "step"),
+        ("activations", '    "step": Activation(8, step_derivatives),\n', "@dataclass(frozen=True)\nclass Reflection", "step_derivatives"),
+    ],
+)
+def test_a_new_activation_concerns_no_other(file, entry, place, function):
+    content = (sources.PACKAGE / "networks" / f"{file}.py").read_text()
+    edited = content.replace('    "silu": ', entry + '    "silu": ').replace(place, f"def {function}(z):\n    return z\n\n\n{place}")
+    assert edited.count("step") >= 3 and content.count(place) == 1
+    for name in _schema_names():
+        assert sources.of_one_activation(edited.encode(), name) == sources.of_one_activation(content.encode(), name)
+
+
+def _schema_names():
+    return set(yaml.safe_load(config.SCHEMA.read_text())["$defs"]["activation"]["enum"])
 
 
 def test_configurations_can_be_checked_alone(tmp_path):

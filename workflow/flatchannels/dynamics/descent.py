@@ -10,8 +10,8 @@ Source: paper, section 5 (Figure 6); Kingma & Ba 2015 (Adam).
 import numpy as np
 from numba import njit
 
-from flatchannels.networks.activations import LOOP, erf
 from flatchannels.networks.compilation import SETTINGS
+from flatchannels.networks.scalars import LOOP, erf
 
 BETA1, BETA2, STABILISER = 0.9, 0.999, 1e-8  # Adam's, as in its paper
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flatchannels.infinity.limits import HINGED, ODD, TAILS, LimitNetwork, Unit, activation_derivatives
+from flatchannels.infinity.limits import LimitNetwork, Unit
+from flatchannels.networks.activations import ACTIVATIONS
 
 LINKS = np.geomspace(3e-3, 0.5, 8)  # ε below which neurons are tried as a group; absolute, and relative to |w|
 ASYMPTOTIC = 0.2  # an exponential or linear unit is tried where it differs from the neuron by less, relative, root mean square
@@ -58,7 +59,7 @@ def candidates(network, data, theta):
         if max(len(group) for group in groups) > 3:
             continue
         alone = [group[0][0] for group in groups if len(group) == 1]
-        steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i] and network.activation in HINGED), ("steep", None))
+        steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i] and ACTIVATIONS[network.activation].hinge), ("steep", None))
         for special in ({i: shapes[i] for i in alone if shapes[i][0] != "neuron"}, {}):
             chosen = steep | special
             key = groups, frozenset(special)
@@ -83,7 +84,7 @@ def partitions(hidden, activation, bias):
 
     hidden : (r, k).  Neurons of opposite orientation count with −w, where the activation has a symmetry that allows it.
     """
-    symmetric = activation in ODD or activation == "softplus" or (activation == "sigmoid" and bias)
+    symmetric = ACTIVATIONS[activation].can_be_turned(bias)
     lengths = np.linalg.norm(hidden, axis=1)
     mean = np.maximum(0.5 * (lengths[:, None] + lengths), np.finfo(float).tiny)
     parallel = 0.5 * np.linalg.norm(hidden[:, None] - hidden, axis=2)
@@ -111,9 +112,10 @@ def _shape_alone(network, weights, x, w, a):
     z, root = x @ w, np.sqrt(weights)
     if abs(a) < STRONG and z.min() < LINEAR:
         return "neuron", None
-    value = activation_derivatives(network.activation, z)[0]
+    activation = ACTIVATIONS[network.activation]
+    value = activation.derivatives(z)[0]
     with np.errstate(over="ignore"):
-        tail = np.exp(z) if network.activation in TAILS and network.bias else np.zeros(z.size)
+        tail = np.exp(z) if activation.tail is not None and network.bias else np.zeros(z.size)
         if np.linalg.norm(root * (value - tail)) < ASYMPTOTIC * np.linalg.norm(root * value):
             return "exponential", None
     fit = np.linalg.lstsq(x * root[:, None], value * root, rcond=None)[0]
@@ -126,22 +128,22 @@ def _candidate(network, data, theta, groups, chosen):
     hidden, output = network.matrices(theta)
     a, offset = output[0, : len(hidden)], output[0, len(hidden) :]
     units, parts, small, epsilon, names, straight = [], [], [], [], [], np.zeros(data.y.size)
+    mirror = ACTIVATIONS[network.activation].reflection
     linear, linears, slope, constant = False, 0, np.zeros(hidden.shape[1]), 0.0
     for group in groups:
         neurons, signs = (np.array(column) for column in zip(*group))
         w, outputs = signs[:, None] * hidden[neurons], a[neurons].copy()
         turned = signs < 0
-        if network.activation in ODD:
-            outputs *= signs
-        elif network.activation == "sigmoid":
-            outputs, constant = outputs * signs, constant + outputs[turned].sum()
-        elif turned.any():  # softplus: a σ(−z) = a σ(z) − a z
-            linear, slope = True, slope - outputs[turned] @ w[turned]
+        if mirror and turned.any():  # a σ(−z) = a (sign σ(z) + slope z + constant)
+            if mirror.slope:
+                linear, slope = True, slope + mirror.slope * (outputs[turned] @ w[turned])
+            constant += mirror.constant * outputs[turned].sum()
+            outputs[turned] *= mirror.sign
         kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else ({2: "pair", 3: "triple"}[len(group)], None)
         if kind == "linear":
             linear, slope, linears = True, slope + fit, linears + 1
             z = network.first_layer(theta, data.x)[:, neurons[0]]
-            straight += outputs[0] * activation_derivatives(network.activation, z)[0]
+            straight += outputs[0] * ACTIVATIONS[network.activation].derivatives(z)[0]
             continue
         unit, part, number = LIMITS[kind](w, outputs)
         units.append(unit._replace(neurons=tuple(neurons.tolist())))

@@ -12,7 +12,6 @@ Source: paper, section 2 and Appendix A (plateau saddles); their ends at infinit
 
 import numpy as np
 
-from flatchannels.infinity.limits import activation_derivatives
 from flatchannels.landscape.channels import euclidean_distances
 from flatchannels.landscape.saddles import merge
 
@@ -49,7 +48,7 @@ def stable(limit, end, outputs):
         for neuron in unit.neurons if unit.kind in ("neuron", "pair") else ():
             judged.add(neuron)
             if len(outputs[neuron]) > 1:
-                bend = activation_derivatives(limit.activation, forms[0] @ x)[2]
+                bend = limit.activation.derivatives(forms[0] @ x)[2]
                 matrix = (x * (slope * bend)) @ x.T
                 if unit.kind == "pair":
                     across = np.linalg.qr(np.column_stack([forms[1], np.eye(len(x))]))[0][:, 1 : len(x)]

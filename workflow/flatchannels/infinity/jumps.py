@@ -122,7 +122,7 @@ def _measure(network, data, theta, i, j, infinity):
     pair = pair_of(network, theta, i, j)
     loss, _, hessian = network.derivatives(theta, data)
     x = np.column_stack([data.x, np.ones(len(data.x))]) if network.bias else data.x
-    sigma = ACTIVATIONS[network.activation]
+    sigma = ACTIVATIONS[network.activation].derivatives
     w_i, w_j, a_i, a_j = from_channel(pair)
     value, slope, *_ = sigma(x @ pair.w)
     gated = pair.c * value + pair.a * (x @ pair.direction) * slope

@@ -13,7 +13,8 @@ Source: paper, section 3, Appendix C.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import erf, expit
+
+from flatchannels.networks.activations import ACTIVATIONS
 
 # kind → (whether it has an amplitude c, its linear forms of the inputs)
 KINDS = {
@@ -21,58 +22,10 @@ KINDS = {
     "pair": (True, ("z", "p")),  # c σ(z) + p σ'(z)
     "triple": (True, ("z", "p", "q")),  # c σ(z) + p σ'(z) ± ½ q² σ''(z)
     "exponential": (False, ("z",)),  # ± e^z
-    "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for activations in HINGED becomes ± max(± z, 0) as c → −∞
+    "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for activations with a hinge becomes ± max(± z, 0) as c → −∞
 }
-TAILS = {"softplus": -0.5, "g": -0.5, "sigmoid": -1.0}  # t in σ(z) = e^z + t e^{2z} + …  for z → −∞
-HINGED = {"softplus", "g"}  # |w| → ∞ at fixed a |w| leads to a hinge
-ODD = {"erf", "tanh"}  # σ(−z) = −σ(z); besides, of the sigmoid σ(−z) = 1 − σ(z), and of softplus σ(−z) = σ(z) − z
 
 SAMPLES_PER_BLOCK = 1000  # what stays in the cache
-
-
-def activation_derivatives(activation, z):
-    """σ and its first four derivatives at z (n,): (5, n). In NumPy: what comes after the runs compiles nothing.
-
-    Raises KeyError for relu, which has no smooth limits.
-    """
-    return DERIVATIVES[activation](z)
-
-
-def _sigmoid(z):
-    return _logistic(z)[0]
-
-
-def _softplus(z):
-    derivatives, decay = _logistic(z)
-    return np.concatenate([(np.maximum(z, 0) + np.log1p(decay))[None], derivatives[:4]])
-
-
-def _logistic(z):
-    """The sigmoid with its first four derivatives (5, n), and e^−|z| (n,), which is what takes time."""
-    decay = np.exp(-np.minimum(abs(z), 300.0))  # whose products below are no subnormal numbers, which are slow
-    large = 1 / (1 + decay)
-    small = decay * large
-    p, q = np.where(z >= 0, large, small), np.where(z >= 0, small, large)
-    first = p * q
-    second = first * (q - p)
-    return np.stack([p, first, second, first * (1 - 6 * first), second * (1 - 12 * first)]), decay
-
-
-def _g(z):
-    return 4.0 ** np.arange(5)[:, None] * _sigmoid(4 * z) + _softplus(z)
-
-
-def _erf(z):
-    slope = np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
-    return np.stack([erf(np.sqrt(0.5) * z), slope, -z * slope, (z**2 - 1) * slope, (3 - z**2) * z * slope])
-
-
-def _tanh(z):
-    t, first = np.tanh(z), 4 * expit(2 * z) * expit(-2 * z)
-    return np.stack([t, first, -2 * t * first, first * (6 * t**2 - 2), t * first * (16 - 24 * t**2)])
-
-
-DERIVATIVES = {"softplus": _softplus, "g": _g, "erf": _erf, "sigmoid": _sigmoid, "tanh": _tanh}
 
 
 class Unit(NamedTuple):
@@ -110,7 +63,7 @@ class LimitNetwork:
     """
 
     def __init__(self, network, data, units, linear=False):
-        self.activation, self.tail, self.units = network.activation, TAILS.get(network.activation), units
+        self.activation, self.units = ACTIVATIONS[network.activation], units
         self.blocks = []
         for start in range(0, data.y.size, SAMPLES_PER_BLOCK):
             here = slice(start, start + SAMPLES_PER_BLOCK)
@@ -155,10 +108,10 @@ class LimitNetwork:
         if unit.kind == "steep":
             scale = unit.sign * np.exp(c)
             y = rows[0] / scale
-            s = activation_derivatives(self.activation, y)
+            s = self.activation.derivatives(y)
             rise = s[0] - y * s[1]
             return scale * s[0], [scale * rise, s[1]], {(0, 0): scale * (rise + y**2 * s[2]), (0, 1): -y * s[2], (1, 1): s[2] / scale}
-        s = activation_derivatives(self.activation, rows[0])
+        s = self.activation.derivatives(rows[0])
         value, first, second = c * s[0], [s[0], c * s[1]], {(0, 1): s[1], (1, 1): c * s[2]}
         if len(rows) > 1:
             p = rows[1]
@@ -233,10 +186,10 @@ class LimitNetwork:
             for n, (unit, (c, forms)) in enumerate(zip(self.units, parts)):
                 rows = forms @ block.x
                 if unit.kind == "pair":
-                    s, p = activation_derivatives(self.activation, rows[0]), rows[1]
+                    s, p = self.activation.derivatives(rows[0]), rows[1]
                     term = slope @ (c / 2 * p**2 * s[2] + p**3 * s[3] / 6)
                 elif unit.kind == "exponential":
-                    term = unit.sign * self.tail * (slope @ np.exp(2 * rows[0]))
+                    term = unit.sign * self.activation.tail * (slope @ np.exp(2 * rows[0]))
                 else:
                     continue
                 result[n] = np.nan_to_num(result[n]) + term

@@ -24,8 +24,8 @@ from flatchannels.infinity.certificates import (
 )
 from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.duplicates import merged, stable
-from flatchannels.infinity.limits import DERIVATIVES
 from flatchannels.landscape.channels import ON_THE_WALL
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import weight_norm
 
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
@@ -45,8 +45,8 @@ def find_route(network, data, theta, maxnorm=1e3):
     For a triple no slope is known in closed form, but the pull μ of the wall tells: L − L_∞ ∝ 1/|a| makes it μ Σa².
     Steep neurons are first followed beyond the wall (`hinges`); duplicates are merged, and judged at the end (`duplicates`).
     """
-    if network.activation not in DERIVATIVES:
-        return Route(reason="relu has no smooth limit")
+    if ACTIVATIONS[network.activation].homogeneous:
+        return Route(reason=f"{network.activation} has no smooth limit")
     loss = network.loss(theta, data)
     multiplier = max(weight_norm(theta) - maxnorm, 0.0) ** 2 / theta.size
     best, outputs = None, []

@@ -95,7 +95,7 @@ def layer_structure(layer: int, rows: Array, columns: Array, activation: str | N
     later = {j for _, j in copies}
     single = np.array([n for n in live if n not in later], dtype=int)
     outputs = _summed_over_copies(columns, copies)
-    groups = _groups(single, rows, outputs, mirror[0] if mirror else None)
+    groups = _groups(single, rows, outputs, mirror.sign if mirror else None)
     taken = {neuron for group in groups for neuron in group.neurons} | later
     rest = np.array([n for n in single if n not in taken], dtype=int)
     parallel, antiparallel = _parallel_pairs(rest, rows)

@@ -17,8 +17,9 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
-from flatchannels.networks.activations import ACTIVATIONS, activate
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
+from flatchannels.networks.scalars import activate
 
 DEFINITENESS = 1e-12  # eigenvalues of B_j below this fraction of what its terms add up to without their signs are rounding
 DEGENERATE_GAP = 1e-13  # eigenvalues of a Hessian closer than this fraction of the largest share one eigenspace

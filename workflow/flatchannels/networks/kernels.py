@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from flatchannels.networks.activations import activate
 from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, aligned
 from flatchannels.networks.compilation import SETTINGS
+from flatchannels.networks.scalars import activate
 
 # Sums over samples may be reordered; NaN and infinity must survive, since they tell the solver of a failed step.
 SUMS = SETTINGS | {"fastmath": {"reassoc", "contract", "nsz", "arcp"}}

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
+REGISTRIES = {"FUNCTIONS", "ACTIVATIONS"}  # in the two modules that hold all activations
+OF_ACTIVATIONS = {PACKAGE / "networks" / "scalars.py", PACKAGE / "networks" / "activations.py"}
 # Statements of import, wherever they stand: (source or nothing, names). To parse each file whole would take half a second of
 # every call of snakemake. It needs one statement per line; a test compares with what Python's own parser finds.
 IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+(\([^)]*\)|[^\n]+)", re.MULTILINE)
@@ -28,43 +30,38 @@ def fingerprint(scripts: Iterable, without: Iterable[str] = (), activation: str 
     ----------
     scripts : paths of Python files.
     without : names of modules, such as "records", to leave out along with what only they import.
-    activation : the only one that counts, of those in activations.py; None for all.
+    activation : the only one that counts, of those in scalars.py and activations.py; None for all.
     """
     digest = hashlib.sha256()
     # A script may have the name of a module.
     for path in sorted(imported(scripts, without), key=lambda path: (path.name, path.parent.name)):
         content = path.read_bytes()
-        if activation and path.stem == "activations":
+        if activation and path in OF_ACTIVATIONS:
             content = of_one_activation(content, activation).encode()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
     return digest.hexdigest()[:16]
 
 
 def of_one_activation(content: bytes, name: str) -> str:
-    """activations.py without the lines of the other activations: functions, branches of `activate`, registry entries.
+    """scalars.py or activations.py without the lines of the other activations: functions, branches of `activate`, entries.
 
     A function stays where something else uses it.
     """
     body = ast.parse(content).body
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-    registry = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "ACTIVATIONS")
-    entries = {key.value: (key, entry) for key, entry in zip(registry.value.keys, registry.value.values) if key.value != name}
-    others = {ast.unparse(entry.args[1]) for _, entry in entries.values()}
-    rest = [node for node in body if node not in (functions["activate"], registry)]
-    while used := others & _names(node for node in rest if getattr(node, "name", None) not in others):
+    registry = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in REGISTRIES)
+    entries = [(key, entry) for key, entry in zip(registry.value.keys, registry.value.values) if key.value != name]
+    others = _names(entry for _, entry in entries) & functions.keys()
+    rest = [node for node in body if node not in (functions.get("activate"), registry)]
+    kept = [entry for key, entry in zip(registry.value.keys, registry.value.values) if key.value == name]
+    while used := others & _names(node for node in [*rest, *kept] if getattr(node, "name", None) not in others):
         others -= used
-    codes = [entry.args[0].value for _, entry in entries.values()]
-    branches = [node for node in ast.walk(functions["activate"]) if isinstance(node, ast.If) and _compared_with(node) in codes]
-    dropped = [(functions[other].decorator_list[0], functions[other]) for other in others]
-    dropped += [*entries.values(), *((node, node.body[-1]) for node in branches)]
+    branches = [node for node in ast.walk(functions["activate"]) if isinstance(node, ast.If)] if "activate" in functions else []
+    dropped = [(node, node.body[-1]) for node in branches if not _names(node.body) & {name}]
+    dropped += [*entries, *(((functions[other].decorator_list or [functions[other]])[0], functions[other]) for other in others)]
     numbers = {number for first, last in dropped for number in range(first.lineno, last.end_lineno + 1)}
     lines = enumerate(content.decode().splitlines(), 1)
     return "\n".join(line for number, line in lines if line.strip() and number not in numbers)
-
-
-def _compared_with(node: ast.If):
-    """3 for `if code == 3`, None for anything else."""
-    return getattr(node.test.comparators[0], "value", None) if isinstance(node.test, ast.Compare) else None
 
 
 def _names(nodes) -> set[str]:

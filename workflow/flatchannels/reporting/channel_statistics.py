@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import erf, expit
 
 from flatchannels.landscape import channels
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.reporting.statistics import RUN_KEYS, layer_weights, run_columns, width_key, wilson_interval
 from flatchannels.reporting.statistics import TABLES as RUN_TABLES
 from flatchannels.storage import records
@@ -45,16 +45,6 @@ TABLES = {
     "channel_shares": KINDS | {"quantity": "str"} | SHARE,
     "channel_layers": {"setting": "str", "criterion": "str", "layers": "str"} | SHARE,
 }  # fmt: skip
-
-# Plain functions of arrays: tables are made without the engine. A test holds them against its activations.
-ACTIVATIONS = {
-    "softplus": lambda z: np.logaddexp(0, z),
-    "sigmoid": expit,
-    "g": lambda z: expit(4 * z) + np.logaddexp(0, z),
-    "erf": lambda z: erf(z / np.sqrt(2)),
-    "relu": lambda z: np.maximum(z, 0),
-    "tanh": np.tanh,
-}
 
 
 def make(paths, datasets):
@@ -153,7 +143,7 @@ def losses_at(theta, meta, points):
     for run in np.flatnonzero(np.isfinite(theta).all(axis=1)):  # one after the other: all neurons of all runs would be large
         h = x
         for weights in hidden:
-            h = ACTIVATIONS[meta["activation"]](_affine(h, weights[run], meta["bias"]))
+            h = ACTIVATIONS[meta["activation"]].derivatives(_affine(h, weights[run], meta["bias"]))[0]
         losses[run] = np.mean((_affine(h, output[run], meta["bias"])[:, 0] - y) ** 2)
     return losses
 

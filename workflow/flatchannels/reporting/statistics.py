@@ -13,6 +13,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm
 
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.storage import records
 
 DUPLICATE_DISTANCE = 1e-6  # L2 between input weights, bias included (paper, Appendix A)
@@ -197,7 +198,7 @@ def has_sign_symmetry(activation, bias):
 
     It does for odd activations; for the sigmoid, σ(−z) = 1 − σ(z), the output bias has to take up the constant.
     """
-    return activation in {"erf", "tanh"} or (activation == "sigmoid" and bias)
+    return ACTIVATIONS[activation].is_even_or_odd(bias)
 
 
 def network_distances(vectors, sign_symmetry):
