@@ -6,7 +6,7 @@
 #   make slurm-test         the profiles for clusters, on a Slurm that it starts on this machine (as root, with slurm-wlm installed)
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers
-#   make lint               ruff and snakemake --lint
+#   make lint               ruff, the dependency rule, types, snakemake --lint
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
 #   make lock               requirements.lock anew, from pyproject.toml (needs uv)
 #   make clean              removes what the pipeline made, and the environments
@@ -53,6 +53,8 @@ bench: $(VENV)/requirements.lock
 lint: $(VENV)/requirements.lock
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	PYTHONPATH=workflow $(VENV)/bin/lint-imports --no-cache
+	$(RUN) -m mypy
 	$(RUN) -m snakemake --lint
 
 lock:

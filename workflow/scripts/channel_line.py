@@ -1,6 +1,6 @@
 """The saddle line that Figures 3, B5 and B6 show: the loss around it, and flows from it into a channel."""
 
-import compile  # first: it sets numba's cache
+import compile  # first: it says where numba keeps compiled code
 from saddle_lines import read_datasets
 
 from flatchannels.storage import records

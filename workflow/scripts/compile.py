@@ -1,27 +1,23 @@
 """Compiles the kernels into numba's cache, once for all processes: compile.py OUTPUT.
 
-Other scripts import this before anything of numba, and call `once`. The cache lies under <fingerprint of the kernels,
-from the Snakefile>/<processor>, because numba does not notice an edit in a file that a kernel's own file imports.
+Other scripts import this before anything of numba, and call `once`. The cache lies under
+<fingerprint of the kernels, from the Snakefile>/<processor>, because numba does not notice an edit in a file that a kernel's own
+file imports.
 """
 
 import fcntl
-import gc
 import os
 import sys
 from pathlib import Path
 
-import numpy
 from llvmlite import binding
 
 import flatchannels
 
-# Most of a short job is imports. They take a fifth less without garbage collection, and without the Fortran parser that
-# scipy loads when it copies the names of numpy.
-gc.disable()
-numpy.f2py = None
-
 CPU = binding.get_host_cpu_name()
 CACHE = Path(os.environ.get("NUMBA_CACHE_DIR", "results/cache/numba")).absolute() / CPU
+
+
 os.environ["NUMBA_CACHE_DIR"] = str(CACHE)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-import compile  # first: it sets numba's cache, and makes imports faster
+import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.infinity import jumps
 from flatchannels.reporting import routes

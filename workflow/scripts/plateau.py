@@ -1,6 +1,6 @@
 """The saddle line that Figures 2c, 2d, A2 and A4 show: its spectrum, the loss around it, and flows that begin next to it."""
 
-import compile  # first: it sets numba's cache
+import compile  # first: it says where numba keeps compiled code
 from saddle_lines import read_datasets
 
 from flatchannels.storage import records

@@ -1,6 +1,6 @@
 """The function that two relu neurons learn in a channel."""
 
-import compile  # first: it sets numba's cache
+import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.storage import records
 

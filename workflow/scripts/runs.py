@@ -3,13 +3,12 @@ seed and the training settings, in JSON. A run that raises is recorded too, with
 What runs that met a limit need to go on is kept beside the record, and taken up again with `continue`.
 """
 
-import gc
 import json
 import platform
 import sys
 import traceback
 
-import compile  # first: it sets numba's cache, and makes imports faster
+import compile  # first: it says where numba keeps compiled code
 import numba
 import numpy
 import scipy
@@ -23,7 +22,6 @@ compile.once()
 data, dataset_meta = records.read_dataset(dataset)
 net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
 net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
-gc.enable()
 
 meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training", "seed"]}
 meta |= {"inputs": job["dimension"], "spec": dataset_meta["spec"], "data": dataset_meta["sha256"]}

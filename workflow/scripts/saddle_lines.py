@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import compile  # first: it sets numba's cache
+import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.storage import records
 from flatchannels.studies import saddle_examples

@@ -1,6 +1,6 @@
 """The toy's landscape, gradient flows and descents, each with its table."""
 
-import compile  # first: it sets numba's cache
+import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.storage import records
 

@@ -41,15 +41,19 @@ class Dataset:
         """The number d of inputs."""
         return self.x.shape[1]
 
-    def standardised(self, *others: "Dataset | None") -> "tuple[Dataset, *tuple[Dataset | None, ...]]":
-        """This dataset with every input and the target at mean 0 and variance 1, and others moved and scaled as it was.
+    def standardised(self, other: "Dataset | None" = None) -> "tuple[Dataset, Dataset | None]":
+        """This dataset with every input and the target at mean 0 and variance 1, and another, such as its test samples, moved and
+        scaled as it was.
 
         The flow works in any units, but its walls do not: steps, stops and the norm wall suppose data of order one. A constant
         input or target is shifted alone.
         """
         (shift, scale), (level, size) = (self._moments(values) for values in (self.x, self.y))
-        moved = [data and Dataset((data.x - shift) / scale, (data.y - level) / size, data.weights) for data in (self, *others)]
-        return tuple(moved)
+
+        def moved(data: Dataset) -> Dataset:
+            return Dataset((data.x - shift) / scale, (data.y - level) / size, data.weights)
+
+        return moved(self), other and moved(other)
 
     def _moments(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weighted mean and standard deviation of the columns; a deviation that is rounding counts as 1."""

@@ -10,12 +10,13 @@ Source: paper, section 4 and Appendix B.1.
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 ENVIRONMENT = ".venv-gp"  # where `make gp-environment` installs requirements-gp.txt
 MISSING = "Gaussian-process datasets need torch and GPyTorch: `make gp-environment`, or pip install -r requirements-gp.txt"
 
 
-def covariance(distance, scale):
+def covariance(distance: ArrayLike, scale: float) -> NDArray[np.float64]:
     """k = (1 + √3 s r) exp(−√3 s r) at distance r ≥ 0 and inverse length scale s > 0: Matérn with ν = 3/2, k(0) = 1.
 
     Source: paper, Appendix B.1; Rasmussen & Williams 2006, equation 4.17, with length scale 1/s.
@@ -24,7 +25,7 @@ def covariance(distance, scale):
     return (1 + z) * np.exp(-z)
 
 
-def draw(x, scale, normals):
+def draw(x: ArrayLike, scale: float, normals: ArrayLike) -> NDArray[np.float64]:
     """Values of the process at the points x.
 
     Parameters

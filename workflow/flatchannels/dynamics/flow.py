@@ -110,7 +110,7 @@ def gradient_flow(
         bdf = Bdf(count, theta, 0.0, rtol, radius if weight_norm(theta) >= maxnorm else None)
         watch, history, seconds = _Watch(bdf.loss), [], 0.0
     else:
-        (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), *state[2:]
+        (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), state[2], state[3]
         bdf.objective = count
     if not np.isfinite(bdf.loss):
         stop, message = Stop.FAILED, "the loss is not finite at the initial point"

@@ -59,11 +59,9 @@ def _npz(path: Path) -> dict[str, NDArray]:
 
 
 def _safetensors(path: Path) -> dict[str, NDArray]:
-    try:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-    except ModuleNotFoundError:
-        raise ModelError("needs safetensors: pip install safetensors") from None
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
     try:
         return load_file(path)
     except (SafetensorError, KeyError, ValueError, TypeError) as error:

@@ -79,7 +79,7 @@ def from_layers(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation
     """
     if len(layers) < 2:
         raise ValueError(f"{len(layers)} layers given; a network with a hidden layer has at least 2")
-    dense = []
+    dense: list[Dense] = []
     for number, (W, b) in enumerate(layers, 1):
         matrix = real_array(f"W{number}", W)
         bias = None if b is None else real_array(f"b{number}", b)

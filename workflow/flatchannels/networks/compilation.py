@@ -5,7 +5,8 @@ import warnings
 from typing import Any
 
 from llvmlite import binding
-from numba import config, njit
+from numba import config as numba_config
+from numba import njit
 from numba.core import event
 
 
@@ -50,6 +51,7 @@ event.register("numba:compile", _Notice())
 
 # LLVM keeps to vectors of 256 bits where a processor has wider ones, for programs that use few of them. The kernels are
 # made of little else, and run a fifth faster at full width. NUMBA_CPU_FEATURES in the environment overrules this.
+_config: Any = numba_config  # which sets its attributes when it is imported
 _features = binding.get_host_cpu_features()
-if config.CPU_FEATURES is None and _features.get("avx512f"):
-    config.CPU_FEATURES = f"{_features.flatten()},-prefer-256-bit"
+if _config.CPU_FEATURES is None and _features.get("avx512f"):
+    _config.CPU_FEATURES = f"{_features.flatten()},-prefer-256-bit"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,13 +76,13 @@ def layout_of(meta: dict) -> Layout:
     return Layout(meta["inputs"], tuple(meta["widths"]), meta["bias"])
 
 
-def checked_sizes(inputs: object, widths: object) -> tuple[int, tuple[int, ...]]:
+def checked_sizes(inputs: Any, widths: Any) -> tuple[int, tuple[int, ...]]:
     """inputs and widths as integers.  ValueError where they are no sizes of a network."""
-    given = list(widths) if isinstance(widths, Sequence | np.ndarray) and not isinstance(widths, str) else [widths]
-    if isinstance(widths, Sequence | np.ndarray) and not isinstance(widths, str) and given and all(map(_is_size, [inputs, *given])):
-        return int(inputs), tuple(map(int, given))  # type: ignore[call-overload]
+    given = list(widths) if isinstance(widths, Sequence | np.ndarray) and not isinstance(widths, str) else []
+    if given and all(map(_is_size, [inputs, *given])):
+        return int(inputs), tuple(map(int, given))
     raise ValueError(f"inputs is {inputs!r} and widths {widths!r}; inputs must be an integer of at least 1, widths a list of such")
 
 
-def _is_size(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)

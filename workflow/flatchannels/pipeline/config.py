@@ -277,9 +277,10 @@ def _inconsistencies(config) -> Iterator[str]:
     """Mistakes that a schema cannot see, because they lie between several keys."""
     for name, spec in config["datasets"].items():
         yield from _wrong_keys(f"datasets.{name}", spec)
-    taken, jobs = {}, 0
+    taken: dict[str, str] = {}
+    jobs = 0
     for sweep, settings in config["sweeps"].items():
-        seen = {}
+        seen: dict[str, int] = {}
         for index, entry in enumerate(settings["entries"]):
             where, name = f"sweeps.{sweep}.entries[{index}]", entry["dataset"]
             if name not in config["datasets"]:

@@ -50,16 +50,20 @@ def of_one_activation(content: bytes, name: str) -> str:
     body = ast.parse(content).body
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
     registry = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in REGISTRIES)
-    entries = [(key, entry) for key, entry in zip(registry.value.keys, registry.value.values) if key.value != name]
-    others = _names(entry for _, entry in entries) & functions.keys()
-    rest = [node for node in body if node not in (functions.get("activate"), registry)]
-    kept = [entry for key, entry in zip(registry.value.keys, registry.value.values) if key.value == name]
-    while used := others & _names(node for node in [*rest, *kept] if getattr(node, "name", None) not in others):
+    assert isinstance(registry.value, ast.Dict)
+    entries = [(ast.literal_eval(key), key, entry) for key, entry in zip(registry.value.keys, registry.value.values) if key]
+    others = _names(entry for key, _, entry in entries if key != name) & functions.keys()
+    rest: list[ast.AST] = [node for node in body if node not in (functions.get("activate"), registry)]
+    rest += [entry for key, _, entry in entries if key == name]
+    while used := others & _names(node for node in rest if getattr(node, "name", None) not in others):
         others -= used
     branches = [node for node in ast.walk(functions["activate"]) if isinstance(node, ast.If)] if "activate" in functions else []
-    dropped = [(node, node.body[-1]) for node in branches if not _names(node.body) & {name}]
-    dropped += [*entries, *(((functions[other].decorator_list or [functions[other]])[0], functions[other]) for other in others)]
-    numbers = {number for first, last in dropped for number in range(first.lineno, last.end_lineno + 1)}
+    dropped: list[tuple[ast.expr | ast.stmt, ast.expr | ast.stmt]] = []  # first and last node of what goes
+    dropped += [(node, node.body[-1]) for node in branches if name not in _names(node.body)]
+    dropped += [(node, entry) for key, node, entry in entries if key != name]
+    for function in map(functions.__getitem__, others):
+        dropped.append((function.decorator_list[0] if function.decorator_list else function, function))
+    numbers = {number for first, last in dropped for number in range(first.lineno, (last.end_lineno or last.lineno) + 1)}
     lines = enumerate(content.decode().splitlines(), 1)
     return "\n".join(line for number, line in lines if line.strip() and number not in numbers)
 

@@ -47,7 +47,7 @@ TINY = 1e-6  # ASSUME: |λ_min| / λ_max that counts as tiny (C9)
 
 COLUMNS = {"claim": "str", "statement": "str", "verdict": "str", "quantity": "str", "estimate": "float64", "low": "float64",
            "high": "float64", "n": "int64", "decision": "str", "detail": "str"}  # fmt: skip
-CLAIMS = {}
+CLAIMS: dict[str, tuple] = {}
 
 
 @dataclass

@@ -559,7 +559,7 @@ def write_dataset(path, dataset, meta, test=None):
 
 def read_dataset(path):
     """Dataset and metadata; RecordError if the file is missing, damaged, foreign or inconsistent."""
-    from flatchannels import Dataset  # brings numba with it; figures use read_dataset_arrays
+    from flatchannels.data.dataset import Dataset
 
     arrays, meta = read_dataset_arrays(path)
     return Dataset(**{key: arrays[key] for key in DATASET_ARRAYS}), meta
