@@ -88,7 +88,7 @@ TOY = {
                       "limit_a": "W", "x": "X", "target": "X", "sharp_gamma": "S", "sharp_alpha": "B", "sharp_loss": "SB",
                       "sharpness": "S"},
     "toy_flows": {"gamma": "FT", "alpha": "FT", "theta": "FTP"},
-    "toy_descents": {"epoch": "E", "gamma": "ME", "alpha": "ME", "step": "N", "rate": "R", "sharpness": "RN", "epsilon": "RN"},
+    "toy_descents": {"epoch": "E", "gamma": "ME", "alpha": "ME", "step": "RN", "rate": "R", "sharpness": "RN", "epsilon": "RN"},
     "relu_channel": {"x": "G", "target": "GG", "function": "GG", "teacher": "P", "theta": "P", "t": "T", "loss": "T", "epsilon": "T"},
 }  # fmt: skip
 RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activation": str, "bias": bool, "training": dict,

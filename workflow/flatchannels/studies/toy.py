@@ -22,7 +22,7 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.data.seeds import generator
 from flatchannels.dynamics.descent import gradient_descent, log_spaced, stochastic
 from flatchannels.dynamics.flow import gradient_flow
-from flatchannels.dynamics.polish import polish
+from flatchannels.dynamics.polish import RESOLUTION, polish
 from flatchannels.dynamics.population import trapezoid
 from flatchannels.dynamics.training import Objective
 from flatchannels.landscape.channels import inside_the_wall
@@ -35,10 +35,20 @@ TEACHER_THETA = TEACHER.pack([([[SLOPE], [SLOPE]], [SHIFT, -SHIFT]), ([[1.0, 1.0
 NODES = 256  # over both signs of x: converged to rounding for |w| < 8
 LARGEST_WEIGHT = 8.0  # up to which ℓ(w, 0) is searched for critical points
 GAMMA_FRAME = 4.35  # γ on the saddle line where the direction α is taken (paper, Figure 6b)
-GAMMA_CHANNELS = 3 * np.sqrt(2)  # a_1 − a_2 = 6, where the flows into the channels start
-# ASSUME: of the starts in Figure 6b the paper gives γ and α, to two digits; ours lie in the plane through the saddle line.
-STARTS = {"channel 1": (GAMMA_CHANNELS, -1.54), "channel 2": (GAMMA_CHANNELS, 0.46), "plateau": (0.0, -1.59)}
-PUBLISHED_PLATEAU = 0.65  # γ at which the paper's flow on the plateau ends
+# The direction of α and the starts of Figure 6b, from the files of the original authors, in the order (w_1, w_2, a_1, a_2).
+ALPHA_DIRECTION = np.array([0.36922787209763275, 0.9269996117264516, 0.04659666471578183, 0.0465966647156984])
+START_WEIGHTS = (0.768064464862471, -0.005364874474282851)
+STARTS = {
+    "channel 1": np.array([*START_WEIGHTS, 4.0, -2.0]),
+    "channel 2": np.array([*START_WEIGHTS, 4.0, -2.0]) + 2 * ALPHA_DIRECTION,
+    "plateau": np.array([*START_WEIGHTS, 0.5, 0.5]),
+}
+NEAR_THE_EDGE = 0.9  # λ_max η / 2 on the flow where gradient descent of rate η starts: until then it follows the flow
+LOOK = 0.1  # share of all steps so far after which a descent is looked at again
+SETTLED = 1e-3  # relative change of ε from look to look; without the edge it would be 2.4 %, for ε falls as t^(−1/4)
+DESCENT_NODES = 128  # enough for |w| < 4, at half the cost of a step
+LANDSCAPE_GAMMA = np.concatenate([np.linspace(-1, 8, 55), np.linspace(8, 50, 43)[1:]])
+LANDSCAPE_ALPHA = np.linspace(-2.4, 3.2, 85)
 WALL = 1e4  # where flows into the channels end, as Σθ²/(2P)
 
 TABLES = {
@@ -46,12 +56,12 @@ TABLES = {
     "toy_limits": {"kind": "str", "w": "float64", "c": "float64", "a": "float64", "loss": "float64", "h": "float64",
                    "eigenvalue_min": "float64", "eigenvalue_max": "float64", "gradient_norm": "float64"},
     # one row for each gradient flow; `limit_loss`, `exponent` and `ratio` where it ends in a channel
-    "toy_flows": {"data": "str", "start": "str", "stop": "str", "shift": "float64", "gamma": "float64", "alpha": "float64",
+    "toy_flows": {"data": "str", "start": "str", "stop": "str", "gamma": "float64", "alpha": "float64",
                   "loss": "float64", "epsilon": "float64", "limit_loss": "float64", "exponent": "float64", "ratio": "float64"},
-    # one row for each learning rate of gradient descent; `ratio` is λ_max · rate / 2 at the end, `drift` by how much larger ε was
-    # after three quarters of the steps, relative
-    "toy_rates": {"rate": "float64", "steps": "int64", "sharpness": "float64", "ratio": "float64", "epsilon": "float64",
-                  "drift": "float64"},
+    # one row for each learning rate of gradient descent; `ratio` is λ_max · rate / 2 at the end. Of its `steps` the last
+    # `descent_steps` were made one by one, the others by the flow; `settled` says whether ε had come to rest
+    "toy_rates": {"rate": "float64", "steps": "int64", "descent_steps": "int64", "sharpness": "float64", "ratio": "float64",
+                  "epsilon": "float64", "settled": "bool"},
 }  # fmt: skip
 
 
@@ -60,10 +70,10 @@ def target(x):
     return erf((SLOPE * x + SHIFT) / np.sqrt(2)) + erf((SLOPE * x - SHIFT) / np.sqrt(2))
 
 
-def infinite_data():
+def infinite_data(nodes=NODES):
     """A `Dataset` whose mean loss is that over x ~ N(0, 1)."""
-    both = trapezoid(NODES, target)
-    half = NODES // 2
+    both = trapezoid(nodes, target)
+    half = nodes // 2
     return Dataset(both.x[half:], both.y[half:], 2 * both.weights[half:])
 
 
@@ -147,8 +157,8 @@ def _zeros(function):
 class Frame:
     """The saddle line of the toy, and the plane in which Figure 6b shows the landscape.
 
-    γ = (a_1 − a_2)/√2 along the line, α along the direction of the smallest Hessian eigenvalue at γ = 4.35; both are 0 where
-    the split neuron has equal halves.
+    γ = (a_1 − a_2)/√2 along the line, α along the direction of the smallest Hessian eigenvalue at γ = 4.35, towards larger w; both
+    are 0 where the split neuron has equal halves.
     """
 
     def __init__(self, objective):
@@ -160,9 +170,7 @@ class Frame:
     @cached_property
     def axes(self):
         """The unit vectors of γ and α and two more that complete them: the columns of (4, 4)."""
-        along = np.array([0, 0, 1, -1]) / np.sqrt(2)
-        vectors = eigh(self.objective.derivatives(self.saddle(GAMMA_FRAME))[2])[1]
-        across = -vectors[:, 0] * np.sign(vectors[1, 0])  # towards smaller w, as in the paper
+        along, across = np.array([0, 0, 1, -1]) / np.sqrt(2), ALPHA_DIRECTION
         rest = np.linalg.svd(np.stack([along, across]))[2][2:]
         return np.stack([along, across, *rest], axis=1)
 
@@ -181,17 +189,23 @@ class Frame:
     def landscape(self, gammas, alphas):
         """The loss over (γ, α), minimised over the two other directions: (len(gammas), len(alphas)).
 
-        The minimum is followed in α from the saddle line, where it is the line itself, to either side: where several
-        branches of minima exist, this is the one that continues the saddle line.
+        There are several minima. The search goes through the grid four times, in α and in γ, forwards and backwards, from the minima
+        of the neighbours; the lowest is taken, which is continuous where one branch takes over from another.
         """
-        losses = np.empty((len(gammas), len(alphas)))
-        for row, gamma in zip(losses, gammas):
-            for side in (np.flatnonzero(alphas >= 0), np.flatnonzero(alphas < 0)[::-1]):
-                start = np.zeros(2)
-                for k in side:
-                    section = _Section(self.objective, self.point(gamma, alphas[k]), self.axes[:, 2:])
-                    found = polish(section, start, max_iterations=50)
-                    row[k], start = found.loss, found.theta
+        losses, places = np.full((len(gammas), len(alphas)), np.inf), np.zeros((len(gammas), len(alphas), 2))
+        forwards, backwards = slice(None), slice(None, None, -1)
+        rows, columns = np.arange(len(gammas)), np.arange(len(alphas))
+        sweeps = [[(k, n) for k in rows for n in columns[way]] for way in (forwards, backwards)]
+        sweeps += [[(k, n) for n in columns for k in rows[way]] for way in (forwards, backwards)]
+        for sweep in sweeps:
+            before = None
+            for k, n in sweep:
+                section = _Section(self.objective, self.point(gammas[k], alphas[n]), self.axes[:, 2:])
+                is_neighbour = before is not None and abs(before[0] - k) + abs(before[1] - n) == 1
+                found = polish(section, places[before] if is_neighbour else np.zeros(2), max_iterations=50)
+                if found.loss < losses[k, n] * (1 - RESOLUTION):
+                    losses[k, n], places[k, n] = found.loss, found.theta
+                before = k, n
         return losses
 
 
@@ -237,20 +251,6 @@ def approach(theta, loss, end):
     return float(exponent), float(excess[-1] / (distance[-1] ** 2 * end.h))
 
 
-def shift_to(frame, gamma, largest=0.3):
-    """How far the start on the plateau has to leave the plane for its flow to end at γ: along the third axis of the frame.
-
-    The paper's start is known in two of its four coordinates alone, and where the flow ends depends on the others.
-    """
-    start = frame.point(*STARTS["plateau"])
-
-    def miss(shift):
-        flow, _ = flow_from(frame.objective, start + shift * frame.axes[:, 2])
-        return frame.coordinates(flow.theta_end)[0] - gamma
-
-    return brentq(miss, -largest, largest, xtol=1e-4)
-
-
 # Products: what the figures draw, and tables
 
 
@@ -270,14 +270,13 @@ def limits_table(data):
     return table("toy_limits", rows)
 
 
-def landscape(frame, gammas=81, alphas=81):
+def landscape(frame, gamma=LANDSCAPE_GAMMA, alpha=LANDSCAPE_ALPHA):
     """Arrays of Figures 1, 6a–c and B12 (records.TOY): landscapes, ℓ(w, 0), functions that the network computes."""
     data = frame.objective.data
-    gamma, alpha = np.linspace(-1, 8, gammas), np.linspace(-3.4, 1.2, alphas)
     ends = [best_limit(data, w) for w in np.linspace(0.3, 5, 200)]
-    flow, inside = flow_from(frame.objective, frame.point(*STARTS["channel 2"]))
+    flow, inside = flow_from(frame.objective, STARTS["channel 2"])
     x = np.linspace(-2.5, 2.5, 201)
-    sharp_gamma, sharp_alpha = np.geomspace(GAMMA_CHANNELS, 100, 60), np.linspace(-0.1, 0.1, 61)
+    sharp_gamma, sharp_alpha = np.geomspace(5, 100, 60), np.linspace(-0.1, 0.1, 61)
     path = _at_gammas(frame, flow.theta[:inside], sharp_gamma)
     return {
         "gamma": gamma, "alpha": alpha, "loss": frame.landscape(gamma, alpha), "narrow": [frame.w, frame.a],
@@ -310,17 +309,14 @@ def flows(frame, finite, random_starts, root_seed):
 
     frame : on infinite data.  finite : Dataset of samples.  random_starts : how many more flows begin at Glorot-normal points.
     """
-    points = {start: (frame.point(*place), 0.0) for start, place in STARTS.items()}
-    shift = shift_to(frame, PUBLISHED_PLATEAU)
     random = generator(root_seed, "initialisation", "toy")
-    extra = {"plateau, shifted": (frame.point(*STARTS["plateau"]) + shift * frame.axes[:, 2], shift)}
-    extra |= {f"random {number}": (NETWORK.initialise(random), 0.0) for number in range(1, random_starts + 1)}
+    extra = {f"random {number}": NETWORK.initialise(random) for number in range(1, random_starts + 1)}
     rows, paths = [], []
     for name, objective in [("infinite", frame.objective), ("finite", Objective(NETWORK, finite))]:
         ends = [end for end in critical_limits(objective.data) if end.kind == "minimum at infinity"]
-        for start, (theta, away) in (points | (extra if name == "infinite" else {})).items():
+        for start, theta in (STARTS | (extra if name == "infinite" else {})).items():
             flow, inside = flow_from(objective, theta)
-            rows.append({"data": name, "start": start, "shift": away, **_flow_row(frame, flow, inside, ends)})
+            rows.append({"data": name, "start": start, **_flow_row(frame, flow, inside, ends)})
             if start in STARTS:
                 paths.append(np.where(np.arange(len(flow.theta))[:, None] < inside, flow.theta, np.nan))
     coordinates = np.array([frame.coordinates(path) for path in _padded(paths)])
@@ -355,21 +351,54 @@ def descents(frame, finite, root_seed, *, epochs, batch, sgd_rate, adam_rate, gd
     """
     keep = log_spaced(epochs, samples)
     seed = int(generator(root_seed, "batches", "toy").integers(2**32))
-    paths = [stochastic(frame.point(*STARTS[start]), finite, rate, batch, keep, seed, adam)
-             for adam, rate in [(False, sgd_rate), (True, adam_rate)] for start in ("channel 1", "channel 2")]  # fmt: skip
-    # Two steps each time, because at the edge of stability θ goes to and fro; some earlier, to see whether it still drifts.
-    earlier = 3 * gd_steps // 4
-    steps = np.unique([*log_spaced(gd_steps, samples), earlier - 1, earlier, gd_steps - 1])
-    before = int(np.flatnonzero(steps == earlier)[0])
-    rows, sharpness, distances = [], [], []
-    for rate in gd_rates:
-        thetas = gradient_descent(frame.point(*STARTS["channel 2"]), frame.objective.data, rate, steps)
-        sharpness.append([eigvalsh(frame.objective.derivatives(theta)[2])[-1] for theta in thetas])
-        distances.append(epsilon(thetas))
-        last, end = np.mean(sharpness[-1][-2:]), np.mean(distances[-1][-2:])
-        drift = np.mean(distances[-1][before - 1 : before + 1]) / end - 1
-        rows.append({"rate": rate, "steps": gd_steps, "sharpness": last, "ratio": last * rate / 2, "epsilon": end, "drift": drift})
+    paths = [
+        stochastic(STARTS[start], finite, rate, batch, keep, seed, adam)
+        for adam, rate in [(False, sgd_rate), (True, adam_rate)]
+        for start in ("channel 1", "channel 2")
+    ]
+    flow, inside = flow_from(frame.objective, STARTS["channel 2"])
+    found = [_descent(frame.objective, flow.t[:inside], flow.theta[:inside], rate, gd_steps, samples) for rate in gd_rates]
     coordinates = np.array([frame.coordinates(path) for path in paths])
-    arrays = {"epoch": keep, "gamma": coordinates[:, 0], "alpha": coordinates[:, 1], "step": steps, "rate": gd_rates,
-              "sharpness": sharpness, "epsilon": distances}  # fmt: skip
-    return arrays, table("toy_rates", rows)
+    arrays = {"epoch": keep, "gamma": coordinates[:, 0], "alpha": coordinates[:, 1], "rate": gd_rates}
+    arrays |= {key: np.array([descent[key] for descent, _ in found]) for key in ("step", "sharpness", "epsilon")}
+    return arrays, table("toy_rates", [row for _, row in found])
+
+
+def edge(objective, thetas, rate):
+    """The first point of a flow (T, 4) at which λ_max η / 2 has come to 0.9: its index, or that of the last point."""
+    sharpness = np.array([eigvalsh(objective.derivatives(theta)[2])[-1] for theta in thetas])
+    near = np.flatnonzero(sharpness * rate / 2 >= NEAR_THE_EDGE)
+    near = near[near > np.flatnonzero(sharpness == sharpness.min())[0]]  # not on the way into the channel
+    return int(near[0]) if near.size else len(thetas) - 1
+
+
+def settled_descent(theta, rate, most_steps, before=0.0):
+    """Gradient descent from θ until ε no longer changes: θ (T, 4) after the numbers of steps (T,), and whether it has settled.
+
+    Two steps each time, because at the edge of stability θ goes to and fro.  before : steps that led to θ.
+    """
+    data, steps, thetas, done, distance = infinite_data(DESCENT_NODES), [0], [theta], 0, np.inf
+    while done < most_steps:
+        take = min(max(int(LOOK * (before + done)), 1000), most_steps - done)
+        _, last, end = gradient_descent(thetas[-1], data, rate, np.array([0, take - 1, take]))
+        done, earlier = done + take, distance
+        steps, thetas = [*steps, done - 1, done], [*thetas, last, end]
+        distance = float(np.mean(epsilon(np.array([last, end]))))
+        if abs(distance / earlier - 1) < SETTLED and take > 1000:
+            return np.array(thetas), np.array(steps), True
+    return np.array(thetas), np.array(steps), False
+
+
+def _descent(objective, t, thetas, rate, most_steps, samples):
+    """The course of gradient descent of one rate: on the flow until it is near the edge, then step by step; its row of `toy_rates`."""
+    start = edge(objective, thetas, rate)
+    ends, steps, settled = settled_descent(thetas[start], rate, most_steps, t[start] / rate)
+    course, number = np.concatenate([thetas[:start], ends]), np.concatenate([t[:start] / rate, t[start] / rate + steps])
+    sharpness = np.array([eigvalsh(objective.derivatives(theta)[2])[-1] for theta in course])
+    distances = epsilon(course)
+    last, end = sharpness[-2:].mean(), distances[-2:].mean()
+    row = {"rate": rate, "steps": round(number[-1]), "descent_steps": int(steps[-1]), "sharpness": last, "ratio": last * rate / 2,
+           "epsilon": end, "settled": settled}  # fmt: skip
+    kept = np.unique(np.linspace(0, len(course) - 1, samples).round().astype(int))
+    kept = np.concatenate([kept, np.full(samples - len(kept), len(course) - 1)])
+    return {"step": number[kept], "sharpness": sharpness[kept], "epsilon": distances[kept]}, row

@@ -101,7 +101,7 @@ def limit_panel(axes, landscape, limits):
     axes.text(np.sqrt(low * high), 0.12, "$h > 0$", transform=axes.get_xaxis_transform(), ha="center", color="0.3", fontsize=7)
     for row in limits[limits["kind"] != "zero of h"].itertuples():
         minimum = row.kind == "minimum at infinity"
-        colour = COLOURS["channel 1" if row.w > 2 else "channel 2"] if minimum else "black"
+        colour = COLOURS["channel 1" if row.w < 2 else "channel 2"] if minimum else "black"
         axes.plot(row.w, row.loss, "o" if minimum else "x", color=colour, ms=4)
     axes.set(xlabel="$w$", ylabel=r"$\ell(w, 0)$", xscale="log", yscale="log", xlim=w[[0, -1]])
     style.log_ticks(axes.xaxis)
@@ -110,12 +110,13 @@ def limit_panel(axes, landscape, limits):
 def edge_panel(axes, descents):
     """λ_max along gradient descent in channel 2 for every learning rate, with dashes at 2/η."""
     shades = ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d9b800"]
-    for colour, rate, sharpness in zip(np.resize(shades, len(descents["rate"])), descents["rate"], descents["sharpness"]):
-        later = descents["step"] > 0
-        axes.plot(descents["step"][later], sharpness[later], color=colour, label=rf"$\eta$ = {rate:g}")
+    courses = zip(np.resize(shades, len(descents["rate"])), descents["rate"], descents["step"], descents["sharpness"])
+    for colour, rate, steps, sharpness in courses:
+        later = steps > 0
+        axes.plot(steps[later], sharpness[later], color=colour, label=rf"$\eta$ = {rate:g}")
         axes.axhline(2 / rate, color=colour, linestyle="--", linewidth=0.7)
     axes.set(xlabel="iteration of gradient descent", ylabel=r"$\lambda_{\max}$", xscale="log", yscale="log")
-    axes.set_xlim(1, descents["step"][-1])
+    axes.set_xlim(1, descents["step"].max())
     style.log_ticks(axes.yaxis)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=6, handlelength=1.4)
 
