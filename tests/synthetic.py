@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.reasons import Finish, Stop
-from flatchannels.reporting.channel_statistics import TABLES as TABLES_OF_CHANNELS
-from flatchannels.reporting.statistics import TABLES
+from flatchannels.reporting.tables import CHANNEL_TABLES as TABLES_OF_CHANNELS
+from flatchannels.reporting.tables import RUN_TABLES as TABLES
 
 TRAINING = {"rtol": 1e-5, "maxnorm": 1000, "trajectory_samples": 12, "spectrum_samples": 5}
 

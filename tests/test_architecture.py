@@ -36,7 +36,7 @@ def test_each_room_reads_only_those_below_it():
         ("dynamics/flow.py", "import flatchannels.landscape.channels"),
         ("landscape/channels.py", "def late():\n    from flatchannels.studies import toy"),
         ("storage/records.py", "from flatchannels.networks import kernels"),
-        ("reporting/claims.py", "import numba"),
+        ("reporting/claims/verdict.py", "import numba"),
         ("pipeline/config.py", "import numpy"),
     ],
 )

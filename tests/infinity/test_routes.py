@@ -21,8 +21,9 @@ from flatchannels.landscape.channels import Pair, from_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.scalars import kernel_values
 from flatchannels.reasons import Stop
-from flatchannels.reporting import claims, routes
-from flatchannels.reporting.claims import power_law
+from flatchannels.reporting import routes
+from flatchannels.reporting.claims import infinity as claims
+from flatchannels.reporting.claims.infinity import power_law
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "figures"))
 

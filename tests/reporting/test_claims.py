@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 import synthetic
 
-from flatchannels.reporting import channel_statistics, claims, statistics
+from flatchannels.reporting import channel_shares
+from flatchannels.reporting import runs as runs_
+from flatchannels.reporting import shares as shares_
+from flatchannels.reporting.claims import levels, scorecard
 
 
 def tables_of(*rows):
-    runs = pd.concat(rows, ignore_index=True) if rows else statistics.run_table([])
-    return {"runs": runs, "shares": statistics.shares(runs)}
+    runs = pd.concat(rows, ignore_index=True) if rows else runs_.run_table([])
+    return {"runs": runs, "shares": shares_.shares(runs)}
 
 
 def with_duplicates(count, runs, widths="2", **more):
@@ -21,7 +24,7 @@ def with_duplicates(count, runs, widths="2", **more):
 
 
 def verdict(identifier, *rows):
-    return claims.judge(tables_of(*rows)).set_index("claim").loc[identifier]
+    return scorecard.judge(tables_of(*rows)).set_index("claim").loc[identifier]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ def test_c1_needs_every_width_within_the_range(counts, runs, expected):
     row = verdict("C1", *(with_duplicates(count, runs, str(2 + index)) for index, count in enumerate(counts)))
     assert row["verdict"] == expected
     assert (row["estimate"], row["n"]) == (pytest.approx(sum(counts) / (2 * runs)), 2 * runs)
-    assert (row["low"], row["high"]) == statistics.wilson_interval(sum(counts), 2 * runs)
+    assert (row["low"], row["high"]) == shares_.wilson_interval(sum(counts), 2 * runs)
 
 
 def test_c1_ignores_width_one_and_biased_runs():
@@ -82,7 +85,7 @@ def test_c3_finds_nothing_between_unrelated_widths_and_is_open_with_few_runs():
 
 
 def test_c3_expects_as_many_accidents_as_there_are(monkeypatch):
-    monkeypatch.setattr(claims, "IDENTICAL", 1e-4)  # so coarse that unrelated losses do coincide
+    monkeypatch.setattr(levels, "IDENTICAL", 1e-4)  # so coarse that unrelated losses do coincide
     narrow, wide = np.exp(distinct(1000, 8)), np.exp(distinct(1000, 9))
     row = verdict("C3", synthetic.run_rows(narrow, "1"), synthetic.run_rows(wide, "2"))
     observed, expected = int(row["detail"].split()[0]), float(row["detail"].split("width, ")[1].split()[0])
@@ -99,7 +102,7 @@ GPS = ["gp-s0.1", "gp-s0.5", "gp-s2", "gp-s10"]
 
 
 def channel_verdict(identifier, *rows, **tables):
-    return claims.judge(tables_of() | {"channel_runs": pd.concat(rows, ignore_index=True)} | tables).set_index("claim").loc[identifier]
+    return scorecard.judge(tables_of() | {"channel_runs": pd.concat(rows, ignore_index=True)} | tables).set_index("claim").loc[identifier]
 
 
 @pytest.mark.parametrize(
@@ -143,10 +146,10 @@ def test_c9_asks_for_larger_growing_and_tiny_eigenvalues(growth, smallest, expec
 
 @pytest.mark.parametrize(("missing", "runs", "expected"), [([], 100, "holds"), (["2"], 100, "undecided"), (["2"], 1000, "does not hold")])
 def test_c10_asks_for_every_combination(missing, runs, expected):
-    layers = [name for name in channel_statistics.layer_combinations(3) if name not in missing for _ in range(3)]
+    layers = [name for name in channel_shares.layer_combinations(3) if name not in missing for _ in range(3)]
     layers = (layers + [""] * runs)[:runs]
     rows = synthetic.channel_rows("rosenbrock 3 layers", runs, widths="4x4x4", channel_layers=layers)
-    table = channel_statistics.layer_shares(rows)
+    table = channel_shares.layer_shares(rows)
     row = channel_verdict("C10", rows, channel_layers=table)
     assert (row["verdict"], row["n"]) == (expected, runs) and row["estimate"] == pytest.approx(3 * (7 - len(missing)) / runs)
 
@@ -173,15 +176,15 @@ def test_c17_needs_both_activations(erf, sigmoid, expected):
 
 
 def test_claims_without_runs_are_undecided():
-    table = claims.judge(tables_of())
+    table = scorecard.judge(tables_of())
     assert set(table["verdict"]) == {"undecided"} and set(table["n"]) == {0} and table["estimate"].isna().all()
-    failed = claims.judge(tables_of(synthetic.run_rows([np.nan], stop="FAILED", converged=False))).set_index("claim")["verdict"]
+    failed = scorecard.judge(tables_of(synthetic.run_rows([np.nan], stop="FAILED", converged=False))).set_index("claim")["verdict"]
     assert set(failed[["C1", "C2", "C3"]]) == {"undecided"} and failed["C16"] == "does not hold"
 
 
 def test_the_scorecard_names_every_claim_with_its_verdict_and_interval():
     script = Path(__file__).parents[2] / "workflow" / "scripts" / "scorecard.py"
-    table = claims.judge(tables_of(with_duplicates(200, 1000)))
+    table = scorecard.judge(tables_of(with_duplicates(200, 1000)))
     text = runpy.run_path(str(script))["as_text"](table)
     for row in table.itertuples():
         assert f"{row.claim:5}{row.verdict}: {row.statement}" in text

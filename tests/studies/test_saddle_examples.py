@@ -10,7 +10,7 @@ import synthetic
 
 from flatchannels import Network, train
 from flatchannels.data.datasets import make
-from flatchannels.reporting import claims
+from flatchannels.reporting.claims import saddle_lines as claims
 from flatchannels.storage import records
 from flatchannels.storage.records import RecordError
 from flatchannels.studies import saddle_examples
@@ -180,7 +180,7 @@ def test_late_updates_in_a_channel_are_parallel_to_the_saddle_lines_of_its_pair(
 def test_claims_hold_for_these_examples_and_fail_for_planted_exceptions(lines, plateau, channel, tmp_path):
     def judged(lines, flows, updates):
         tables = {"saddle_lines": lines, "escapes": flows, "channel_updates": updates}
-        return [claims.CLAIMS[key][1](tables).verdict for key in ("C4", "C5", "C6")]
+        return [judge(tables).verdict for judge in (claims.plateaus, claims.extra_zeros, claims.parallel_updates)]
 
     flows = saddle_examples.escape_table(*write_both(tmp_path, plateau, channel))
     assert set(flows["example"]) == {"plateau", "channel"} and (flows["example"] == "plateau").sum() == 31

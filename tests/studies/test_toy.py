@@ -9,7 +9,7 @@ import pytest
 
 from flatchannels.dynamics.population import Population
 from flatchannels.dynamics.training import Objective
-from flatchannels.reporting import claims
+from flatchannels.reporting.claims import toy as claims
 from flatchannels.storage import records
 from flatchannels.studies import relu_channel, toy
 
@@ -186,7 +186,7 @@ TURNING = ["minimum at infinity", "saddle", "turning point", "zero of h", "zero 
      ({"toy_limits": limits(), "toy_flows": flows(alpha=[-0.7, 2.3, 0.1])}, "does not hold")],
 )  # fmt: skip
 def test_c14_needs_every_part(tables, expected):
-    assert claims.CLAIMS["C14"][1](tables).verdict == expected
+    assert claims.toy_at_infinity(tables).verdict == expected
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_c14_needs_every_part(tables, expected):
      (rates()[:1], "undecided")],
 )  # fmt: skip
 def test_c15_needs_a_standstill_at_every_rate_and_the_root_of_it(table, expected):
-    assert claims.CLAIMS["C15"][1]({"toy_rates": table}).verdict == expected
+    assert claims.edge_of_stability({"toy_rates": table}).verdict == expected
 
 
 # Figures

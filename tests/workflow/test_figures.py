@@ -11,7 +11,10 @@ import pytest
 import synthetic
 
 from flatchannels import Dataset
-from flatchannels.reporting import statistics
+from flatchannels.reporting import levels as levels_
+from flatchannels.reporting import runs as runs_
+from flatchannels.reporting import shares as shares_
+from flatchannels.reporting import tables as tables_
 from flatchannels.storage import records
 
 ROOT = Path(__file__).parents[2]
@@ -33,19 +36,19 @@ def made_up_runs(widths=("1", "2", "3"), biases=(False, True), seeds=12, infinit
             losses[duplicates] = 0.6 - 0.1 * bias
             stop = "FAILED" if failed else "WALL" if infinite else "STATIONARY"
             parts.append(synthetic.run_rows(losses, width, duplicates.astype(int), bias=bias, infinite=infinite, stop=stop))
-    return pd.concat(parts, ignore_index=True) if parts else statistics.run_table([])
+    return pd.concat(parts, ignore_index=True) if parts else runs_.run_table([])
 
 
 def tables_of(runs):
     """loss_levels, solutions and shares, with solutions counted by their losses instead of parameters."""
     rows = [
-        {**dict(zip(statistics.CONFIGURATION, key[:-1], strict=True)), "widths": key[-1], "outcome": outcome, "runs": mask.sum(),
+        {**dict(zip(tables_.CONFIGURATION, key[:-1], strict=True)), "widths": key[-1], "outcome": outcome, "runs": mask.sum(),
          "solutions": group["loss"][mask].nunique(), "singletons": 0}
-        for key, group in runs[runs["stop"] != "FAILED"].groupby([*statistics.CONFIGURATION, "widths"])
+        for key, group in runs[runs["stop"] != "FAILED"].groupby([*tables_.CONFIGURATION, "widths"])
         for outcome, mask in {"all": group["loss"] > 0, "no duplicates": group["duplicates"] == 0}.items()
     ]  # fmt: skip
-    solutions = pd.DataFrame(rows, columns=list(statistics.TABLES["solutions"]))
-    return statistics.loss_levels(runs), solutions, statistics.shares(runs)
+    solutions = pd.DataFrame(rows, columns=list(tables_.RUN_TABLES["solutions"]))
+    return levels_.loss_levels(runs), solutions, shares_.shares(runs)
 
 
 def grid(points=5):
@@ -150,7 +153,7 @@ def test_the_target_image_has_its_axes_the_right_way_round():
 def test_outcome_bars_add_up_to_the_runs():
     runs = pd.concat([made_up_runs(["2"], [False], 9), made_up_runs(["2"], [False], 3, infinite=True)], ignore_index=True)
     axes = style.new_figure(2).subplots()
-    figA1_bias.outcome_panel(axes, statistics.shares(runs), ["2"])
+    figA1_bias.outcome_panel(axes, shares_.shares(runs), ["2"])
     assert [(bar.get_x(), bar.get_width()) for bar in axes.patches] == [(0, 9), (9, 3)]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flatchannels.pipeline import config, repair
-from flatchannels.reporting.statistics import TABLES
+from flatchannels.reporting.tables import RUN_TABLES as TABLES
 from flatchannels.storage import records
 
 ROOT = Path(__file__).parents[2]
@@ -157,7 +157,7 @@ def test_new_times_of_files_and_another_place_of_the_checkout_rerun_nothing(smok
     {
         "workflow/scripts/figures/style.py": {"fig2": 1, "figA1": 1, "figA3": 1},
         "workflow/scripts/figures/figA3_convergence.py": {"figA3": 1},
-        "workflow/flatchannels/reporting/statistics.py": TABLES_AND_FIGURES,
+        "workflow/flatchannels/reporting/runs.py": TABLES_AND_FIGURES,
         "workflow/flatchannels/networks/kernels.py": {"runs": 12} | TABLES_AND_FIGURES,
         "workflow/flatchannels/dynamics/training.py": {"runs": 12} | TABLES_AND_FIGURES,
         "workflow/scripts/dataset.py": {"dataset": 1, "runs": 12} | TABLES_AND_FIGURES,
@@ -180,7 +180,7 @@ def test_an_edit_of_an_activation_reruns_what_uses_it_and_nothing_else(smoke, co
 
 
 def test_an_edit_of_the_claims_changes_the_scorecard_alone(smoke, copy):
-    edit(copy / "workflow/flatchannels/reporting/claims.py")
+    edit(copy / "workflow/flatchannels/reporting/claims/levels.py")
     assert planned(smoke[0], "scorecard", checkout=copy) == {"scorecard": 1}
 
 

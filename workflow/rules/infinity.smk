@@ -19,7 +19,7 @@ rule network_routes:
     benchmark:
         "results/benchmarks/routes/{sweep}/{dataset}/{activation}/{network}.tsv"
     params:
-        code=code("network_routes.py", without=["channel_statistics"]),
+        code=code("network_routes.py"),
     resources:
         mem_mb=1000,
         runtime=120,
@@ -75,7 +75,7 @@ rule jumps:
     benchmark:
         "results/benchmarks/statistics/jumps.tsv"
     params:
-        code=code("jumps.py", without=["channel_statistics"]),
+        code=code("jumps.py"),
     resources:
         mem_mb=1000,
         runtime=60,

@@ -2,12 +2,12 @@
 
 from runs_table import summarise
 
-from flatchannels.reporting import channel_statistics
+from flatchannels.reporting.channel_tables import channel_tables
 from flatchannels.storage import records
 
 
 def main(snakemake):
-    tables = channel_statistics.make(snakemake.input.records, snakemake.input.datasets)
+    tables = channel_tables(snakemake.input.records, snakemake.input.datasets)
     for name, table in tables.items():
         records.write_table(snakemake.output[name], name, table)
     records.write_text(snakemake.output.summary, summarise(tables["channel_runs"]))

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from flatchannels.reporting import statistics
+from flatchannels.reporting.runs import run_table
 from flatchannels.storage import records
 
 
@@ -18,7 +18,7 @@ def summarise(runs):
 
 
 def main(snakemake):
-    runs = statistics.run_table(snakemake.input)
+    runs = run_table(snakemake.input)
     records.write_table(snakemake.output.table, "runs", runs)
     records.write_text(snakemake.output.summary, summarise(runs))
 

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from flatchannels.reporting import claims
+from flatchannels.reporting.claims import scorecard
 from flatchannels.storage import records
 
 
@@ -17,7 +17,7 @@ def as_text(verdicts):
 
 
 def main(snakemake):
-    verdicts = claims.judge({name: records.read_table(path, name) for name, path in snakemake.input.items()})
+    verdicts = scorecard.judge({name: records.read_table(path, name) for name, path in snakemake.input.items()})
     records.write_table(snakemake.output.table, "claims", verdicts)
     records.write_text(snakemake.output.text, as_text(verdicts))
 

@@ -1,13 +1,17 @@
-"""A table that derives from the table of runs, by the function of its name in `statistics`."""
+"""A table that derives from the table of runs, by the function for its name."""
 
-from flatchannels.reporting import statistics
+from flatchannels.reporting.levels import loss_levels
+from flatchannels.reporting.shares import shares
+from flatchannels.reporting.solutions import solutions
 from flatchannels.storage import records
+
+TABLES = {"loss_levels": loss_levels, "solutions": solutions, "shares": shares}
 
 
 def main(snakemake):
     name = snakemake.wildcards.table
     runs = records.read_table(snakemake.input[0], "runs")
-    records.write_table(snakemake.output[0], name, getattr(statistics, name)(runs))
+    records.write_table(snakemake.output[0], name, TABLES[name](runs))
 
 
 if "snakemake" in globals():

@@ -5,7 +5,7 @@ Source: paper, Appendix B.3 (the criteria); `infinity` (the routes).
 
 import pandas as pd
 
-from flatchannels.reporting.channel_statistics import KINDS
+from flatchannels.reporting.tables import KINDS
 
 ROUTE = {
     "route": "str", "verdict": "str", "reason": "str", "loss_infinity": "float64", "limit_gradient": "float64",

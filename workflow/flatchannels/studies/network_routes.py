@@ -10,8 +10,8 @@ import pandas as pd
 
 from flatchannels.infinity.routes import find_route
 from flatchannels.landscape import channels
+from flatchannels.names import setting_name
 from flatchannels.networks.network import Network
-from flatchannels.reporting.channel_statistics import setting
 from flatchannels.reporting.routes import join
 from flatchannels.storage import records
 
@@ -47,7 +47,7 @@ def _rows(path, meta, arrays, data):
         begin = time.perf_counter()
         route = find_route(network, data, theta, maxnorm)
         yield {
-            "sweep": meta["sweep"], "dataset": meta["dataset"], "setting": setting(name, meta["activation"], len(meta["widths"])),
+            "sweep": meta["sweep"], "dataset": meta["dataset"], "setting": setting_name(name, meta["activation"], len(meta["widths"])),
             "family": name, "dimension": meta["inputs"], "activation": meta["activation"], "bias": meta["bias"],
             "widths": "x".join(map(str, meta["widths"])), "seed": arrays["seed"][n], "loss": arrays["loss"][n],
             "weight_norm": arrays["weight_norm"][n], "parallel": run.parallel, "aligned": run.aligned, "channel": run.in_channel,

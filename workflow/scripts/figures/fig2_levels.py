@@ -7,7 +7,7 @@ import numpy as np
 import style
 from matplotlib.lines import Line2D
 
-from flatchannels.reporting.statistics import width_key
+from flatchannels.names import widths_key
 from flatchannels.storage import records
 
 
@@ -17,7 +17,7 @@ def draw(target, levels, solutions, shares):
     Parameters
     ----------
     target : dict with x (N, 2) on a regular grid and y (N,).
-    levels, solutions, shares : tables of those names (flatchannels.reporting.statistics.TABLES), one configuration each.
+    levels, solutions, shares : tables of those names (flatchannels.reporting.tables.TABLES), one configuration each.
     """
     figure = style.new_figure(4.5)
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.45])
@@ -36,7 +36,7 @@ def draw(target, levels, solutions, shares):
 
 def ordered_widths(table):
     """Names of the widths in a table, in numerical order."""
-    return sorted(table["widths"].unique(), key=width_key)
+    return sorted(table["widths"].unique(), key=widths_key)
 
 
 def target_panel(axes, target):

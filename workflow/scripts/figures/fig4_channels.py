@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from flatchannels.landscape.channels import ALIGNED_RATIO, PARALLEL_DISTANCE
-from flatchannels.reporting import channel_statistics
+from flatchannels.names import setting_key
 from flatchannels.storage import records
 
 SHOWN = "gp-s0.5"  # the setting of panels d and e
@@ -51,7 +51,7 @@ def draw(runs, layers, spectra, shares, layer_shares):
 
 def ordered(settings):
     """The names of the settings that occur, in order."""
-    return sorted(set(settings), key=channel_statistics.setting_key)
+    return sorted(set(settings), key=setting_key)
 
 
 def pairs_panel(axes, layers, colours):

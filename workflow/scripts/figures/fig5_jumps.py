@@ -7,7 +7,7 @@ import numpy as np
 import style
 from matplotlib.lines import Line2D
 
-from flatchannels.reporting import claims
+from flatchannels.reporting.claims.infinity import power_law
 from flatchannels.storage import records
 
 FLOW, JUMP, LIMIT = "0.6", "#0072b2", "#d55e00"
@@ -61,7 +61,7 @@ def points(axes, flow, jump, key):
 
 def fitted_line(axes, jump, key):
     """The power of ε fitted over its last decade, drawn through all jumps."""
-    exponent, constant = claims.power_law(jump["epsilon"], jump[key])
+    exponent, constant = power_law(jump["epsilon"], jump[key])
     epsilon = np.array([jump["epsilon"].min(), jump["epsilon"].max()])
     axes.plot(1 / epsilon, np.exp(constant) * epsilon**exponent, **DASHES, zorder=0)
     axes.text(0.95, 0.92 if exponent > 0 else 0.08, rf"$\propto \epsilon^{{{exponent:.3f}}}$", transform=axes.transAxes,

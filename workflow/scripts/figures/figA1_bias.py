@@ -13,7 +13,7 @@ INFINITE = {"facecolor": "white", "linewidth": 0.6, "hatch": "//////"}
 
 
 def draw(levels, shares):
-    """The figure, from the tables loss_levels and shares (flatchannels.reporting.statistics.TABLES) of both bias settings."""
+    """The figure, from the tables loss_levels and shares (flatchannels.reporting.tables.TABLES) of both bias settings."""
     figure = style.new_figure(5.2)
     names = ordered_widths(shares)
     panels = figure.subplots(2, 3, sharex="col", sharey=True, width_ratios=[4.4, 1, 1])

@@ -8,7 +8,8 @@ import style
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
-from flatchannels.reporting.statistics import CONVERGED_GRADIENT, width_key
+from flatchannels.names import widths_key
+from flatchannels.reporting.runs import CONVERGED_GRADIENT
 from flatchannels.storage import records
 
 SMALLEST = 1e-14  # eigenvalues below are rounding, and drawn as zero
@@ -35,7 +36,7 @@ def histograms(widths, rows, height):
     panels[-1, 1].set_xlabel(r"smallest eigenvalue of the Hessian, $\lambda_{\min}$")
     for letter, panel in zip("abcd", panels.flat, strict=True):
         style.panel_label(panel, letter)
-    names = sorted(widths, key=width_key)
+    names = sorted(widths, key=widths_key)
     handles = [Patch(color=style.width_colour(name), label=f"$r$ = {name.replace('x', ', ')}") for name in names]
     figure.legend(handles=handles, loc="outside upper center", ncols=max(len(names), 1))
     return figure
@@ -64,7 +65,7 @@ def eigenvalue_panel(axes, runs):
 
 def stacked_histogram(axes, runs, values, bins):
     """Histogram of values over bins with the widths stacked in their colours."""
-    names = sorted(runs["widths"].unique(), key=width_key)
+    names = sorted(runs["widths"].unique(), key=widths_key)
     base = np.zeros(len(bins) - 1)
     for name in names:
         top = base + np.histogram(values[(runs["widths"] == name).to_numpy()], bins)[0]

@@ -7,7 +7,7 @@ import style
 from fig4_channels import ordered, pair_handles, pairs_panel
 from matplotlib.patches import Patch
 
-from flatchannels.reporting.statistics import width_key
+from flatchannels.names import widths_key
 from flatchannels.storage import records
 
 LAYER_COLOURS = ["#117733", "#aa4499", "#999933"]  # of layers 1, 2, 3 of deep networks
@@ -24,7 +24,7 @@ def draw(layers):
         colours = [LAYER_COLOURS[(number - 1) % 3] for number in here["layer"]] if deep else [style.width_colour(w) for w in here["widths"]]
         pairs_panel(axes, here, colours)
     label_outer(panels, names)
-    widths = sorted({w for w in layers["widths"] if "x" not in w}, key=width_key)
+    widths = sorted({w for w in layers["widths"] if "x" not in w}, key=widths_key)
     handles = [Patch(color=style.width_colour(w), label=f"$r$ = {w}") for w in widths]
     depth = max((w.count("x") + 1 for w in layers["widths"]), default=1)
     handles += [Patch(color=LAYER_COLOURS[k % 3], label=f"layer {k + 1}") for k in range(depth if depth > 1 else 0)]

@@ -7,7 +7,8 @@ import numpy as np
 import style
 from matplotlib.patches import Patch
 
-from flatchannels.reporting.statistics import width_key, wilson_interval
+from flatchannels.names import widths_key
+from flatchannels.reporting.shares import wilson_interval
 from flatchannels.storage import records
 
 CATEGORIES = {  # in the order of the bars: colour; hatched where nothing is certified
@@ -45,7 +46,7 @@ def draw(routes):
 def ordered_rows(routes):
     """(setting with its biases, widths) of the bars, from the top."""
     names = set(zip(labels(routes), routes["widths"]))
-    return sorted(names, key=lambda name: (name[0].split()[0], name[0], width_key(name[1])))
+    return sorted(names, key=lambda name: (name[0].split()[0], name[0], widths_key(name[1])))
 
 
 def labels(routes):

@@ -3,13 +3,19 @@
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 from scipy.optimize import brentq, linear_sum_assignment
 from scipy.stats import norm
 
+from flatchannels import names
 from flatchannels.reasons import Stop
-from flatchannels.reporting import statistics
+from flatchannels.reporting import levels as levels_
+from flatchannels.reporting import runs as runs_
+from flatchannels.reporting import shares as shares_
+from flatchannels.reporting import solutions as solutions_
+from flatchannels.reporting import tables as tables_
 from flatchannels.storage import records
 from flatchannels.storage.records import Failure
 
@@ -19,26 +25,26 @@ from flatchannels.storage.records import Failure
 @pytest.mark.parametrize(("count", "runs"), [(0, 10), (1, 7), (13, 50), (10, 10), (400, 1600)])
 def test_wilson_bounds_invert_the_score_test(count, runs):
     z = norm.ppf(0.975)
-    for bound in statistics.wilson_interval(count, runs):
+    for bound in shares_.wilson_interval(count, runs):
         if 0 < bound < 1:
             assert abs(count / runs - bound) == pytest.approx(z * np.sqrt(bound * (1 - bound) / runs), rel=1e-12)
 
 
 def test_wilson_without_hits_has_its_closed_form():
     z2 = norm.ppf(0.975) ** 2
-    assert statistics.wilson_interval(0, 20) == (0.0, pytest.approx(z2 / (20 + z2)))
-    assert statistics.wilson_interval(20, 20) == (pytest.approx(20 / (20 + z2)), 1.0)
-    assert statistics.wilson_interval(0, 0) == (0.0, 1.0)
+    assert shares_.wilson_interval(0, 20) == (0.0, pytest.approx(z2 / (20 + z2)))
+    assert shares_.wilson_interval(20, 20) == (pytest.approx(20 / (20 + z2)), 1.0)
+    assert shares_.wilson_interval(0, 0) == (0.0, 1.0)
 
 
 def test_wilson_is_symmetric_in_hits_and_misses():
-    low, high = statistics.wilson_interval(3, 17)
-    assert statistics.wilson_interval(14, 17) == (pytest.approx(1 - high), pytest.approx(1 - low))
+    low, high = shares_.wilson_interval(3, 17)
+    assert shares_.wilson_interval(14, 17) == (pytest.approx(1 - high), pytest.approx(1 - low))
 
 
 def test_wilson_refuses_impossible_counts():
     with pytest.raises(ValueError, match="count is 5; it must lie in 0…4"):
-        statistics.wilson_interval(5, 4)
+        shares_.wilson_interval(5, 4)
 
 
 # Duplicates
@@ -47,18 +53,18 @@ def test_wilson_refuses_impossible_counts():
 def test_duplicates_are_pairs_of_equal_input_weights_whatever_the_output_weights():
     hidden = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [1.0, 2.0 + 9e-7]])
     theta = np.concatenate([hidden.ravel(), [5.0, -6.0, 7.0, 8.0]])[None]
-    assert statistics.count_duplicates(theta, 2, [4], False) == [3]
+    assert runs_.count_duplicates(theta, 2, [4], False) == [3]
     hidden[3, 1] = 2.0 + 1.1e-6
     theta = np.concatenate([hidden.ravel(), [5.0, -6.0, 7.0, 8.0]])[None]
-    assert statistics.count_duplicates(theta, 2, [4], False) == [1]
+    assert runs_.count_duplicates(theta, 2, [4], False) == [1]
 
 
 def test_the_bias_tells_neurons_apart_and_layers_count_separately():
     first = np.array([[1.0, 2.0, 0.5], [1.0, 2.0, 0.6]])
     second = np.array([[1.0, 2.0, 0.5], [1.0, 2.0, 0.5]])  # equal, but in the second layer
     theta = np.concatenate([first.ravel(), second.ravel(), [1.0, 2.0, 3.0]])[None]
-    assert statistics.count_duplicates(theta, 2, [2, 2], True) == [1]
-    assert statistics.count_duplicates(theta[:, :9], 2, [2], True) == [0]
+    assert runs_.count_duplicates(theta, 2, [2, 2], True) == [1]
+    assert runs_.count_duplicates(theta[:, :9], 2, [2], True) == [0]
 
 
 # Runs at infinity
@@ -73,12 +79,12 @@ def test_the_loss_at_infinity_is_exact_where_the_excess_falls_with_the_squared_n
 
     wall = np.sqrt(2 * parameters * maxnorm)
     radius = brentq(pull, wall, 1.01 * wall, xtol=1e-14)
-    found = statistics.loss_at_infinity(limit + strength / radius**2, radius**2 / (2 * parameters), maxnorm)
+    found = runs_.loss_at_infinity(limit + strength / radius**2, radius**2 / (2 * parameters), maxnorm)
     assert found == pytest.approx(limit, abs=1e-5 * strength / radius**2)
 
 
 def test_the_loss_of_a_finite_run_is_its_own_limit():
-    assert statistics.loss_at_infinity(np.array([0.3]), np.array([999.9]), 1000) == [0.3]
+    assert runs_.loss_at_infinity(np.array([0.3]), np.array([999.9]), 1000) == [0.3]
 
 
 # Loss levels
@@ -88,31 +94,31 @@ def test_planted_levels_are_found_in_descending_order():
     planted = np.array([0.9, 0.5, 0.499, 0.1])  # 0.5 and 0.499 are 2e-3 apart
     rng = np.random.default_rng(3)
     members = rng.integers(len(planted), size=200)
-    levels, losses = statistics.find_levels(planted[members] * (1 - 1e-5 * rng.random(200)))
+    levels, losses = levels_.find_levels(planted[members] * (1 - 1e-5 * rng.random(200)))
     assert np.array_equal(levels, members)
     assert losses == pytest.approx(planted, rel=1e-5)
 
 
 def test_a_level_reaches_down_by_its_tolerance_from_its_highest_loss():
-    levels, losses = statistics.find_levels([1.0, 0.9991, 0.9989, 0.9981])
+    levels, losses = levels_.find_levels([1.0, 0.9991, 0.9989, 0.9981])
     assert list(levels) == [0, 0, 1, 1] and list(losses) == [1.0, 0.9989]
 
 
 def test_the_order_of_runs_does_not_matter_to_levels():
     losses = np.random.default_rng(4).lognormal(size=300)
     order = np.random.default_rng(5).permutation(300)
-    assert np.array_equal(statistics.find_levels(losses)[0][order], statistics.find_levels(losses[order])[0])
+    assert np.array_equal(levels_.find_levels(losses)[0][order], levels_.find_levels(losses[order])[0])
 
 
 def test_levels_of_no_run_and_of_loss_zero():
-    assert [len(part) for part in statistics.find_levels([])] == [0, 0]
-    assert list(statistics.find_levels([0.0, 0.0, 1e-30])[0]) == [1, 1, 0]
+    assert [len(part) for part in levels_.find_levels([])] == [0, 0]
+    assert list(levels_.find_levels([0.0, 0.0, 1e-30])[0]) == [1, 1, 0]
 
 
 @pytest.mark.parametrize("bad", [-0.1, np.nan])
 def test_levels_refuse_what_is_no_loss(bad):
     with pytest.raises(ValueError, match="losses must be numbers ≥ 0"):
-        statistics.find_levels([0.5, bad])
+        levels_.find_levels([0.5, bad])
 
 
 def test_levels_are_shared_between_widths_but_not_between_configurations():
@@ -122,7 +128,7 @@ def test_levels_are_shared_between_widths_but_not_between_configurations():
         synthetic.run_rows([0.5], "10", bias=True),
         synthetic.run_rows([np.nan], "2", stop="FAILED"),
     ]
-    table = statistics.loss_levels(statistics.pd.concat(runs, ignore_index=True))
+    table = levels_.loss_levels(pd.concat(runs, ignore_index=True))
     without = table[~table["bias"]]
     assert list(zip(without["level"], without["widths"], without["runs"], without["duplicates"], strict=True)) == [
         (0, "1", 1, 0), (0, "2", 1, 1), (1, "1", 1, 0), (2, "2", 1, 0),
@@ -146,15 +152,15 @@ def shuffled(networks, copies, rng, signs=False):
 def test_planted_solutions_are_recovered_under_permutations_and_sign_flips(signs):
     rng = np.random.default_rng(6)
     vectors = shuffled(rng.standard_normal((7, 4, 3)), 5, rng, signs)
-    labels = statistics.cluster(statistics.network_distances(vectors, signs), len(vectors)).reshape(7, 5)
+    labels = solutions_.cluster(solutions_.network_distances(vectors, signs), len(vectors)).reshape(7, 5)
     assert np.all(labels == labels[:, :1]) and len(np.unique(labels)) == 7
 
 
 def test_sign_flips_are_different_networks_without_the_symmetry():
     network = np.random.default_rng(7).standard_normal((1, 3, 3))
     both = np.concatenate([network, -network])
-    assert statistics.network_distances(both, True) == pytest.approx([0.0])
-    assert statistics.network_distances(both, False)[0] > 1
+    assert solutions_.network_distances(both, True) == pytest.approx([0.0])
+    assert solutions_.network_distances(both, False)[0] > 1
 
 
 @pytest.mark.parametrize(("runs", "solutions"), [(0, 0), (1, 1), (2, 1), (30, 1)])
@@ -162,40 +168,40 @@ def test_identical_runs_are_one_solution(runs, solutions):
     rng = np.random.default_rng(8)
     vectors = shuffled(rng.standard_normal((1, 3, 3)), runs, rng)
     vectors = vectors.reshape(runs, 3, 3)
-    assert len(np.unique(statistics.cluster(statistics.network_distances(vectors, False), runs))) == solutions
+    assert len(np.unique(solutions_.cluster(solutions_.network_distances(vectors, False), runs))) == solutions
 
 
 @pytest.mark.parametrize("runs", [2, 30])
 def test_runs_that_all_differ_are_all_solutions(runs):
     vectors = np.random.default_rng(9).standard_normal((runs, 3, 3))
-    assert len(np.unique(statistics.cluster(statistics.network_distances(vectors, False), runs))) == runs
+    assert len(np.unique(solutions_.cluster(solutions_.network_distances(vectors, False), runs))) == runs
 
 
 def test_the_distance_sees_how_a_saddle_line_splits_the_output_weight():
     neurons = np.array([[[1.0, 2.0, 0.25], [1.0, 2.0, 0.75]], [[1.0, 2.0, 0.5], [1.0, 2.0, 0.5]]])
-    assert statistics.network_distances(neurons, False) == pytest.approx([np.sqrt(2) / 4])
+    assert solutions_.network_distances(neurons, False) == pytest.approx([np.sqrt(2) / 4])
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 8, 9])
 def test_assignment_costs_equal_the_hungarian_ones(width):
     costs = np.random.default_rng(10).random((20, width, width))
     expected = [matrix[linear_sum_assignment(matrix)].sum() for matrix in costs]
-    assert statistics.assignment_costs(costs) == pytest.approx(expected, rel=1e-13)
+    assert solutions_.assignment_costs(costs) == pytest.approx(expected, rel=1e-13)
 
 
 def test_assignment_costs_equal_enumeration():
     costs = np.random.default_rng(11).random((5, 4, 4))
     expected = [min(sum(matrix[i, j] for i, j in enumerate(order)) for order in permutations(range(4))) for matrix in costs]
-    assert statistics.assignment_costs(costs) == pytest.approx(expected, rel=1e-13)
+    assert solutions_.assignment_costs(costs) == pytest.approx(expected, rel=1e-13)
 
 
 def test_relu_neurons_are_compared_up_to_their_scale():
     rng = np.random.default_rng(12)
     hidden, outgoing, scale = rng.standard_normal((3, 2)), rng.standard_normal(3), np.array([0.1, 1.0, 30.0])
     theta = np.array([[*hidden.ravel(), *outgoing], [*(hidden * scale[:, None]).ravel(), *(outgoing / scale)]])
-    first, second = statistics.neuron_vectors(theta, 2, 3, False, "relu")
+    first, second = solutions_.neuron_vectors(theta, 2, 3, False, "relu")
     assert first == pytest.approx(second)
-    first, second = statistics.neuron_vectors(theta, 2, 3, False, "g")
+    first, second = solutions_.neuron_vectors(theta, 2, 3, False, "g")
     assert np.abs(first - second).max() > 0.5
 
 
@@ -207,8 +213,8 @@ def sigma_of(activation, z):
 def test_the_sign_symmetry_is_claimed_exactly_where_the_function_has_it(activation):
     z = np.linspace(-3, 3, 50)
     flipped = 2 * sigma_of(activation, z) - (-2) * sigma_of(activation, -z)
-    assert statistics.has_sign_symmetry(activation, bias=False) == (np.abs(flipped).max() < 1e-12)
-    assert statistics.has_sign_symmetry(activation, bias=True) == (np.ptp(flipped) < 1e-12)
+    assert solutions_.has_sign_symmetry(activation, bias=False) == (np.abs(flipped).max() < 1e-12)
+    assert solutions_.has_sign_symmetry(activation, bias=True) == (np.ptp(flipped) < 1e-12)
 
 
 # From records to tables
@@ -232,7 +238,7 @@ def record_paths(tmp_path):
 
 
 def test_the_run_table_has_one_row_per_run_and_its_planted_values(record_paths):
-    table = statistics.run_table(record_paths)
+    table = runs_.run_table(record_paths)
     assert list(table["seed"]) == [1, 2, 3, 4, 5, 6]
     assert list(table["duplicates"]) == [0, 0, 0, 0, 1, 0]
     assert list(table["infinite"]) == [False, False, False, True, False, False]
@@ -242,50 +248,50 @@ def test_the_run_table_has_one_row_per_run_and_its_planted_values(record_paths):
 
 
 def test_tables_survive_the_disk(record_paths, tmp_path):
-    runs = statistics.run_table(record_paths)
-    for name, table in {"runs": runs, "solutions": statistics.solutions(runs), "shares": statistics.shares(runs)}.items():
+    runs = runs_.run_table(record_paths)
+    for name, table in {"runs": runs, "solutions": solutions_.solutions(runs), "shares": shares_.shares(runs)}.items():
         records.write_table(tmp_path / "table.parquet", name, table)
-        statistics.pd.testing.assert_frame_equal(records.read_table(tmp_path / "table.parquet", name), table)
+        pd.testing.assert_frame_equal(records.read_table(tmp_path / "table.parquet", name), table)
 
 
 def test_solutions_are_counted_per_outcome(record_paths):
-    table = statistics.solutions(statistics.run_table(record_paths)).set_index("outcome")
+    table = solutions_.solutions(runs_.run_table(record_paths)).set_index("outcome")
     assert table["runs"].to_dict() == {"all": 5, "finite": 4, "infinite": 1, "no duplicates": 4}
     assert table["solutions"].to_dict() == {"all": 3, "finite": 3, "infinite": 1, "no duplicates": 2}
     assert table.loc["finite", "singletons"] == 2
 
 
 def test_shares_leave_failures_out_and_count_them(record_paths):
-    table = statistics.shares(statistics.run_table(record_paths))
+    table = shares_.shares(runs_.run_table(record_paths))
     duplicates = table[(table["quantity"] == "duplicates")].set_index("outcome")
     assert duplicates.loc["all", ["count", "runs", "share", "failed"]].tolist() == [1, 5, 0.2, 1]
     assert duplicates.loc["infinite", ["count", "runs"]].tolist() == [0, 1]
     assert table.loc[table["quantity"] == "converged", ["count", "runs"]].values.tolist() == [[5, 6]]
-    low, high = statistics.wilson_interval(1, 5)
+    low, high = shares_.wilson_interval(1, 5)
     assert duplicates.loc["all", ["low", "high"]].tolist() == [low, high]
 
 
 def test_a_sweep_in_which_every_run_failed_gives_tables_without_results(tmp_path):
     records.write_runs(tmp_path / "record.npz", synthetic.meta(), [Failure(1, "no"), Failure(2, "no")])
-    runs = statistics.run_table([tmp_path / "record.npz"])
-    assert len(statistics.loss_levels(runs)) == len(statistics.solutions(runs)) == 0
-    shares = statistics.shares(runs)
+    runs = runs_.run_table([tmp_path / "record.npz"])
+    assert len(levels_.loss_levels(runs)) == len(solutions_.solutions(runs)) == 0
+    shares = shares_.shares(runs)
     assert set(shares["failed"]) == {2}
     for row in shares.itertuples():
         assert (row.count, row.runs) == (0, 2 if row.quantity == "converged" else 0)
 
 
 def test_tables_of_no_run_have_their_columns_and_types():
-    runs = statistics.run_table([])
-    for name, build in {"loss_levels": statistics.loss_levels, "solutions": statistics.solutions, "shares": statistics.shares}.items():
-        assert build(runs).dtypes.astype(str).to_dict() == statistics.TABLES[name]
+    runs = runs_.run_table([])
+    for name, build in {"loss_levels": levels_.loss_levels, "solutions": solutions_.solutions, "shares": shares_.shares}.items():
+        assert build(runs).dtypes.astype(str).to_dict() == tables_.RUN_TABLES[name]
 
 
 def test_a_damaged_record_stops_the_table(record_paths):
     record_paths[1].write_bytes(record_paths[1].read_bytes()[:-1])
     with pytest.raises(records.RecordError, match="seeds-3-6.npz"):
-        statistics.run_table(record_paths)
+        runs_.run_table(record_paths)
 
 
 def test_widths_sort_by_layers_and_numbers():
-    assert sorted(["4x4x4", "16", "4x4", "2"], key=statistics.width_key) == ["2", "16", "4x4", "4x4x4"]
+    assert sorted(["4x4x4", "16", "4x4", "2"], key=names.widths_key) == ["2", "16", "4x4", "4x4x4"]

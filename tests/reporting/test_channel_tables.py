@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import synthetic
 
-from flatchannels import Dataset, Network
+from flatchannels import Dataset, Network, names
+from flatchannels.landscape import channels
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.pipeline import config
 from flatchannels.reasons import Stop
-from flatchannels.reporting import channel_statistics
+from flatchannels.reporting import channel_shares, channel_tables
+from flatchannels.reporting import tables as tables_
 from flatchannels.storage import records
 
 TRAINING = synthetic.TRAINING
@@ -19,7 +21,7 @@ def planted(widths, seed, channel_layers=(), maxnorm=1000.0, inputs=2):
     net = Network(inputs, widths, "softplus", True)
     rng = np.random.default_rng(seed)
     theta = rng.normal(size=net.parameters)
-    layers = channel_statistics.channels.hidden_layers(inputs, widths, True)
+    layers = channels.hidden_layers(inputs, widths, True)
     step = np.zeros_like(theta)
     for number in channel_layers:
         layer = layers[number - 1]
@@ -54,7 +56,7 @@ def tables(tmp_path):
     dataset, _ = write_dataset(tmp_path / "datasets")
     failure = records.Failure(4, "ValueError: no")
     runs = [planted((4, 4), 1, [1]), planted((4, 4), 2, [2]), planted((4, 4), 3), failure]
-    return channel_statistics.make([write_block(tmp_path, (4, 4), runs)], [dataset])
+    return channel_tables.channel_tables([write_block(tmp_path, (4, 4), runs)], [dataset])
 
 
 def test_every_run_has_a_verdict_and_every_layer_a_row(tables):
@@ -64,7 +66,7 @@ def test_every_run_has_a_verdict_and_every_layer_a_row(tables):
     assert runs["channel_layers"].tolist() == ["1+2", "2", "", ""] and runs["strict_layers"].tolist() == ["1", "2", "", ""]
     assert layers[["seed", "layer"]].to_numpy().tolist() == [[seed, layer] for seed in [1, 2, 3, 4] for layer in [1, 2]]
     assert set(runs["setting"]) == {"gp-s0.5 2 layers"} and set(runs["family"]) == {"gp-s0.5"}
-    assert list(runs) == list(channel_statistics.TABLES["channel_runs"])
+    assert list(runs) == list(tables_.CHANNEL_TABLES["channel_runs"])
 
 
 def test_spectra_are_those_of_the_records_without_the_padding(tables):
@@ -86,8 +88,8 @@ def test_shares_leave_out_failed_runs_but_for_convergence(tables):
 
 
 def test_without_records_all_tables_are_there_and_empty():
-    tables = channel_statistics.make([], [])
-    assert {name: list(table) for name, table in tables.items()} == {name: list(kinds) for name, kinds in channel_statistics.TABLES.items()}
+    tables = channel_tables.channel_tables([], [])
+    assert {name: list(table) for name, table in tables.items()} == {name: list(kinds) for name, kinds in tables_.CHANNEL_TABLES.items()}
     assert not any(len(table) for table in tables.values())
 
 
@@ -99,9 +101,9 @@ def test_test_losses_are_those_of_the_engine(tmp_path, activation, widths, bias)
     theta = 3 * np.random.default_rng(1).normal(size=(4, net.parameters))
     theta[3] = np.nan
     meta = {"inputs": 2, "widths": widths, "bias": bias, "activation": activation}
-    losses = channel_statistics.losses_at(theta, meta, (fresh.x, fresh.y))
+    losses = channel_tables.losses_at(theta, meta, (fresh.x, fresh.y))
     assert losses[:3] == pytest.approx([net.loss(row, fresh) for row in theta[:3]], rel=1e-10) and np.isnan(losses[3])
-    assert np.isnan(channel_statistics.losses_at(theta, meta, None)).all()
+    assert np.isnan(channel_tables.losses_at(theta, meta, None)).all()
 
 
 @pytest.mark.parametrize("name, spec", [
@@ -115,11 +117,11 @@ def test_the_family_of_a_dataset_is_its_name_in_the_configuration(name, spec):
 
 
 def test_settings_are_ordered_by_scale_then_activation_then_depth():
-    names = [channel_statistics.setting(*words) for words in [("gp-s10", "softplus", 1), ("rosenbrock", "softplus", 3),
+    found = [names.setting_name(*words) for words in [("gp-s10", "softplus", 1), ("rosenbrock", "softplus", 3),
              ("rosenbrock", "erf", 1), ("gp-s2", "softplus", 1), ("rosenbrock", "softplus", 1)]]  # fmt: skip
     expected = ["rosenbrock", "gp-s2", "gp-s10", "rosenbrock erf", "rosenbrock 3 layers"]
-    assert sorted(names, key=channel_statistics.setting_key) == expected
+    assert sorted(found, key=names.setting_key) == expected
 
 
 def test_three_layers_have_seven_combinations():
-    assert channel_statistics.layer_combinations(3) == ["1", "2", "3", "1+2", "1+3", "2+3", "1+2+3"]
+    assert channel_shares.layer_combinations(3) == ["1", "2", "3", "1+2", "1+3", "2+3", "1+2+3"]

@@ -1,0 +1,118 @@
+"""Records of the sweep `channels` → tidy tables: what the runs of Figure 4 and Appendix B show.
+
+channel_runs: one row per run, with the verdict on it and its test loss · channels: one per run and hidden layer ·
+channel_spectra: one per point at which the Hessian of a flow was looked at · channel_shares: one per quantity of a network
+or of a setting · channel_layers: one per combination of layers of the deep networks of a setting.
+
+Source: paper, section 4 and Appendix B.3.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from flatchannels.landscape import channels
+from flatchannels.names import setting_name
+from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.layout import layout_of
+from flatchannels.reporting import channel_shares
+from flatchannels.reporting.runs import RUN_KEYS, run_columns
+from flatchannels.reporting.tables import TABLES, typed_table
+from flatchannels.storage import records
+
+
+def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFrame]:
+    """All tables.
+
+    Parameters
+    ----------
+    paths : of the records, read one after the other.  datasets : paths of their datasets, named <dataset>.npz.
+
+    Returns
+    -------
+    dict, name → DataFrame with the columns of TABLES.
+
+    Raises
+    ------
+    RecordError: a record or dataset that cannot be used.
+    """
+    test_points = {Path(path).name.removesuffix(".npz"): _test_points(path) for path in datasets}
+    blocks = [_block(str(path), test_points) for path in paths]  # plain columns: a frame for each block would take most of the time
+    tables = {name: typed_table(name, _joined(blocks, name)) for name in ["channel_runs", "channels", "channel_spectra"]}
+    runs = tables["channel_runs"]
+    return tables | {"channel_shares": channel_shares.channel_shares(runs), "channel_layers": channel_shares.layer_shares(runs)}
+
+
+def _joined(blocks: list[dict], name: str) -> dict[str, np.ndarray]:
+    """The columns of a table from those of all blocks."""
+    return {key: np.concatenate([block[name][key] for block in blocks]) for key in TABLES[name]} if blocks else {}
+
+
+def _test_points(path):
+    """x (M, d) and y (M,) of the test points of a dataset, or None where it has none."""
+    arrays, _ = records.read_dataset_arrays(path)
+    return (arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
+
+
+def _block(path, test_points):
+    """The rows of one record in the tables of runs, layers and spectra."""
+    spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
+    meta, arrays = records.read_runs(path, list({*RUN_KEYS, *channels.RECORD_KEYS, *spectrum}))
+    network = {"family": records.family(meta["dataset"], meta["inputs"]), "dimension": meta["inputs"], "activation": meta["activation"],
+               "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"]}  # fmt: skip
+    network = {"setting": setting_name(network["family"], meta["activation"], len(meta["widths"])), **network}
+    rows = [row | {"layer_dimension": row["dimension"]} for row in channels.layer_rows(meta, arrays)]
+    layers = {key: np.array([row[key] for row in rows]) for key in TABLES["channels"] if key not in network}
+    depth, samples = len(meta["widths"]), arrays["spectrum_t"].shape[1]
+    verdicts = [rows[start : start + depth] for start in range(0, len(rows), depth)]
+    runs = run_columns(path, meta, arrays) | {
+        **{key: np.array([verdict[0][key] for verdict in verdicts])
+           for key in ["parallel", "aligned", "channel", "first_ratio", "late_ratio", "subspace", "channel_layers"]},
+        "loss_test": losses_at(arrays["theta"], meta, test_points.get(meta["dataset"])),
+        "channel_dimension": np.array([max(largest_dimension(row["groups"]) for row in verdict) for verdict in verdicts]),
+        "strict_layers": np.array([_strict_layers(verdict) for verdict in verdicts]),
+    }  # fmt: skip
+    there = np.isfinite(arrays["spectrum_t"]).ravel()
+    spectra = {key: np.repeat(runs[key], samples)[there] for key in ["seed", "infinite", "channel"]}
+    for key, name in [("t", "spectrum_t"), ("smallest", "spectrum_min"), ("largest", "spectrum_max")]:
+        spectra[key] = arrays[name].ravel()[there]
+
+    def named(columns):
+        return columns | {key: np.full(len(columns["seed"]), value) for key, value in network.items()}
+
+    return {"channel_runs": named(runs), "channels": named(layers), "channel_spectra": named(spectra)}
+
+
+def _strict_layers(verdict):
+    """The layers of a run in a channel in which a pair is parallel and the output weights diverge: "1+3"."""
+    return "+".join(str(row["layer"]) for row in verdict if row["channel"] and row["layer_parallel"] and row["layer_diverging"])
+
+
+def largest_dimension(groups: str) -> int:
+    """The dimension, size − 1, of the largest of the groups "3+2"; 0 for none."""
+    return int(groups.split("+")[0]) - 1 if groups else 0
+
+
+def losses_at(theta: np.ndarray, meta: dict, points: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+    """Mean squared error (n,) of networks θ (n, P) at test points (x (M, d), y (M,)); NaN without points or for NaN in θ.
+
+    meta : inputs, widths, bias and activation of the networks.
+    """
+    if points is None:
+        return np.full(len(theta), np.nan)
+    x, y = points
+    *hidden, output = layout_of(meta).matrices(theta)
+    losses = np.full(len(theta), np.nan)
+    for run in np.flatnonzero(np.isfinite(theta).all(axis=1)):  # one after the other: all neurons of all runs would be large
+        h = x
+        for weights in hidden:
+            h = ACTIVATIONS[meta["activation"]].derivatives(_affine(h, weights[run], meta["bias"]))[0]
+        losses[run] = np.mean((_affine(h, output[run], meta["bias"])[:, 0] - y) ** 2)
+    return losses
+
+
+def _affine(h, weights, bias):
+    """h Wᵀ + b (M, out) from h (M, in) and [W | b]."""
+    return h @ weights[:, :-1].T + weights[:, -1] if bias else h @ weights.T

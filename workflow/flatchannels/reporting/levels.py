@@ -1,0 +1,51 @@
+"""Table of runs → loss levels, one row per level and width.  Source: paper, Appendix A. A failed run is left out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from flatchannels.reporting.tables import CONFIGURATION, groups, typed_table
+
+LEVEL_TOLERANCE = 1e-3  # relative (paper, Appendix A)
+
+
+def find_levels(losses: Sequence[float] | np.ndarray | pd.Series, tolerance: float = LEVEL_TOLERANCE) -> tuple[np.ndarray, np.ndarray]:
+    """Level of every loss, 0 for the highest, and the loss of every level, which is its largest member.
+
+    Losses are taken in descending order; one joins the first level that it matches within `tolerance`, relative to the
+    larger of the two. Levels lie further apart than that, so only the latest level can match.
+    ValueError for a negative loss or NaN. Source: paper, Appendix A.
+    """
+    losses = np.asarray(losses, dtype=float)
+    if not np.all(losses >= 0):
+        raise ValueError(f"losses must be numbers ≥ 0; one is {losses[~(losses >= 0)][0]}")
+    order = np.argsort(-losses, kind="stable")
+    descending = losses[order]
+    starts = []
+    start = 0
+    while start < len(descending):
+        starts.append(start)
+        start = int(np.searchsorted(-descending, -descending[start] * (1 - tolerance), side="right"))
+    levels = np.empty(len(losses), dtype=np.int64)
+    levels[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, len(losses)]))
+    return levels, descending[starts]
+
+
+def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs per loss level and width; the levels are common to all widths of a configuration.
+
+    ASSUME: runs of every outcome enter, the ones at the norm wall with the mean squared error that they have there;
+    their levels at infinity are common to all widths more closely than those at the wall (loss_at_infinity).
+    """
+    rows = []
+    for configuration, group in groups(runs, CONFIGURATION):
+        level, losses = find_levels(group["loss"])
+        group = group.assign(level=level)
+        for (index, widths), members in groups(group, ["level", "widths"]):
+            rows.append({
+                **dict(zip(CONFIGURATION, configuration, strict=True)), "level": index, "loss": losses[index], "widths": widths,
+                "runs": len(members), "duplicates": (members["duplicates"] > 0).sum(), "infinite": members["infinite"].sum(),
+                "loss_max": members["loss"].max(), "loss_min": members["loss"].min(),
+            })  # fmt: skip
+    return typed_table("loss_levels", rows)

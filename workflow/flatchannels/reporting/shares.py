@@ -1,0 +1,43 @@
+"""Table of runs → shares, one row per width, outcome and quantity, with Wilson 95 % intervals.
+
+Source: paper, section 2 and Appendix A. A failed run is left out, but for the share that converged.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from flatchannels.reporting.tables import CONFIGURATION, groups, outcomes, typed_table
+
+
+def wilson_interval(count: int | float, runs: int | float, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval (low, high) for a binomial share; (0, 1) without any run.
+
+    Source: E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209; the paper uses it at 95 % in Figures 2 and 4.
+    """
+    if not 0 <= count <= runs:
+        raise ValueError(f"count is {count}; it must lie in 0…{runs}, the number of runs")
+    if runs == 0:
+        return 0.0, 1.0
+    interval = binomtest(int(count), int(runs)).proportion_ci(confidence, "wilson")
+    return float(interval.low), float(interval.high)
+
+
+def shares(runs: pd.DataFrame) -> pd.DataFrame:
+    """Share of runs per width with duplicate neurons (all, finite, infinite), infinite norm, and convergence.
+
+    Failed runs count in the share that converged, as ones that mostly did not, and in no other.
+    """
+    rows = []
+    for key, everything in groups(runs, [*CONFIGURATION, "widths"], failed=True):
+        ended = everything[everything["stop"] != "FAILED"]
+        subsets = outcomes(ended)
+        quantities = [("duplicates", outcome, ended[subsets[outcome]]["duplicates"] > 0) for outcome in ["all", "finite", "infinite"]]
+        quantities += [("infinite", "all", ended["infinite"]), ("converged", "all", everything["converged"])]
+        for quantity, outcome, hits in quantities:
+            count, total = int(hits.sum()), len(hits)
+            low, high = wilson_interval(count, total)
+            rows.append({**dict(zip([*CONFIGURATION, "widths"], key, strict=True)), "quantity": quantity, "outcome": outcome,
+                         "count": count, "runs": total, "share": count / total if total else np.nan, "low": low, "high": high,
+                         "failed": len(everything) - len(ended)})  # fmt: skip
+    return typed_table("shares", rows)
