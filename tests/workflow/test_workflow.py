@@ -171,7 +171,7 @@ def test_an_edit_reruns_what_depends_on_it_and_nothing_else(smoke, copy, edited,
 
 @pytest.mark.parametrize("activation, jobs", [("g", {"runs": 12} | TABLES_AND_FIGURES), ("tanh", {})])
 def test_an_edit_of_an_activation_reruns_what_uses_it_and_nothing_else(smoke, copy, activation, jobs):
-    path = copy / "workflow/flatchannels/networks/activations.py"
+    path = copy / "workflow/flatchannels/networks/scalars.py"
     before = path.read_text()
     after = before.replace(f"def {activation}(z, smoothing):\n", f"def {activation}(z, smoothing):\n    z = z + 0.0\n")
     assert after != before
@@ -229,7 +229,7 @@ def test_without_torch_the_runs_on_gaussian_processes_are_left_out_and_a_line_sa
     "old, new, expected",
     [
         ("widths: [[1], ", "widths: [[0], ", "entries[0].widths[0][0] is 0; it must be a positive integer, at most 1000 (mine.yaml)"),
-        ("activation: g", "activation: gelu", 'sweeps.levels.entries[0].activation is "gelu"; did you mean relu?'),
+        ("activation: g", "activation: sofplus", 'sweeps.levels.entries[0].activation is "sofplus"; did you mean softplus?'),
         ("seed: 14951", "sead: 2506", "sead is not a known key; did you mean seed?"),
         ("seed: 14951", "seed: 14951\nseed: 7", "mine.yaml, line 6, column 1: the key seed stands twice"),
         ("seed: 14951", "seed: [", "Config file is not valid JSON or YAML."),
