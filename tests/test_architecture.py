@@ -33,8 +33,8 @@ def test_each_room_reads_only_those_below_it():
     "module, statement",
     [
         ("networks/layout.py", "from flatchannels.data import seeds"),
-        ("dynamics/flow.py", "import flatchannels.landscape.channels"),
-        ("landscape/channels.py", "def late():\n    from flatchannels.studies import toy"),
+        ("dynamics/flow.py", "import flatchannels.landscape.criteria"),
+        ("landscape/criteria.py", "def late():\n    from flatchannels.studies import toy"),
         ("storage/records.py", "from flatchannels.networks import kernels"),
         ("reporting/claims/verdict.py", "import numba"),
         ("pipeline/config.py", "import numpy"),

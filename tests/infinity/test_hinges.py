@@ -14,7 +14,7 @@ from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.duplicates import _no_descent, merged
 from flatchannels.infinity.hinges import recede
 from flatchannels.infinity.routes import find_route
-from flatchannels.landscape.saddles import split
+from flatchannels.landscape.saddle_lines import split
 from flatchannels.networks.network import weight_norm
 
 MAXNORM = 60.0

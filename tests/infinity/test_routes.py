@@ -17,7 +17,7 @@ from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.jumps import along
 from flatchannels.infinity.limits import LimitNetwork, Unit
 from flatchannels.infinity.routes import find_route
-from flatchannels.landscape.channels import Pair, from_channel
+from flatchannels.landscape.coordinates import Pair, from_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.scalars import kernel_values
 from flatchannels.reasons import Stop

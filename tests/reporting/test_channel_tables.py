@@ -5,8 +5,8 @@ import pytest
 import synthetic
 
 from flatchannels import Dataset, Network, names
-from flatchannels.landscape import channels
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.layout import Layout
 from flatchannels.pipeline import config
 from flatchannels.reasons import Stop
 from flatchannels.reporting import channel_shares, channel_tables
@@ -21,7 +21,7 @@ def planted(widths, seed, channel_layers=(), maxnorm=1000.0, inputs=2):
     net = Network(inputs, widths, "softplus", True)
     rng = np.random.default_rng(seed)
     theta = rng.normal(size=net.parameters)
-    layers = channels.hidden_layers(inputs, widths, True)
+    layers = Layout(inputs, tuple(widths), True).hidden_layers
     step = np.zeros_like(theta)
     for number in channel_layers:
         layer = layers[number - 1]

@@ -6,7 +6,6 @@ Source: paper, section 3, Appendix C.1; the coordinates for layers below another
 import numpy as np
 
 from flatchannels.infinity.candidates import LINKS, STRONG
-from flatchannels.landscape.channels import hidden_layers
 
 LOG_STEP = 1e-3  # of K, for the derivative of an affine function of K and 1/K: an error of 2e-7, relative
 
@@ -21,7 +20,7 @@ def layered_pairs(network, theta):
     for relative in (False, True):
         for threshold in LINKS:
             inside, pairs = theta.copy(), []
-            for number, layer in enumerate(hidden_layers(network.inputs, network.widths, network.bias)):
+            for number, layer in enumerate(network.layout.hidden_layers):
                 rows = inside[layer.rows]
                 lengths = np.linalg.norm(rows, axis=1)
                 epsilon = 0.5 * np.linalg.norm(rows[:, None] - rows, axis=2)
@@ -48,7 +47,7 @@ class Chart:
     """
 
     def __init__(self, network, data, theta, pairs):
-        layers = hidden_layers(network.inputs, network.widths, network.bias)
+        layers = network.layout.hidden_layers
         self.network, self.data, self.pairs = network, data, [(layers[number], i, j) for number, i, j in pairs]
         self.normals, self.K = [], []
         self.free = np.ones(theta.size, dtype=bool)

@@ -12,8 +12,8 @@ Source: paper, section 2 and Appendix A (plateau saddles); their ends at infinit
 
 import numpy as np
 
-from flatchannels.landscape.channels import euclidean_distances
-from flatchannels.landscape.saddles import merge
+from flatchannels.landscape.geometry import euclidean_distances
+from flatchannels.landscape.saddle_lines import merge
 
 DISTANCE = 1e-6  # L2 between input weights, bias included (paper, Appendix A)
 DEFINITE = 1e-9  # smallest over largest eigenvalue of M, without sign, down to which a negative one counts as 0

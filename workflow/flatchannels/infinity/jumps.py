@@ -1,6 +1,6 @@
 """The jump procedure: far along a channel, by halving ε and letting the gradient flow settle, over and over.
 
-At fixed c, a, w and Δ (`channels.Pair`) the weights of a channel pair for half the ε are known, and near the valley that the
+At fixed c, a, w and Δ (`coordinates.Pair`) the weights of a channel pair for half the ε are known, and near the valley that the
 flow would have followed there. Every point is compared with the exact end of the channel, the minimum of the limit network.
 
 Source: paper, Appendix C.1, Figure 5.
@@ -15,7 +15,7 @@ from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
 from flatchannels.infinity.candidates import candidates
 from flatchannels.infinity.charts import Chart
-from flatchannels.landscape.channels import from_channel, to_channel
+from flatchannels.landscape.coordinates import from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 from flatchannels.storage import records
@@ -104,13 +104,13 @@ def settled(network, data, theta, i, j):
 
 
 def pair_of(network, theta, i, j):
-    """The `channels.Pair` of neurons i and j."""
+    """The `coordinates.Pair` of neurons i and j."""
     hidden, output = network.matrices(theta)
     return to_channel(hidden[i], hidden[j], output[0, i], output[0, j])
 
 
 def with_pair(network, theta, i, j, pair):
-    """θ with the weights of neurons i and j from a `channels.Pair`."""
+    """θ with the weights of neurons i and j from a `coordinates.Pair`."""
     theta = theta.copy()
     hidden, output = network.matrices(theta)  # views into θ
     hidden[i], hidden[j], output[0, i], output[0, j] = from_channel(pair)

@@ -24,7 +24,7 @@ from flatchannels.infinity.certificates import (
 )
 from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.duplicates import merged, stable
-from flatchannels.landscape.channels import ON_THE_WALL
+from flatchannels.landscape.updates import ON_THE_WALL
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import weight_norm
 

@@ -3,32 +3,40 @@
 Sources: paper, Appendices A (Figures 2d and A2) and B.2 (Figure 3).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.training import Objective, Run, train
-from flatchannels.landscape.channels import inside_the_wall
-from flatchannels.landscape.saddles import (
-    SaddleLine,
-    distance_to_line,
-    merge,
-    perturb,
-    projected_gamma,
-    saddle_line,
-    smallest_eigenvector,
-    update_cosines,
-)
+from flatchannels.landscape.saddle_lines import SaddleLine, distance_to_line, merge, projected_gamma, saddle_line
+from flatchannels.landscape.spectrum import smallest_eigenvector
+from flatchannels.landscape.updates import late_cosine
+from flatchannels.networks.network import Network
 from flatchannels.reasons import Stop
 
-SAME_LOSS = 1e-6  # relative difference of two losses on the norm wall that belong to the same channel
-LATE_UPDATES = 51  # updates over which the cosine with Γ is averaged
-PARALLEL = 0.9  # mean cosine from which a flow counts as one along Γ: the paper's threshold for updates in a channel
+Array = NDArray[np.float64]
+
+SAME_CHANNEL = 1e-6  # relative difference of two losses on the norm wall that belong to the same channel
+ALONG_THE_LINE = 0.9  # mean cosine of the last updates with Γ from which a flow counts as one along it: the paper's for channels
 HEUN_COURANT = 0.5  # the step of Heun's method times the largest eigenvalue; the method is stable up to 2
 
 
-def heun(objective, theta, step, steps, every=1, until=None):
+def perturb(theta: ArrayLike, direction: ArrayLike, size: float) -> Array:
+    """θ moved by `size` along `direction` (P,), whose length does not matter. Raises ValueError where that is 0."""
+    length = np.linalg.norm(direction)
+    if not length > 0:
+        raise ValueError(f"the direction has length {length}; it must be positive")
+    return np.asarray(theta, dtype=float) + size / length * np.asarray(direction, dtype=float)
+
+
+def heun(
+    objective: Any, theta: ArrayLike, step: float, steps: int, every: int = 1, until: Callable[[Array], bool] | None = None
+) -> tuple[Array, Array, Array]:
     """Gradient flow by Heun's method with a fixed step: explicit, of order 2, so no error of a Newton iteration.
 
     For the early phase next to Γ, where what leads away from a saddle is smaller than the tolerance of `gradient_flow`.
@@ -45,16 +53,16 @@ def heun(objective, theta, step, steps, every=1, until=None):
 
     Source: Hairer, Nørsett & Wanner I, section II.1.
     """
-    theta = np.array(theta, dtype=float)
-    loss, gradient = objective.loss_and_gradient(theta)
-    kept = [(0.0, theta, loss)]
+    point = np.array(theta, dtype=float)
+    loss, gradient = objective.loss_and_gradient(point)
+    kept = [(0.0, point, loss)]
     for k in range(1, steps + 1):
-        predicted = objective.loss_and_gradient(theta - step * gradient)[1]
-        theta = theta - 0.5 * step * (gradient + predicted)
-        loss, gradient = objective.loss_and_gradient(theta)
-        last = k == steps or (until is not None and until(theta))
+        predicted = objective.loss_and_gradient(point - step * gradient)[1]
+        point = point - 0.5 * step * (gradient + predicted)
+        loss, gradient = objective.loss_and_gradient(point)
+        last = k == steps or (until is not None and until(point))
         if last or k % every == 0:
-            kept.append((k * step, theta, loss))
+            kept.append((k * step, point, loss))
         if last:
             break
     t, thetas, losses = zip(*kept, strict=True)
@@ -75,36 +83,36 @@ class PerturbedFlow:
     start: float
     size: float
     curvature: float
-    t: np.ndarray
-    theta: np.ndarray
-    loss: np.ndarray
-    gamma: np.ndarray
-    distance: np.ndarray
-    neuron_distances: np.ndarray
+    t: Array
+    theta: Array
+    loss: Array
+    gamma: Array
+    distance: Array
+    neuron_distances: Array
     loss_infinity: float
     stop: Stop
 
     @property
-    def rise(self):
+    def rise(self) -> float:
         """The largest rise of the loss from one sample to the next, relative; 0 where it falls all the way."""
         return float(max(0.0, np.max(np.diff(self.loss) / self.loss[:-1])))
 
 
 def perturbed_flow(
-    data,
-    line,
-    gamma,
-    size=1e-7,
-    direction=None,
+    data: Dataset,
+    line: SaddleLine,
+    gamma: float,
+    size: float = 1e-7,
+    direction: Array | None = None,
     *,
-    heun_steps=500,
-    heun_distance=1e-3,
-    rtol=1e-6,
-    maxnorm=1e3,
-    max_seconds=600.0,
-    max_steps=20_000,
-    samples=250,
-):
+    heun_steps: int = 500,
+    heun_distance: float = 1e-3,
+    rtol: float = 1e-6,
+    maxnorm: float = 1e3,
+    max_seconds: float = 600.0,
+    max_steps: int = 20_000,
+    samples: int = 250,
+) -> PerturbedFlow:
     """Gradient flow from Γ(γ) moved by `size` along a direction: Heun's method first, then the stiff solver.
 
     Parameters
@@ -125,14 +133,14 @@ def perturbed_flow(
     if direction is None:
         direction = smallest_eigenvector(hessian, line.velocity)[1]
     unit = direction / np.linalg.norm(direction)
-    step = HEUN_COURANT / np.linalg.norm(hessian, 2)
+    step = HEUN_COURANT / float(np.linalg.norm(hessian, 2))
     early = heun(
         objective,
         perturb(point, unit, size),
         step,
         heun_steps,
         every=max(1, heun_steps // samples),
-        until=lambda theta: distance_to_line(theta, line)[0] > heun_distance,
+        until=lambda theta: bool(distance_to_line(theta, line)[0] > heun_distance),
     )
     late = gradient_flow(objective, early[1][-1], rtol=rtol, maxnorm=maxnorm, max_seconds=max_seconds, max_steps=max_steps, samples=samples)
     theta = np.concatenate([early[1], late.theta])
@@ -152,12 +160,14 @@ def perturbed_flow(
     )
 
 
-def perturbed_flows(data, line, gammas, directions, size=1e-7, **settings):
+def perturbed_flows(
+    data: Dataset, line: SaddleLine, gammas: Array, directions: Array, size: float = 1e-7, **settings: Any
+) -> list[PerturbedFlow]:
     """`perturbed_flow` from each of gammas (F,) along its own direction (F, P): a list, whose ends `flow_table` gathers."""
     return [perturbed_flow(data, line, gamma, size, direction, **settings) for gamma, direction in zip(gammas, directions, strict=True)]
 
 
-def flow_arrays(flows):
+def flow_arrays(flows: list[PerturbedFlow]) -> dict[str, Array]:
     """What perturbed flows did, as a dict of arrays: start, size, curvature (F,); end_loss, end_gamma, end_distance (F,).
 
     Their trajectories are flow_t, flow_gamma, flow_distance, flow_loss (F, T) and flow_neuron_distances (F, T, r + 1), with
@@ -172,7 +182,7 @@ def flow_arrays(flows):
     )
 
 
-def padded(arrays, length=None):
+def padded(arrays: list[Array], length: int | None = None) -> Array:
     """Arrays (T_k, …) as one (K, T, …), T being the largest unless given, with NaN behind the end of the shorter ones."""
     out = np.full((len(arrays), length or max(map(len, arrays)), *arrays[0].shape[1:]), np.nan)
     for row, values in zip(out, arrays, strict=True):
@@ -192,12 +202,22 @@ class Return:
 
     narrow: Run
     line: SaddleLine
-    flows: list
-    cosines: list
-    back: list
+    flows: list[PerturbedFlow]
+    cosines: list[float]
+    back: list[bool]
 
 
-def return_to_channel(net, theta, pair, data, gamma=1.5, size=1e-5, *, maxnorm=1e3, **settings):
+def return_to_channel(
+    net: Network,
+    theta: Array,
+    pair: tuple[int, int],
+    data: Dataset,
+    gamma: float = 1.5,
+    size: float = 1e-5,
+    *,
+    maxnorm: float = 1e3,
+    **settings: Any,
+) -> Return:
     """Merge a channel's pair of neurons, train the narrow network, split it again, and see whether the flow comes back.
 
     It may not: the narrow network can end elsewhere, and so can the flow from its saddle line, as the paper says too. Both
@@ -205,7 +225,7 @@ def return_to_channel(net, theta, pair, data, gamma=1.5, size=1e-5, *, maxnorm=1
 
     Parameters
     ----------
-    net, theta : a network in a channel, at the norm wall.  pair : (i, j), its neurons (`channels.closest_pair`).
+    net, theta : a network in a channel, at the norm wall.  pair : (i, j), its neurons (`geometry.closest_pair`).
     gamma, size : where the flows start, and how far to either side of Γ.
     settings : of `perturbed_flow`.
 
@@ -225,14 +245,8 @@ def return_to_channel(net, theta, pair, data, gamma=1.5, size=1e-5, *, maxnorm=1
     flows = []
     if run.stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
         flows = [perturbed_flow(data, line, gamma, signed, maxnorm=maxnorm, **settings) for signed in (size, -size)]
-    cosines = [late_cosine(flow.theta, line, maxnorm) for flow in flows]
+    cosines = [late_cosine(flow.theta, line.direction, maxnorm) for flow in flows]
     loss = net.loss(theta, data)
-    back = [bool(abs(flow.loss[-1] - loss) < SAME_LOSS * loss and cosine > PARALLEL) for flow, cosine in zip(flows, cosines, strict=True)]
+    at_the_loss = [abs(flow.loss[-1] - loss) < SAME_CHANNEL * loss for flow in flows]
+    back = [bool(same and cosine > ALONG_THE_LINE) for same, cosine in zip(at_the_loss, cosines, strict=True)]
     return Return(run, line, flows, cosines, back)
-
-
-def late_cosine(thetas, line, maxnorm=np.inf):
-    """Mean |cosine| with Γ of the last updates of a trajectory (T, P) inside the norm wall; NaN where nothing moved."""
-    cosines = abs(update_cosines(inside_the_wall(np.asarray(thetas), maxnorm), line.direction))[-LATE_UPDATES:]
-    moved = np.isfinite(cosines)
-    return float(cosines[moved].mean()) if moved.any() else float("nan")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flatchannels.landscape import channels
+from flatchannels.landscape import criteria
 from flatchannels.names import setting_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import layout_of
@@ -59,11 +59,11 @@ def _test_points(path):
 def _block(path, test_points):
     """The rows of one record in the tables of runs, layers and spectra."""
     spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
-    meta, arrays = records.read_runs(path, list({*RUN_KEYS, *channels.RECORD_KEYS, *spectrum}))
+    meta, arrays = records.read_runs(path, list({*RUN_KEYS, *criteria.RECORD_KEYS, *spectrum}))
     network = {"family": records.family(meta["dataset"], meta["inputs"]), "dimension": meta["inputs"], "activation": meta["activation"],
                "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"]}  # fmt: skip
     network = {"setting": setting_name(network["family"], meta["activation"], len(meta["widths"])), **network}
-    rows = [row | {"layer_dimension": row["dimension"]} for row in channels.layer_rows(meta, arrays)]
+    rows = [row | {"layer_dimension": row["dimension"]} for row in criteria.layer_rows(meta, arrays)]
     layers = {key: np.array([row[key] for row in rows]) for key in TABLES["channels"] if key not in network}
     depth, samples = len(meta["widths"]), arrays["spectrum_t"].shape[1]
     verdicts = [rows[start : start + depth] for start in range(0, len(rows), depth)]

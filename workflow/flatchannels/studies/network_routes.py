@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.infinity.routes import find_route
-from flatchannels.landscape import channels
+from flatchannels.landscape.criteria import analyse
 from flatchannels.names import setting_name
 from flatchannels.networks.network import Network
 from flatchannels.reporting.routes import join
@@ -42,8 +42,7 @@ def _rows(path, meta, arrays, data):
     name, maxnorm = records.family(meta["dataset"], meta["inputs"]), meta["training"]["maxnorm"]
     for n in np.flatnonzero(arrays["weight_norm"] >= maxnorm):
         theta = arrays["theta"][n]
-        run = channels.analyse(theta, arrays["trajectory_theta"][n], network.inputs, network.widths, network.bias, maxnorm,
-                               arrays["theta_initial"][n])  # fmt: skip
+        run = analyse(theta, arrays["trajectory_theta"][n], network.layout, maxnorm, arrays["theta_initial"][n])
         begin = time.perf_counter()
         route = find_route(network, data, theta, maxnorm)
         yield {

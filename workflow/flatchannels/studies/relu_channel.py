@@ -11,7 +11,7 @@ import numpy as np
 from flatchannels.data.seeds import generator
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.population import Population
-from flatchannels.landscape.channels import inside_the_wall
+from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.network import Network
 
 NETWORK = Network(2, (2,), "relu", bias=False)

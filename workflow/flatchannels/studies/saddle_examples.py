@@ -10,21 +10,20 @@ Source: paper, section 2, Appendices A and B.2.
 import numpy as np
 import pandas as pd
 
-from flatchannels.landscape.channels import analyse, inside_the_wall
-from flatchannels.landscape.escapes import LATE_UPDATES, SAME_LOSS, flow_arrays, padded, perturbed_flows, return_to_channel
-from flatchannels.landscape.saddles import (
-    Verdict,
+from flatchannels.landscape.criteria import analyse
+from flatchannels.landscape.escapes import SAME_CHANNEL, flow_arrays, padded, perturbed_flows, return_to_channel
+from flatchannels.landscape.saddle_lines import (
+    Stability,
     fukumizu_amari,
-    hessian_polynomial,
-    hessians_along_line,
     merge,
     pair_direction,
     saddle_line,
-    spectrum_along_line,
+    stability,
     surface_along_line,
-    update_cosines,
-    verdict,
 )
+from flatchannels.landscape.spectrum import hessian_polynomial, hessians_along_line, spectrum_along_line
+from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_cosines
+from flatchannels.networks.layout import layout_of
 from flatchannels.networks.network import Network
 from flatchannels.storage import records
 
@@ -113,7 +112,7 @@ def line_rows(meta, arrays, data):
             ends = np.linalg.eigvalsh(matrix)[[0, -1]]
             rows.append({
                 "seed": run["seed"], "neuron": neuron, "loss": run["loss"], "a_star": line.a_star,
-                "verdict": verdict(net, run["theta"], neuron, data).value, "matrix_min": ends[0], "matrix_max": ends[1],
+                "verdict": stability(net, run["theta"], neuron, data).value, "matrix_min": ends[0], "matrix_max": ends[1],
                 "stable_inside": bool(inside[0] > -ROUNDING * inside[-1]),
                 "stable_outside": bool(outside[0] > -ROUNDING * outside[-1]),
                 "zeros": zeros(inside), "zeros_end": zeros(end), "gradient": gradient,
@@ -137,11 +136,10 @@ def update_rows(meta, arrays):
 
 
 def channels_of(meta, run):
-    """`channels.Channels` of a run of a block; None for one that failed."""
+    """`criteria.Channels` of a run of a block; None for one that failed."""
     if run["stop"] == meta["stop_codes"]["FAILED"]:
         return None
-    return analyse(run["theta"], run["trajectory_theta"], meta["inputs"], meta["widths"], meta["bias"], meta["training"]["maxnorm"],
-                   run["theta_initial"])  # fmt: skip
+    return analyse(run["theta"], run["trajectory_theta"], layout_of(meta), meta["training"]["maxnorm"], run["theta_initial"])
 
 
 def network_of(meta):
@@ -172,7 +170,7 @@ def choose_plateau(lines, width, seed=None, neuron=None):
     lines = lines[(lines["widths"] == str(width)) & ~lines["bias"]]
     for column, value in (("seed", seed), ("neuron", neuron)):
         lines = lines if value is None else lines[lines[column] == value]
-    for wanted in (Verdict.STABLE_INSIDE, Verdict.STABLE_OUTSIDE):
+    for wanted in (Stability.STABLE_INSIDE, Stability.STABLE_OUTSIDE):
         rows = lines[lines["verdict"] == wanted.value]
         if len(rows):
             rows = rows[rows["loss"] < rows["loss"].min() * (1 + CRITICAL)]
@@ -230,7 +228,7 @@ def channel_candidates(paths, seed=None):
             channels = channels_of(meta, run)
             if channels is None:
                 continue
-            new = all(abs(run["loss"] - other["loss"]) > SAME_LOSS * other["loss"] for *_, other, _ in found)
+            new = all(abs(run["loss"] - other["loss"]) > SAME_CHANNEL * other["loss"] for *_, other, _ in found)
             if run["seed"] == seed or (seed is None and channels.in_channel and new):
                 found.append((meta["dataset"], network_of(meta), run, channels.layers[0].pair))
     return found
@@ -299,7 +297,7 @@ def _channel_arrays(data, found, maxnorm):
 
 def _escape_rows(data, net, run, pair, found):
     """The rows of the table escapes of one candidate, in JSON types."""
-    rows, kind = [], verdict(merge(net, run["theta"], *pair)[0], found.narrow.theta, min(pair), data)
+    rows, kind = [], stability(merge(net, run["theta"], *pair)[0], found.narrow.theta, min(pair), data)
     for flow, cosine, back in zip(found.flows, found.cosines, found.back, strict=True):
         numbers = {"start": flow.start, "size": flow.size, "curvature": flow.curvature, "loss_line": found.narrow.loss,
                    "loss_channel": run["loss"], "loss": flow.loss[-1], "gamma": flow.gamma[-1], "distance": flow.distance[-1],

@@ -25,7 +25,7 @@ from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.polish import RESOLUTION, polish
 from flatchannels.dynamics.population import trapezoid
 from flatchannels.dynamics.training import Objective
-from flatchannels.landscape.channels import inside_the_wall
+from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.network import Network
 
 SLOPE, SHIFT = 5.0, 2.5

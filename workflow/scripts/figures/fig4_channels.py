@@ -8,7 +8,7 @@ import style
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from flatchannels.landscape.channels import ALIGNED_RATIO, PARALLEL_DISTANCE
+from flatchannels.landscape.criteria import ALIGNED_RATIO, PARALLEL_DISTANCE
 from flatchannels.names import setting_key
 from flatchannels.storage import records
 

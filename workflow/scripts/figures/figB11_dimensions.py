@@ -9,7 +9,7 @@ import style
 from fig4_channels import channel_dimensions, ordered
 from figB9_pairs import label_outer, setting_panels
 
-from flatchannels.landscape.channels import PARALLEL_DISTANCE
+from flatchannels.landscape.criteria import PARALLEL_DISTANCE
 from flatchannels.storage import records
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm, t
 
-from flatchannels.landscape.channels import ALIGNED_RATIO
+from flatchannels.landscape.criteria import ALIGNED_RATIO
 from flatchannels.names import setting_key
 from flatchannels.reporting.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, all_above, claim, fractions, one_share
 from flatchannels.reporting.shares import wilson_interval

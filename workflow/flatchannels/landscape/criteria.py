@@ -1,0 +1,212 @@
+"""The paper's criteria: whether the neurons of a network form a channel to infinity, and whether a run moves along it.
+
+Two neurons whose input weights become parallel while their output weights diverge with opposite signs lead to infinity
+at ever decreasing loss. A neuron's input weights are its row of [W | b], the bias included, and its output weights are its
+column of the next layer. Needs NumPy and SciPy alone, so that tables can be made without the engine.
+
+Source: paper, sections 3 and 4, Appendices B.3 and C.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flatchannels.landscape.geometry import closest_pair, closest_triplet, euclidean_distances, groups
+from flatchannels.landscape.subspace import channel_basis
+from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_ratios
+from flatchannels.networks.layout import Layout, layout_of
+
+Array = NDArray[np.float64]
+
+PARALLEL_DISTANCE = 1e-3  # cosine distance of the closest pair of a channel (Appendix B.3, condition 2)
+ALIGNED_RATIO = 0.9  # least mean projection of the last updates (condition 3)
+DIVERGING_SHARE = 0.1  # share of Σθ² in the output weights of a layer's groups from which these count as diverging
+
+
+@dataclass
+class LayerChannels:
+    """The neurons of one hidden layer at the end of a run.
+
+    pair : the closest pair (i, j), with the cosine distance `cosine` and the L2 distance `distance` of its input weights.
+    nearest : float, the least L2 distance of any pair.
+    relative : that L2 distance over the mean length of w_i and w_j; small only where the lengths agree too.
+    strength : |a_i| + |a_j| of that pair.  sign : −1, 0 or 1, of a_i a_j.
+    triplet : the closest triplet (i, j, k), with the largest cosine and L2 distances in it.
+    groups : as by the function of that name.
+    output_share : the share of Σθ² in the output weights of the groups, which a channel drives towards 1.
+    Where there is no pair or triplet with directions these are () and NaN; sign is then 0.
+
+    ASSUME: below another hidden layer the a_i are vectors; |a_i| is their length, and the sign that of a_i·a_j.
+    """
+
+    pair: tuple[int, ...] = ()
+    cosine: float = np.nan
+    distance: float = np.nan
+    nearest: float = np.nan
+    relative: float = np.nan
+    strength: float = np.nan
+    sign: int = 0
+    triplet: tuple[int, ...] = ()
+    triplet_cosine: float = np.nan
+    triplet_distance: float = np.nan
+    groups: tuple[tuple[int, ...], ...] = ()
+    output_share: float = np.nan
+
+    @property
+    def parallel(self) -> bool:
+        """Condition 2 for this layer."""
+        return bool(self.cosine < PARALLEL_DISTANCE)
+
+    @property
+    def diverging(self) -> bool:
+        """Whether the output weights of the groups diverge as well, which the paper's conditions do not ask.
+
+        In deep networks it matters: weights that diverge in one layer, for whatever reason, soon dominate the rows that
+        they are part of, and neurons of the layer above then look parallel without forming a channel.
+        ASSUME: they diverge if they hold a tenth of Σθ².
+        """
+        return bool(self.output_share > DIVERGING_SHARE)
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of the layer's channels: size − 1, over all its groups."""
+        return sum(len(group) - 1 for group in self.groups)
+
+
+@dataclass
+class Channels:
+    """What the end of a run and the way to it say about channels.
+
+    layers : one `LayerChannels` per hidden layer.
+    ratios : ‖Δθ_proj‖/‖Δθ‖ of all updates within the wall, the first one being that from the initial point; the projection
+        is onto the channel subspace of the point where the last of them ends. NaN where that point has no group.
+    first_ratio : the first of them.  late_ratio : the mean of the last 51, or of all where there are fewer.
+    subspace : dimension n of the channel subspace; a random update has a ratio near √(n/P).
+    infinite, parallel, aligned : the paper's three conditions.
+    """
+
+    layers: tuple[LayerChannels, ...]
+    ratios: Array
+    first_ratio: float
+    late_ratio: float
+    subspace: int
+    infinite: bool
+
+    @property
+    def parallel(self) -> bool:
+        """Condition 2."""
+        return any(layer.parallel for layer in self.layers)
+
+    @property
+    def aligned(self) -> bool:
+        """Condition 3."""
+        return bool(self.late_ratio > ALIGNED_RATIO)
+
+    @property
+    def in_channel(self) -> bool:
+        """The verdict: all three conditions hold.  Source: paper, Appendix B.3."""
+        return self.infinite and self.parallel and self.aligned
+
+    @property
+    def channel_layers(self) -> tuple[int, ...]:
+        """The hidden layers (from 1) that have a parallel pair, of a run in a channel; () for other runs.
+
+        ASSUME: the paper counts layers in Figure 4f without a rule. Alignment is judged for all layers together, because
+        a run can move in several at once.
+        """
+        return tuple(number for number, layer in enumerate(self.layers, 1) if layer.parallel) if self.in_channel else ()
+
+
+def analyse_layer(input_weights: Array, output_weights: Array, squares: float) -> LayerChannels:
+    """`LayerChannels` of a hidden layer with input weights (r, k) and output weights (r, m); squares is Σθ²."""
+    found = LayerChannels(groups=tuple(map(tuple, groups(input_weights))))
+    found.output_share = float((output_weights[[neuron for group in found.groups for neuron in group]] ** 2).sum() / squares)
+    lengths = np.linalg.norm(input_weights, axis=1)
+    neurons = np.flatnonzero((lengths > 0) & np.isfinite(lengths))  # dead ones are left out, not refused: others may pair
+    if len(neurons) < 2:
+        return found
+    distances = euclidean_distances(input_weights)
+    i, j, found.cosine = closest_pair(input_weights[neurons])
+    i, j = found.pair = int(neurons[i]), int(neurons[j])
+    found.distance = float(distances[i, j])
+    found.relative = found.distance / float(lengths[[i, j]].mean())
+    found.nearest = float(distances[np.ix_(neurons, neurons)][np.triu_indices(len(neurons), 1)].min())
+    found.strength = float(np.linalg.norm(output_weights[[i, j]], axis=1).sum())
+    found.sign = int(np.sign(output_weights[i] @ output_weights[j]))
+    if len(neurons) > 2:
+        *triplet, found.triplet_cosine = closest_triplet(input_weights[neurons])
+        found.triplet = tuple(neurons[list(map(int, triplet))].tolist())
+        found.triplet_distance = float(distances[np.ix_(found.triplet, found.triplet)].max())
+    return found
+
+
+def analyse(theta: ArrayLike, trajectory: Array, layout: Layout, maxnorm: float = 1e3, theta_initial: Array | None = None) -> Channels:
+    """The channels of one run.
+
+    Parameters
+    ----------
+    theta : (P,), the end of the run.  trajectory : (T, P), the stored points of its flow; NaN after the last one.
+    layout : of the network.  maxnorm : the wall in ‖θ‖ = Σθ²/(2P).
+    theta_initial : (P,), where the first update started; None where the trajectory holds it.
+
+    Returns
+    -------
+    Channels.  A run that failed (θ is NaN) has NaN throughout and no verdict.
+
+    Source: paper, Appendix B.3.
+    """
+    theta = np.asarray(theta, dtype=float)
+    layers, squares = layout.hidden_layers, float(theta @ theta)
+    ends = tuple(analyse_layer(theta[layer.rows], theta[layer.columns], squares) for layer in layers)
+    points = trajectory if theta_initial is None else np.concatenate([theta_initial[None], trajectory])
+    points = inside_the_wall(points, maxnorm)
+    basis = channel_basis(points[-1], layers) if len(points) else np.zeros((theta.size, 0))
+    ratios = update_ratios(points, basis) if basis.size else np.full(max(len(points) - 1, 0), np.nan)
+    late = ratios[-LATE_UPDATES:]
+    late = late[np.isfinite(late)]
+    return Channels(
+        layers=ends,
+        ratios=ratios,
+        first_ratio=float(ratios[0]) if ratios.size else np.nan,
+        late_ratio=float(late.mean()) if late.size else np.nan,
+        subspace=basis.shape[1],
+        infinite=bool(squares / (2 * theta.size) >= maxnorm),
+    )
+
+
+RECORD_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta"]  # what `layer_rows` reads of a record
+
+
+def layer_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str, Any]]:
+    """One dict per run and hidden layer of a block of runs: the row of the table of channels.
+
+    Parameters
+    ----------
+    meta : of `records.read_runs`.  arrays : with the `RECORD_KEYS`.
+
+    Returns
+    -------
+    list of dicts, run by run. `layer` counts from 1. Of the whole run, and the same in its rows: infinite, parallel,
+    first_ratio, late_ratio, subspace, aligned, channel, channel_layers ("1+3"). `groups` are the sizes, largest first ("3+2").
+    """
+    rows = []
+    layout = layout_of(meta)
+    for seed, theta, start, trajectory in zip(*(arrays[key] for key in RECORD_KEYS), strict=True):
+        run = analyse(theta, trajectory, layout, meta["training"]["maxnorm"], start)
+        whole = {
+            "seed": int(seed), "infinite": run.infinite, "parallel": run.parallel, "first_ratio": run.first_ratio,
+            "late_ratio": run.late_ratio, "subspace": run.subspace, "aligned": run.aligned, "channel": run.in_channel,
+            "channel_layers": "+".join(map(str, run.channel_layers)),
+        }  # fmt: skip
+        for number, layer in enumerate(run.layers, 1):
+            sizes = sorted((len(group) for group in layer.groups), reverse=True)
+            rows.append({
+                **whole, "layer": number, "cosine": layer.cosine, "distance": layer.distance, "relative": layer.relative,
+                "nearest": layer.nearest, "strength": layer.strength, "sign": layer.sign,
+                "triplet_cosine": layer.triplet_cosine, "triplet_distance": layer.triplet_distance,
+                "output_share": layer.output_share, "layer_parallel": layer.parallel, "layer_diverging": layer.diverging,
+                "dimension": layer.dimension, "groups": "+".join(map(str, sizes)),
+            })  # fmt: skip
+    return rows
