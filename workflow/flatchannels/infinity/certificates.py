@@ -17,10 +17,8 @@ from scipy.linalg import eigvalsh
 from flatchannels.dynamics.polish import polish
 from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.hinges import recede
+from flatchannels.precision import CONVERGED_GRADIENT, ROUNDING, SIGN_RESOLUTION
 
-LARGEST_GRADIENT = 1e-9  # of the limit network
-LEAST_CURVATURE = -1e-12  # smallest over largest eigenvalue of its Hessian; flat directions pass
-FLAT = 1e-12  # the same of a finite minimum, which must be strict
 RATIO_TOLERANCE = 0.1  # of (L − L_∞) over what the slopes at infinity predict
 RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first guess
 FURTHER = 2.0, 4.0, 8.0, 16.0  # times the K of the wall
@@ -98,11 +96,11 @@ def certify(guess, loss, multiplier):
         pairs=tuple((0, *limit.units[n].neurons) for n in pairs if not any("antiparallel" in name for name in guess.names)),
         end=(limit, end.theta),
     )
-    if not route.gradient_norm < LARGEST_GRADIENT:
+    if not route.gradient_norm < CONVERGED_GRADIENT:
         route.reason = "Newton's method does not converge"
-    elif not values[0] > LEAST_CURVATURE * values[-1]:
+    elif not values[0] > -SIGN_RESOLUTION * values[-1]:
         route.reason = "the limit is a saddle"
-    elif not names and not values[0] > FLAT * values[-1]:
+    elif not names and not values[0] > SIGN_RESOLUTION * values[-1]:
         route.route, route.reason = "flat", "flat directions lead beyond the wall"
     elif not names:
         route.finite_loss, route.finite_norm = end.loss, limit.squares(end.theta) / (2 * end.theta.size)
@@ -182,10 +180,10 @@ def certify_deep(network, data, theta, loss, pairs):
         ratio=float((loss - infinity) / predicted.sum()),
         pairs=tuple(pairs),
     )
-    noise = np.finfo(float).eps * (4 * max(chart.K)) ** 2  # of the rows' second derivatives, which cancel
-    if not route.gradient_norm < LARGEST_GRADIENT:
+    noise = ROUNDING * (4 * max(chart.K)) ** 2  # of the rows' second derivatives, which cancel
+    if not route.gradient_norm < CONVERGED_GRADIENT:
         route.reason = "Newton's method does not converge"
-    elif not values[0] > min(LEAST_CURVATURE, -noise) * values[-1]:
+    elif not values[0] > -max(SIGN_RESOLUTION, noise) * values[-1]:
         route.reason = "the limit is a saddle"
     else:
         compare(route, last.theta, chart.start, np.any(predicted < 0))

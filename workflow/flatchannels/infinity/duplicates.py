@@ -14,9 +14,7 @@ import numpy as np
 
 from flatchannels.landscape.geometry import euclidean_distances
 from flatchannels.landscape.saddle_lines import merge
-
-DISTANCE = 1e-6  # L2 between input weights, bias included (paper, Appendix A)
-DEFINITE = 1e-9  # smallest over largest eigenvalue of M, without sign, down to which a negative one counts as 0
+from flatchannels.precision import DUPLICATE_DISTANCE, SINGULAR_AT_A_MINIMUM
 
 
 def merged(network, theta):
@@ -30,7 +28,7 @@ def merged(network, theta):
     while len(outputs) > 1:
         distances = euclidean_distances(network.matrices(theta)[0]) + np.diag(np.full(len(outputs), np.inf))
         i, j = sorted(map(int, np.unravel_index(np.argmin(distances), distances.shape)))
-        if not distances[i, j] < DISTANCE:
+        if not distances[i, j] < DUPLICATE_DISTANCE:
             break
         network, theta = merge(network, theta, i, j)
         outputs[i] = np.concatenate([outputs[i], outputs.pop(j)])
@@ -64,4 +62,4 @@ def _no_descent(matrix, a):
     weights = np.linalg.eigvalsh(free.T @ (a[:, None] * free))
     values = np.linalg.eigvalsh(matrix)
     products = np.multiply.outer(weights, values)
-    return bool(products.min() >= -DEFINITE * abs(products).max())
+    return bool(products.min() >= -SINGULAR_AT_A_MINIMUM * abs(products).max())

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flatchannels.dynamics.newton import minimum, scaled_newton_step
-from flatchannels.dynamics.polish import RESOLUTION
+from flatchannels.precision import LOSS_RESOLUTION
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
 SMALLEST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
@@ -81,7 +81,7 @@ def recede(limit, theta, pull):
         changes = np.log(factor) * place.tangent(end), alike
         trial = minimum(ahead, [end.theta, *(sharpened(limit, end.theta, change, steep) for change in changes)], ITERATIONS)
         iterations += trial.iterations
-        if abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta) * (1 + RESOLUTION):
+        if abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta) * (1 + LOSS_RESOLUTION):
             place, end, factor = ahead, trial, min(FACTOR, factor**1.5)
         else:
             factor = np.sqrt(factor)
@@ -137,7 +137,7 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
         theta[free] = end.theta
         iterations += end.iterations
         rises = limit.loss_and_gradient(theta)[1][fixed]
-        if rises.sum() < RESOLUTION * end.loss:
+        if rises.sum() < LOSS_RESOLUTION * end.loss:
             break
         if before[1]:
             ratio = float((before[0] - end.loss) / (before[1] * (1 - 1 / STEEPER)))

@@ -24,9 +24,9 @@ from flatchannels.infinity.certificates import (
 )
 from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.duplicates import merged, stable
-from flatchannels.landscape.updates import ON_THE_WALL
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import weight_norm
+from flatchannels.precision import ON_THE_WALL
 
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
 POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial

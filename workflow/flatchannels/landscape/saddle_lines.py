@@ -19,10 +19,9 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 from flatchannels.networks.scalars import activate
+from flatchannels.precision import SIGN_RESOLUTION
 
 Array = NDArray[np.float64]
-
-DEFINITENESS = 1e-12  # eigenvalues of B_j below this fraction of what its terms add up to without their signs are rounding
 
 
 class Stability(Enum):
@@ -164,7 +163,7 @@ def fukumizu_amari(net: Network, theta: ArrayLike, neuron: int, data: Dataset) -
     return (x * terms[:, None]).T @ x
 
 
-def stability(net: Network, theta: ArrayLike, neuron: int, data: Dataset, tolerance: float = DEFINITENESS) -> Stability:
+def stability(net: Network, theta: ArrayLike, neuron: int, data: Dataset, tolerance: float = SIGN_RESOLUTION) -> Stability:
     """Which part of a neuron's saddle line is stable, from the definiteness of its `fukumizu_amari` matrix.
 
     The reduced Hessian is γ(1 − γ) B_j: positive B_j is stable where γ(1 − γ) > 0, negative B_j where γ(1 − γ) < 0.

@@ -16,10 +16,9 @@ from scipy.optimize import linear_sum_assignment
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.landscape.saddle_lines import SaddleLine
+from flatchannels.precision import EIGENVALUE_RESOLUTION
 
 Array = NDArray[np.float64]
-
-DEGENERATE_GAP = 1e-13  # eigenvalues of a Hessian closer than this fraction of the largest share one eigenspace
 
 
 def smallest_eigenvector(hessian: ArrayLike, leaving_out: Array | None = None, towards: Array | None = None) -> tuple[float, Array]:
@@ -44,7 +43,7 @@ def smallest_eigenvector(hessian: ArrayLike, leaving_out: Array | None = None, t
     values, vectors = eigh(hessian)
     vector = vectors[:, 0]
     if towards is not None:
-        alike = vectors[:, values - values[0] <= DEGENERATE_GAP * abs(values).max()]
+        alike = vectors[:, values - values[0] <= EIGENVALUE_RESOLUTION * abs(values).max()]
         nearest = alike @ (alike.T @ towards)
         length = np.linalg.norm(nearest)
         vector = nearest / length if length > 0 else vector
@@ -134,7 +133,8 @@ def follow(previous: Array, values: Array, vectors: Array) -> tuple[Array, Array
     values : (P,).  vectors : (P, P), column b the continuation of previous[:, b].
     """
     overlaps = previous.T @ vectors
-    starts = np.flatnonzero(np.diff(values, prepend=-np.inf) > DEGENERATE_GAP * abs(values).max())
+    # Eigenvalues that rounding does not tell apart share one eigenspace.
+    starts = np.flatnonzero(np.diff(values, prepend=-np.inf) > EIGENVALUE_RESOLUTION * abs(values).max())
     spaces = [slice(start, end) for start, end in zip(starts, [*starts[1:], values.size], strict=True) if end - start > 1]
     order = linear_sum_assignment(abs(overlaps), maximize=True)[1]
     followed = vectors[:, order] * np.where(overlaps[np.arange(order.size), order] < 0, -1.0, 1.0)

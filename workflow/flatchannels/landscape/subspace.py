@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.landscape.geometry import GROUP_DISTANCE, groups
 from flatchannels.networks.layout import HiddenLayer
+from flatchannels.precision import SIGN_RESOLUTION
 
 Array = NDArray[np.float64]
-
-RANK_TOLERANCE = 1e-12  # singular values below this fraction of the largest span nothing
 
 
 def channel_basis(theta: ArrayLike, layers: Sequence[HiddenLayer], threshold: float = GROUP_DISTANCE) -> Array:
@@ -65,4 +64,4 @@ def orthonormal(vectors: Array) -> Array:
     """
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=0), np.finfo(float).tiny)
     left, values, _ = np.linalg.svd(vectors, full_matrices=False)
-    return left[:, values > RANK_TOLERANCE * values[0]]
+    return left[:, values > SIGN_RESOLUTION * values[0]]

@@ -9,10 +9,11 @@ Source: paper, Appendix B.3, Figures 3e and 4b.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flatchannels.precision import ON_THE_WALL
+
 Array = NDArray[np.float64]
 
 LATE_UPDATES = 51  # over which the last updates are averaged (Appendix B.3, condition 3)
-ON_THE_WALL = 1 - 1e-9  # fraction of maxnorm from which a stored point counts as one on the wall
 
 
 def inside_the_wall(points: Array, maxnorm: float) -> Array:
