@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from pandas.testing import assert_frame_equal  # noqa: E402
 
-from flatchannels.storage import records  # noqa: E402
+from flatchannels.storage import run_records, table_files  # noqa: E402
 
 TABLES = ["results/statistics/runs.parquet", "results/statistics/shares.parquet"]
 KILLS_PER_SWEEP = 5  # at most; after that it may finish
@@ -80,14 +80,14 @@ def _kill(number):
 def digests(directory):
     """Record → digest of its content, seconds left out."""
     paths = (Path(directory) / "results" / "runs").rglob("*.npz")
-    return {str(path.relative_to(directory)): records.read_runs(path)[0]["sha256"] for path in sorted(paths)}
+    return {str(path.relative_to(directory)): run_records.read_runs(path)[0]["sha256"] for path in sorted(paths)}
 
 
 def check_equal(first, second):
     """The same records and tables, but for seconds."""
     assert digests(first) == digests(second) != {}
     for path in TABLES:
-        tables = [records.read_table(Path(folder) / path, Path(path).stem) for folder in (first, second)]
+        tables = [table_files.read_table(Path(folder) / path, Path(path).stem) for folder in (first, second)]
         assert_frame_equal(*(table.drop(columns=table.filter(like="seconds").columns) for table in tables), check_exact=True)
 
 

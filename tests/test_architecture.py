@@ -35,7 +35,7 @@ def test_each_room_reads_only_those_below_it():
         ("networks/layout.py", "from flatchannels.data import seeds"),
         ("dynamics/flow.py", "import flatchannels.landscape.criteria"),
         ("landscape/criteria.py", "def late():\n    from flatchannels.studies import toy"),
-        ("storage/records.py", "from flatchannels.networks import kernels"),
+        ("storage/run_records.py", "from flatchannels.networks import kernels"),
         ("reporting/claims/verdict.py", "import numba"),
         ("pipeline/config.py", "import numpy"),
     ],

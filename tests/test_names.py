@@ -23,7 +23,7 @@ def test_networks_are_sorted_by_depth_then_by_numbers(many):
 
 @given(PLAIN, st.integers(1, 20), st.none() | st.tuples(WIDTHS, ACTIVATION), st.none() | st.integers(1, 99))
 def test_the_family_of_a_dataset_is_the_name_that_it_was_built_from(name, dimension, network, seed):
-    assert names.dataset_family(names.dataset_name(name, dimension, network, seed), dimension) == name
+    assert names.dataset_family(names.dataset_name(name, dimension, network, seed), dimension, {"target": "teacher"}) == name
 
 
 def test_examples():

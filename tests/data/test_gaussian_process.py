@@ -20,7 +20,7 @@ from scipy.special import gamma, kv
 from flatchannels.data import datasets, gaussian_process
 from flatchannels.data.seeds import generator
 from flatchannels.pipeline import config
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files
 
 ROOT = Path(__file__).parents[2]
 SCALES = [0.1, 0.5, 2, 10]
@@ -232,7 +232,7 @@ def test_the_script_hands_over_to_the_environment_with_torch(torch_python, tmp_p
     job = {"name": "gp-s0.5-d4-r8-softplus", "dimension": 4, "spec": SPEC | {"test_samples": 15}, "seed": 1}
     done = run(sys.executable, ROOT / "workflow" / "scripts" / "dataset.py", tmp_path / "gp.npz", json.dumps(job))
     assert done.returncode == 0, done.stderr
-    data, meta = records.read_dataset_arrays(tmp_path / "gp.npz")
+    data, meta = dataset_files.read_dataset_arrays(tmp_path / "gp.npz")
     assert data["x"].shape == (40, 4) and data["x_test"].shape == (15, 4) and meta["spec"] == job["spec"]
     x, y = (np.concatenate([data[key], data[f"{key}_test"]]) for key in "xy")  # drawn jointly
     normals = generator(1, "target", job["name"]).normal(size=55)
@@ -251,7 +251,8 @@ def test_without_the_environment_the_script_ends_in_one_line(tmp_path):
 
 
 def test_datasets_are_drawn_without_the_numerical_engine():
-    code = "import sys, flatchannels.data.datasets, flatchannels.storage.records; print({'numba', 'torch', 'pandas'} & set(sys.modules))"
+    modules = "flatchannels.data.datasets, flatchannels.storage.run_records, flatchannels.storage.dataset_files"
+    code = f"import sys, {modules}; print({{'numba', 'torch', 'pandas'}} & set(sys.modules))"
     assert run(sys.executable, "-c", code).stdout.strip() == "set()"
 
 

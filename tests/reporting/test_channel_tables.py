@@ -11,7 +11,7 @@ from flatchannels.pipeline import config
 from flatchannels.reasons import Stop
 from flatchannels.reporting import channel_shares, channel_tables
 from flatchannels.reporting import tables as tables_
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files, run_records
 
 TRAINING = synthetic.TRAINING
 
@@ -38,15 +38,16 @@ def planted(widths, seed, channel_layers=(), maxnorm=1000.0, inputs=2):
 
 def write_block(folder, widths, runs, dataset="gp-s0.5-d2-r4x4-softplus"):
     path = folder / f"{dataset}-{'x'.join(map(str, widths))}.npz"
-    meta = synthetic.meta(2, widths, "softplus", True, sweep="channels", dataset=dataset)
-    records.write_runs(path, meta, runs)
+    draw = {"target": "gaussian-process", "inputs": "normal", "samples": 9, "scale": 0.5}
+    meta = synthetic.meta(2, widths, "softplus", True, sweep="channels", dataset=dataset, spec=draw)
+    run_records.write_runs(path, meta, runs)
     return path
 
 
 def write_dataset(folder, name="gp-s0.5-d2-r4x4-softplus", test=True):
     rng = np.random.default_rng(5)
     data, fresh = Dataset(rng.normal(size=(9, 2)), rng.normal(size=9)), Dataset(rng.normal(size=(30, 2)), rng.normal(size=30))
-    records.write_dataset(folder / f"{name}.npz", data, {"name": name}, fresh if test else None)
+    dataset_files.write_dataset(folder / f"{name}.npz", data, {"name": name}, fresh if test else None)
     return folder / f"{name}.npz", fresh
 
 
@@ -54,7 +55,7 @@ def write_dataset(folder, name="gp-s0.5-d2-r4x4-softplus", test=True):
 def tables(tmp_path):
     (tmp_path / "datasets").mkdir()
     dataset, _ = write_dataset(tmp_path / "datasets")
-    failure = records.Failure(4, "ValueError: no")
+    failure = run_records.Failure(4, "ValueError: no")
     runs = [planted((4, 4), 1, [1]), planted((4, 4), 2, [2]), planted((4, 4), 3), failure]
     return channel_tables.channel_tables([write_block(tmp_path, (4, 4), runs)], [dataset])
 
@@ -109,11 +110,12 @@ def test_test_losses_are_those_of_the_engine(tmp_path, activation, widths, bias)
 @pytest.mark.parametrize("name, spec", [
     ("rosenbrock-grid", {"target": "rosenbrock", "inputs": "grid", "points": 5}),
     ("rosenbrock", {"target": "rosenbrock", "inputs": "normal", "samples": 5}),
+    ("a-grid-d2", {"target": "rosenbrock", "inputs": "grid", "points": 5}),
     ("gp-s0.5", {"target": "gaussian-process", "inputs": "normal", "samples": 5, "scale": 0.5}),
     ("gp-d2-x", {"target": "gaussian-process", "inputs": "normal", "samples": 5, "scale": 0.5, "redraw": "run"})])  # fmt: skip
 def test_the_family_of_a_dataset_is_its_name_in_the_configuration(name, spec):
     product = config.dataset_product({"datasets": {name: spec}}, name, 2, (4, 4), "softplus", 3)
-    assert records.family(product, 2) == name
+    assert names.dataset_family(product, 2, spec) == name
 
 
 def test_settings_are_ordered_by_scale_then_activation_then_depth():

@@ -16,8 +16,9 @@ from flatchannels.reporting import runs as runs_
 from flatchannels.reporting import shares as shares_
 from flatchannels.reporting import solutions as solutions_
 from flatchannels.reporting import tables as tables_
-from flatchannels.storage import records
-from flatchannels.storage.records import Failure
+from flatchannels.storage import run_records, table_files
+from flatchannels.storage.errors import RecordError
+from flatchannels.storage.run_records import Failure
 
 # Wilson intervals
 
@@ -233,7 +234,7 @@ def record_paths(tmp_path):
     ]  # fmt: skip
     paths = [tmp_path / "seeds-1-2.npz", tmp_path / "seeds-3-6.npz"]
     for path, block in zip(paths, [runs[:2], runs[2:]], strict=True):
-        records.write_runs(path, synthetic.meta(widths=(2,)), block)
+        run_records.write_runs(path, synthetic.meta(widths=(2,)), block)
     return paths
 
 
@@ -250,8 +251,8 @@ def test_the_run_table_has_one_row_per_run_and_its_planted_values(record_paths):
 def test_tables_survive_the_disk(record_paths, tmp_path):
     runs = runs_.run_table(record_paths)
     for name, table in {"runs": runs, "solutions": solutions_.solutions(runs), "shares": shares_.shares(runs)}.items():
-        records.write_table(tmp_path / "table.parquet", name, table)
-        pd.testing.assert_frame_equal(records.read_table(tmp_path / "table.parquet", name), table)
+        table_files.write_table(tmp_path / "table.parquet", name, table)
+        pd.testing.assert_frame_equal(table_files.read_table(tmp_path / "table.parquet", name), table)
 
 
 def test_solutions_are_counted_per_outcome(record_paths):
@@ -272,7 +273,7 @@ def test_shares_leave_failures_out_and_count_them(record_paths):
 
 
 def test_a_sweep_in_which_every_run_failed_gives_tables_without_results(tmp_path):
-    records.write_runs(tmp_path / "record.npz", synthetic.meta(), [Failure(1, "no"), Failure(2, "no")])
+    run_records.write_runs(tmp_path / "record.npz", synthetic.meta(), [Failure(1, "no"), Failure(2, "no")])
     runs = runs_.run_table([tmp_path / "record.npz"])
     assert len(levels_.loss_levels(runs)) == len(solutions_.solutions(runs)) == 0
     shares = shares_.shares(runs)
@@ -289,7 +290,7 @@ def test_tables_of_no_run_have_their_columns_and_types():
 
 def test_a_damaged_record_stops_the_table(record_paths):
     record_paths[1].write_bytes(record_paths[1].read_bytes()[:-1])
-    with pytest.raises(records.RecordError, match="seeds-3-6.npz"):
+    with pytest.raises(RecordError, match="seeds-3-6.npz"):
         runs_.run_table(record_paths)
 
 

@@ -11,8 +11,8 @@ import synthetic
 from flatchannels import Network, train
 from flatchannels.data.datasets import make
 from flatchannels.reporting.claims import saddle_lines as claims
-from flatchannels.storage import records
-from flatchannels.storage.records import RecordError
+from flatchannels.storage import products, run_records
+from flatchannels.storage.errors import RecordError
 from flatchannels.studies import saddle_examples
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "figures"))
@@ -42,7 +42,7 @@ def blocks(datasets, tmp_path_factory):
         net = Network(2, (width,), "g", False)
         runs = [train(net, datasets["rosenbrock-grid"], seed=seed, **sizes) for seed in range(3)]
         paths.append(tmp_path_factory.mktemp("runs") / f"r{width}.npz")
-        records.write_runs(paths[-1], synthetic.meta(widths=(width,), training=sizes | {"maxnorm": 1000}), runs)
+        run_records.write_runs(paths[-1], synthetic.meta(widths=(width,), training=sizes | {"maxnorm": 1000}), runs)
     return paths
 
 
@@ -64,7 +64,7 @@ def channel(blocks, datasets):
 def test_the_table_has_a_row_for_each_neuron_of_each_converged_network(lines, blocks):
     expected = []
     for path in blocks:
-        meta, runs = records.read_runs(path, ["stop", "seed"])
+        meta, runs = run_records.read_runs(path, ["stop", "seed"])
         finite = runs["seed"][runs["stop"] == meta["stop_codes"]["STATIONARY"]]
         expected += [(str(width), seed, neuron) for width in meta["widths"] for seed in finite for neuron in range(width)]
     assert 0 < len(expected) < 9 and list(lines[["widths", "seed", "neuron"]].itertuples(index=False, name=None)) == expected
@@ -118,37 +118,37 @@ def test_a_channel_that_its_saddle_line_leads_back_to_is_found(channel):
 
 def test_without_candidates_nothing_is_found(tmp_path):
     path = tmp_path / "channel.npz"
-    records.write_saddles(path, "channel", *saddle_examples.channel([], {}, 1e3))
-    meta, arrays = records.read_saddles(path, "channel")
+    products.write_saddles(path, "channel", *saddle_examples.channel([], {}, 1e3))
+    meta, arrays = products.read_saddles(path, "channel")
     assert not meta["found"] and meta["tried"] == meta["escapes"] == [] and arrays["flow_loss"].shape == (0, 0)
 
 
 def test_the_files_are_read_back_whole_and_refuse_what_does_not_fit(plateau, tmp_path):
     told, arrays = plateau
     path = tmp_path / "plateau.npz"
-    records.write_saddles(path, "plateau", told, arrays)
-    meta, read = records.read_saddles(path, "plateau")
+    products.write_saddles(path, "plateau", told, arrays)
+    meta, read = products.read_saddles(path, "plateau")
     assert meta["found"] and meta["seed"] == told["seed"] and all(np.array_equal(read[key], arrays[key], equal_nan=True) for key in arrays)
     with pytest.raises(RecordError, match="holds 'flatchannels plateau'"):
-        records.read_saddles(path, "channel")
+        products.read_saddles(path, "channel")
     faults = [({"angles": arrays["angles"][1:]}, "angles has shape"), ({"theta": arrays["theta"] * np.nan}, "theta is not finite"),
               ({"more": 1.0}, "unknown: .'more'.")]  # fmt: skip
     for wrong, message in faults:
         with pytest.raises(RecordError, match=message):
-            records.write_saddles(path, "plateau", told, arrays | wrong)
+            products.write_saddles(path, "plateau", told, arrays | wrong)
 
 
 def write_both(folder, plateau, channel):
     paths = [folder / f"{name}.npz" for name in ("plateau", "channel")]
     for path, example in zip(paths, (plateau, channel), strict=True):
-        records.write_saddles(path, path.stem, *example)
+        products.write_saddles(path, path.stem, *example)
     return paths
 
 
 def test_figures_show_the_examples(plateau, channel, tmp_path):
     paths = write_both(tmp_path, plateau, channel)
     for figures, path in zip((PLATEAU_FIGURES, CHANNEL_FIGURES), paths, strict=True):
-        example = records.read_saddles(path, path.stem)
+        example = products.read_saddles(path, path.stem)
         drawn = [module.draw(*example) for module in figures]
         style.save(drawn[1], [tmp_path / "figure.png"])
         for figure in [drawn[0], drawn[2]]:

@@ -10,7 +10,8 @@ import pytest
 from flatchannels.dynamics.population import Population
 from flatchannels.dynamics.training import Objective
 from flatchannels.reporting.claims import toy as claims
-from flatchannels.storage import records
+from flatchannels.storage import products
+from flatchannels.storage.errors import RecordError
 from flatchannels.studies import relu_channel, toy
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "figures"))
@@ -206,7 +207,7 @@ def test_c15_needs_a_standstill_at_every_rate_and_the_root_of_it(table, expected
 def made_up(name, **more):
     """Arrays of the format with a length of its own on every axis, increasing along the last."""
     lengths = dict(zip("GAWXSBFTPEMNRK", [5, 6, 7, 8, 9, 10, 6, 11, 4, 12, 4, 13, 2, 3], strict=True))
-    shapes = {key: [lengths[axis] for axis in axes] for key, axes in records.TOY[name].items()}
+    shapes = {key: [lengths[axis] for axis in axes] for key, axes in products.TOY[name].items()}
     return {key: np.zeros(shape) + np.linspace(0.1, 2, shape[-1]) for key, shape in shapes.items()} | more
 
 
@@ -230,10 +231,10 @@ def test_figures_draw_their_records():
 
 def test_records_of_the_toy_come_back_as_they_were_written(tmp_path):
     arrays = made_up("toy_flows")
-    records.write_toy(tmp_path / "flows.npz", "toy_flows", arrays)
-    again = records.read_toy(tmp_path / "flows.npz", "toy_flows")
+    products.write_toy(tmp_path / "flows.npz", "toy_flows", arrays)
+    again = products.read_toy(tmp_path / "flows.npz", "toy_flows")
     assert all(np.array_equal(again[key], arrays[key]) for key in arrays) and set(again) == set(arrays)
-    with pytest.raises(records.RecordError):
-        records.read_toy(tmp_path / "flows.npz", "toy_descents")
-    with pytest.raises(records.RecordError, match="other arrays have length"):
-        records.write_toy(tmp_path / "wrong.npz", "toy_flows", arrays | {"gamma": arrays["gamma"][:2]})
+    with pytest.raises(RecordError):
+        products.read_toy(tmp_path / "flows.npz", "toy_descents")
+    with pytest.raises(RecordError, match="other arrays have length"):
+        products.write_toy(tmp_path / "wrong.npz", "toy_flows", arrays | {"gamma": arrays["gamma"][:2]})

@@ -17,7 +17,7 @@ from interruptions import ROOT, TABLES, check_equal, digests
 from snakemake.utils import update_config
 
 from flatchannels.pipeline import config, repair
-from flatchannels.storage import records
+from flatchannels.storage import run_records, table_files
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 STEPS = 185  # between the shortest and the longest run of the sweep
@@ -105,8 +105,8 @@ def test_records_are_the_same_on_one_core_in_another_order_and_in_other_blocks(s
     command = [word if "tiny.yaml" not in word else "other.yaml" for word in interruptions.command("--cores", "1")]
     subprocess.run([word for word in command if word not in TABLES] + ["runs_table"], cwd=tmp_path, check=True, capture_output=True)
     for network in ["r1", "r1-nobias", "r2", "r2-nobias"]:
-        _, whole = records.read_runs(tmp_path / RUNS / network / "seeds-1-3.npz")
-        parts = [records.read_runs(sweep / RUNS / network / name)[1] for name in ["seeds-1-2.npz", "seeds-3-3.npz"]]
+        _, whole = run_records.read_runs(tmp_path / RUNS / network / "seeds-1-3.npz")
+        parts = [run_records.read_runs(sweep / RUNS / network / name)[1] for name in ["seeds-1-2.npz", "seeds-3-3.npz"]]
         for key in set(whole) - {"seconds_flow", "seconds_polish"}:
             assert np.array_equal(whole[key], np.concatenate([part[key] for part in parts])), key
 
@@ -119,7 +119,7 @@ def test_more_widths_and_seeds_leave_the_runs_that_exist_untouched(sweep, copy):
     command = [word if "tiny.yaml" not in word else "more.yaml" for word in interruptions.command()]
     subprocess.run(command, cwd=copy, check=True, capture_output=True)
     assert len(before) == 8 and all((path.stat().st_mtime_ns, path.read_bytes()) == old for path, old in before.items())
-    table = records.read_table(copy / TABLES[0], "runs")
+    table = table_files.read_table(copy / TABLES[0], "runs")
     assert len(table) == 3 * 2 * 4 and len(set(table["record"])) == 12
     old = {str(path.relative_to(copy)) for path in before} & set(table["record"])
     assert {Path(path).name for path in old} == {"seeds-1-2.npz"} and len(old) == 4  # those of 3–3 are 3–4 now
@@ -183,7 +183,7 @@ def test_a_small_file_system_that_is_full_loses_nothing(sweep, disk):
     code, said = snakemake(disk)
     assert code == 1 and "No space left on device" in said
     for path in (disk / "results" / "runs").rglob("*.npz"):
-        records.read_runs(path)  # whatever is there is whole
+        run_records.read_runs(path)  # whatever is there is whole
     filler.unlink()
     assert snakemake(disk)[0] == 0
     check_equal(sweep, disk)

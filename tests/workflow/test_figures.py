@@ -15,7 +15,7 @@ from flatchannels.reporting import levels as levels_
 from flatchannels.reporting import runs as runs_
 from flatchannels.reporting import shares as shares_
 from flatchannels.reporting import tables as tables_
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files, table_files
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts" / "figures"))
@@ -172,9 +172,9 @@ def test_a_script_reads_the_tables_that_its_rule_names(name, tmp_path):
     inputs = {}
     for table, frame in {"runs": runs, "loss_levels": levels, "solutions": solutions, "shares": shares}.items():
         inputs[table] = tmp_path / f"{table}.parquet"
-        records.write_table(inputs[table], table, frame)
+        table_files.write_table(inputs[table], table, frame)
     inputs["dataset"] = tmp_path / "rosenbrock-grid.npz"
-    records.write_dataset(inputs["dataset"], Dataset(**grid()), {})
+    dataset_files.write_dataset(inputs["dataset"], Dataset(**grid()), {})
 
     class Named(dict):
         __getattr__ = dict.__getitem__

@@ -13,7 +13,7 @@ import pytest
 
 from flatchannels.pipeline import config, repair
 from flatchannels.reporting.tables import RUN_TABLES as TABLES
-from flatchannels.storage import records
+from flatchannels.storage import run_records, table_files
 
 ROOT = Path(__file__).parents[2]
 RUNS = 18  # of the sweep levels in the smoke preset
@@ -71,13 +71,13 @@ def edit(path):
 
 def test_every_product_is_made_and_readable(smoke):
     directory, _ = smoke
-    runs = records.read_table(directory / "results/statistics/runs.parquet", "runs")
+    runs = table_files.read_table(directory / "results/statistics/runs.parquet", "runs")
     assert len(runs) == RUNS and set(runs["record"]) == {
         str(path.relative_to(directory)) for path in (directory / "results/runs/levels").rglob("*.npz")
     }
-    assert len(records.read_table(directory / "results/statistics/channel_runs.parquet", "channel_runs")) == 6
+    assert len(table_files.read_table(directory / "results/statistics/channel_runs.parquet", "channel_runs")) == 6
     for table in TABLES:
-        assert len(records.read_table(directory / f"results/statistics/{table}.parquet", table))
+        assert len(table_files.read_table(directory / f"results/statistics/{table}.parquet", table))
     assert "C1" in (directory / "results/scorecard.txt").read_text()
     for caption in (directory / "workflow/report").glob("fig*.rst"):
         for kind in ["pdf", "svg", "png"]:
@@ -104,9 +104,9 @@ def test_records_depend_on_the_seed_alone_and_not_on_the_block(smoke, tmp_path):
     network = "runs/levels/rosenbrock-grid/g/r2-nobias"
     target = f"results/{network}/seeds-2-2.npz"
     work = {"sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": [2], "bias": False}
-    meta, both = records.read_runs(directory / f"results/{network}/seeds-1-2.npz")
+    meta, both = run_records.read_runs(directory / f"results/{network}/seeds-1-2.npz")
     do_block(directory, tmp_path / target, work | {"first": 2, "last": 2, "seed": 14951, "training": meta["training"]})
-    _, one = records.read_runs(tmp_path / target)
+    _, one = run_records.read_runs(tmp_path / target)
     for key in ["theta_initial", "theta_flow", "theta", "trajectory_loss", "steps"]:
         assert (one[key][0] == both[key][1]).all(), key
 
@@ -118,7 +118,7 @@ def test_a_run_that_meets_its_limit_or_raises_is_recorded_with_the_reason(smoke,
     samples = {"trajectory_samples": 5, "spectrum_samples": 2}
     for training, stop, message in [({"max_steps": 3}, "STEP_LIMIT", ""), ({"rtol": -1}, "FAILED", "ValueError: rtol is -1")]:
         said = do_block(directory, tmp_path / "block.npz", work | {"training": samples | training})
-        meta, arrays = records.read_runs(tmp_path / "block.npz")
+        meta, arrays = run_records.read_runs(tmp_path / "block.npz")
         assert (arrays["stop"] == meta["stop_codes"][stop]).all() and len(arrays["stop"]) == 2
         assert all(text.startswith(message) for text in arrays["message"])
         assert ("Traceback" in said) == (stop == "FAILED")

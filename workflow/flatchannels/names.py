@@ -6,7 +6,8 @@ paper's panels compare, over all dimensions and widths: "gp-s0.5", "rosenbrock e
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 RECORD = "runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz"  # below the folder of results
 NO_BIAS = "-nobias"
@@ -55,9 +56,21 @@ def dataset_name(name: str, dimension: int, network: tuple[Sequence[int], str] |
     return product if seed is None else f"{product}-seed{seed}"
 
 
-def dataset_family(product: str, dimension: int) -> str:
-    """The name in the configuration of the dataset behind a file's name: gp-s0.5 of gp-s0.5-d4-r8-softplus."""
-    found = re.fullmatch(rf"(.+)-d{dimension}(-r[0-9x]+-[a-z]+)?(-seed\d+)?", product)
+def has_own_name(spec: Mapping[str, Any]) -> bool:
+    """Whether the file of a dataset has its name in the configuration: that of a grid, which has one dimension and one content."""
+    return spec.get("inputs") == "grid" and spec["target"] != "gaussian-process"
+
+
+def dataset_family(product: str, dimension: int, spec: Mapping[str, Any]) -> str:
+    """The name in the configuration of the dataset behind a file's name: gp-s0.5 of gp-s0.5-d4-r8-softplus.
+
+    Parameters
+    ----------
+    product : the file's name.
+    dimension : of its inputs.
+    spec : what the configuration says about the dataset.
+    """
+    found = None if has_own_name(spec) else re.fullmatch(rf"(.+)-d{dimension}(-r[0-9x]+-[a-z]+)?(-seed\d+)?", product)
     return found[1] if found else product
 
 

@@ -59,7 +59,7 @@ def or_stop(function, *arguments):
 def code(*scripts, without=(), activation=None):
     """Fingerprint of some scripts and all that they import: an edit reruns what depends on it, and nothing else.
 
-    Products of simulations leave out `records`: a format has a version of its own, and is checked when it is read.
+    Products of simulations leave out `storage`: a format has a version of its own, and is checked when it is read.
     """
     return sources.fingerprint([WORKFLOW / "scripts" / script for script in scripts], without, activation)
 
@@ -72,7 +72,7 @@ def run_job(wildcards):
     block = BLOCKS[record]
     training = {key: value for key, value in config["training"].items() if key != "continue_unfinished"}
     if CONTINUE:
-        training |= records.limits_kept(record, training)
+        training |= continuation.limits_kept(record, training)
     return json.dumps(vars(block) | {"seed": config["seed"], "training": training})
 
 

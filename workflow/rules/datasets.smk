@@ -27,7 +27,7 @@ rule dataset:
         dataset=one_of(DATASETS.keys() - DRAWS),
     params:
         job=lambda wildcards: json.dumps(DATASETS[wildcards.dataset] | {"seed": config["seed"]}),
-        code=code("dataset.py", without=["records", "network"]),
+        code=code("dataset.py", without=["storage", "network"]),
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),

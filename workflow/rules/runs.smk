@@ -1,16 +1,16 @@
 BLOCKS = {block.record: block for block in settings.blocks(config) if block.dataset not in NOT_DRAWN}
-KERNELS = code("compile.py", without=["records", "gaussian_process"])
+KERNELS = code("compile.py", without=["storage", "gaussian_process"])
 os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
 
 # An edit of one activation concerns its own runs alone. (The first of them compiles what changed, hence no code in `compile`.)
 RUN_CODE = {
-    activation: code("runs.py", without=["records", "gaussian_process"], activation=activation)
+    activation: code("runs.py", without=["storage", "gaussian_process"], activation=activation)
     for activation in {block.activation for block in BLOCKS.values()}
 }
 
 # With `continue_unfinished`, runs that a limit ended are made again, from where they are, and no others for a new limit.
 if CONTINUE and workflow.is_main_process and workflow.dag_settings:
-    again = [record for record in BLOCKS if records.can_go_on(record, config["training"])]
+    again = [record for record in BLOCKS if continuation.can_go_on(record, config["training"])]
     workflow.dag_settings.forcerun = {*workflow.dag_settings.forcerun, *again}
 
 

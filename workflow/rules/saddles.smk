@@ -18,7 +18,7 @@ rule saddle_lines:
     benchmark:
         "results/benchmarks/statistics/saddle_lines.tsv"
     params:
-        code=code("saddle_lines.py", without=["records", "gaussian_process"]),
+        code=code("saddle_lines.py", without=["storage", "gaussian_process"]),
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
@@ -43,7 +43,7 @@ rule plateau:
         "results/benchmarks/saddles/plateau.tsv"
     params:
         network=config["saddles"]["plateau"],
-        code=code("plateau.py", without=["records", "gaussian_process"]),
+        code=code("plateau.py", without=["storage", "gaussian_process"]),
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
@@ -69,7 +69,7 @@ rule channel_line:
     params:
         network=config["saddles"]["channel"],
         maxnorm=config["training"]["maxnorm"],
-        code=code("channel_line.py", without=["records", "gaussian_process"]),
+        code=code("channel_line.py", without=["storage", "gaussian_process"]),
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),

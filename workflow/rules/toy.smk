@@ -18,7 +18,7 @@ rule toy:
     params:
         seed=config["seed"],
         toy=config["toy"],
-        code=code("toy.py", without=["records", "gaussian_process"]),
+        code=code("toy.py", without=["storage", "gaussian_process"]),
     resources:
         mem_mb=growing(1000),
         runtime=growing(60),
@@ -41,7 +41,7 @@ rule relu_channel:
         "results/benchmarks/toy/relu_channel.tsv"
     params:
         seed=config["seed"],
-        code=code("relu_channel.py", without=["records", "gaussian_process"]),
+        code=code("relu_channel.py", without=["storage", "gaussian_process"]),
     resources:
         mem_mb=growing(1000),
         runtime=growing(60),

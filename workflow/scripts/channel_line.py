@@ -3,7 +3,7 @@
 import compile  # first: it says where numba keeps compiled code
 from saddle_lines import read_datasets
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 from flatchannels.studies import saddle_examples
 
 
@@ -11,7 +11,7 @@ def main(snakemake):
     compile.once()
     candidates = saddle_examples.channel_candidates(snakemake.input.records, **snakemake.params.network)
     found = saddle_examples.channel(candidates, read_datasets(snakemake.input.datasets), snakemake.params.maxnorm)
-    records.write_saddles(snakemake.output[0], "channel", *found)
+    products.write_saddles(snakemake.output[0], "channel", *found)
 
 
 if "snakemake" in globals():

@@ -3,14 +3,14 @@
 from runs_table import summarise
 
 from flatchannels.reporting.channel_tables import channel_tables
-from flatchannels.storage import records
+from flatchannels.storage import atomic, table_files
 
 
 def main(snakemake):
     tables = channel_tables(snakemake.input.records, snakemake.input.datasets)
     for name, table in tables.items():
-        records.write_table(snakemake.output[name], name, table)
-    records.write_text(snakemake.output.summary, summarise(tables["channel_runs"]))
+        table_files.write_table(snakemake.output[name], name, table)
+    atomic.write_text(snakemake.output.summary, summarise(tables["channel_runs"]))
 
 
 if "snakemake" in globals():

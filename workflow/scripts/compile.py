@@ -43,7 +43,7 @@ def once():
 
 
 if __name__ == "__main__":
-    from flatchannels.storage import records
+    from flatchannels.storage import atomic
 
     once()
-    records.write_text(sys.argv[1], f"{CACHE.parent.name}\n")
+    atomic.write_text(sys.argv[1], f"{CACHE.parent.name}\n")

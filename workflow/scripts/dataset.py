@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flatchannels.data import datasets, gaussian_process
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files
 
 output, job = sys.argv[1], json.loads(sys.argv[2])
 other = Path(__file__).parents[2] / gaussian_process.ENVIRONMENT / "bin" / "python"
@@ -22,4 +22,4 @@ try:
     train, test = datasets.make_with_test(job["spec"], job["dimension"], job["seed"], job["name"])
 except ValueError as error:
     sys.exit(f"{error} (datasets in the configuration)")
-records.write_dataset(output, train, job, test)
+dataset_files.write_dataset(output, train, job, test)

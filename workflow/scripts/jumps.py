@@ -6,8 +6,8 @@ import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.infinity import jumps
 from flatchannels.reporting import routes
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 output, *tables = sys.argv[1:]
 compile.once()
-records.write_table(output, "jumps", jumps.make(routes.join([records.read_table(path, "routes") for path in tables])))
+table_files.write_table(output, "jumps", jumps.make(routes.join([table_files.read_table(path, "routes") for path in tables])))

@@ -4,9 +4,9 @@ import sys
 
 import compile  # first: it says where numba keeps compiled code
 
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 from flatchannels.studies import network_routes
 
 dataset, output, *paths = sys.argv[1:]
 compile.once()
-records.write_table(output, "routes", network_routes.make(paths, dataset))
+table_files.write_table(output, "routes", network_routes.make(paths, dataset))

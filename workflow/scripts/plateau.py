@@ -3,15 +3,15 @@
 import compile  # first: it says where numba keeps compiled code
 from saddle_lines import read_datasets
 
-from flatchannels.storage import records
+from flatchannels.storage import products, table_files
 from flatchannels.studies import saddle_examples
 
 
 def main(snakemake):
     compile.once()
-    row = saddle_examples.choose_plateau(records.read_table(snakemake.input.lines, "saddle_lines"), **snakemake.params.network)
+    row = saddle_examples.choose_plateau(table_files.read_table(snakemake.input.lines, "saddle_lines"), **snakemake.params.network)
     found = saddle_examples.plateau(row, read_datasets(snakemake.input.datasets))
-    records.write_saddles(snakemake.output[0], "plateau", *found)
+    products.write_saddles(snakemake.output[0], "plateau", *found)
 
 
 if "snakemake" in globals():

@@ -2,7 +2,7 @@
 
 import compile  # first: it says where numba keeps compiled code
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 
 def main(snakemake):
@@ -10,7 +10,7 @@ def main(snakemake):
     from flatchannels.studies import relu_channel
 
     seed = snakemake.params.seed
-    records.write_toy(snakemake.output[0], "relu_channel", relu_channel.product(seed), {"seed": seed})
+    products.write_toy(snakemake.output[0], "relu_channel", relu_channel.product(seed), {"seed": seed})
 
 
 if "snakemake" in globals():

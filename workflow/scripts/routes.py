@@ -1,12 +1,12 @@
 """The table of routes to infinity of all networks."""
 
 from flatchannels.reporting import routes
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 
 def main(snakemake):
-    tables = [records.read_table(path, "routes") for path in snakemake.input]
-    records.write_table(snakemake.output[0], "routes", routes.join(tables))
+    tables = [table_files.read_table(path, "routes") for path in snakemake.input]
+    table_files.write_table(snakemake.output[0], "routes", routes.join(tables))
 
 
 if "snakemake" in globals():

@@ -15,11 +15,12 @@ import scipy
 
 from flatchannels.dynamics.training import initial, train
 from flatchannels.networks.network import Network
-from flatchannels.storage import records
+from flatchannels.storage import continuation, dataset_files, run_records
+from flatchannels.storage.errors import RecordError
 
 dataset, output, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 compile.once()
-data, dataset_meta = records.read_dataset(dataset)
+data, dataset_meta = dataset_files.read_dataset(dataset)
 net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
 net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
 
@@ -29,8 +30,8 @@ versions = {module.__name__: module.__version__ for module in (numpy, scipy, num
 versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
 origin = {"job": job, "versions": versions, "data": dataset_meta["sha256"]}
 try:
-    earlier = records.read_unfinished(output, origin) if sys.argv[4:] == ["continue"] else {}
-except records.RecordError as error:
+    earlier = continuation.read_unfinished(output, origin) if sys.argv[4:] == ["continue"] else {}
+except RecordError as error:
     print(f"{error}; the runs start anew")
     earlier = {}
 
@@ -45,7 +46,7 @@ for seed in range(job["first"], job["last"] + 1):
         runs.append(train(net, data, start, seed, **job["training"], flow=before and before.flow))
     except Exception as error:
         traceback.print_exc()
-        runs.append(records.Failure(seed, f"{type(error).__name__}: {error}", start))
+        runs.append(run_records.Failure(seed, f"{type(error).__name__}: {error}", start))
 
-records.write_unfinished(output, origin, [run for run in runs if not isinstance(run, records.Failure)])
-records.write_runs(output, meta | {"versions": versions, "cpu": compile.CPU}, runs)
+continuation.write_unfinished(output, origin, [run for run in runs if not isinstance(run, run_records.Failure)])
+run_records.write_runs(output, meta | {"versions": versions, "cpu": compile.CPU}, runs)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from flatchannels.reporting.runs import run_table
-from flatchannels.storage import records
+from flatchannels.storage import atomic, table_files
 
 
 def summarise(runs):
@@ -19,8 +19,8 @@ def summarise(runs):
 
 def main(snakemake):
     runs = run_table(snakemake.input)
-    records.write_table(snakemake.output.table, "runs", runs)
-    records.write_text(snakemake.output.summary, summarise(runs))
+    table_files.write_table(snakemake.output.table, "runs", runs)
+    atomic.write_text(snakemake.output.summary, summarise(runs))
 
 
 if "snakemake" in globals():

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import compile  # first: it says where numba keeps compiled code
 
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files, table_files
 from flatchannels.studies import saddle_examples
 
 
 def read_datasets(paths):
     """Name → Dataset."""
-    return {Path(path).name.removesuffix(".npz"): records.read_dataset(path)[0] for path in paths}
+    return {Path(path).name.removesuffix(".npz"): dataset_files.read_dataset(path)[0] for path in paths}
 
 
 def main(snakemake):
     compile.once()
     table = saddle_examples.line_table(snakemake.input.records, read_datasets(snakemake.input.datasets))
-    records.write_table(snakemake.output[0], "saddle_lines", table)
+    table_files.write_table(snakemake.output[0], "saddle_lines", table)
 
 
 if "snakemake" in globals():

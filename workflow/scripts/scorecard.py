@@ -3,7 +3,7 @@
 import textwrap
 
 from flatchannels.reporting.claims import scorecard
-from flatchannels.storage import records
+from flatchannels.storage import atomic, table_files
 
 
 def as_text(verdicts):
@@ -17,9 +17,9 @@ def as_text(verdicts):
 
 
 def main(snakemake):
-    verdicts = scorecard.judge({name: records.read_table(path, name) for name, path in snakemake.input.items()})
-    records.write_table(snakemake.output.table, "claims", verdicts)
-    records.write_text(snakemake.output.text, as_text(verdicts))
+    verdicts = scorecard.judge({name: table_files.read_table(path, name) for name, path in snakemake.input.items()})
+    table_files.write_table(snakemake.output.table, "claims", verdicts)
+    atomic.write_text(snakemake.output.text, as_text(verdicts))
 
 
 if "snakemake" in globals():

@@ -3,15 +3,15 @@
 from flatchannels.reporting.levels import loss_levels
 from flatchannels.reporting.shares import shares
 from flatchannels.reporting.solutions import solutions
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 TABLES = {"loss_levels": loss_levels, "solutions": solutions, "shares": shares}
 
 
 def main(snakemake):
     name = snakemake.wildcards.table
-    runs = records.read_table(snakemake.input[0], "runs")
-    records.write_table(snakemake.output[0], name, TABLES[name](runs))
+    runs = table_files.read_table(snakemake.input[0], "runs")
+    table_files.write_table(snakemake.output[0], name, TABLES[name](runs))
 
 
 if "snakemake" in globals():

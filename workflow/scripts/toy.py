@@ -2,7 +2,7 @@
 
 import compile  # first: it says where numba keeps compiled code
 
-from flatchannels.storage import records
+from flatchannels.storage import products, table_files
 
 
 def main(snakemake):
@@ -20,12 +20,12 @@ def main(snakemake):
         (output.landscape, "toy_landscape", toy.landscape(frame)), (output.flows, "toy_flows", flows),
         (output.descents, "toy_descents", descents),
     ]:  # fmt: skip
-        records.write_toy(path, name, arrays, meta)
+        products.write_toy(path, name, arrays, meta)
     for path, name, table in [
         (output.limits_table, "toy_limits", toy.limits_table(frame.objective.data)), (output.flows_table, "toy_flows", flow_table),
         (output.rates_table, "toy_rates", rate_table),
     ]:  # fmt: skip
-        records.write_table(path, name, table)
+        table_files.write_table(path, name, table)
 
 
 if "snakemake" in globals():

@@ -18,7 +18,7 @@ from flatchannels.infinity.charts import Chart
 from flatchannels.landscape.coordinates import from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files, run_records
 
 NETWORK = {"dataset": "str", "dimension": "int64", "activation": "str", "widths": "str", "seed": "int64"}
 POINT = dict.fromkeys(["epsilon", "c", "a", "cosine", "loss", "excess", "limit_error", "largest"], "float64")
@@ -56,9 +56,9 @@ def make(routes):
     row = choose(routes)
     if row is None:
         return pd.DataFrame(columns=list(TABLES["jumps"])).astype(TABLES["jumps"])
-    meta, arrays = records.read_runs(row["record"], ["seed", "theta", "trajectory_theta"])
+    meta, arrays = run_records.read_runs(row["record"], ["seed", "theta", "trajectory_theta"])
     n = int(np.flatnonzero(arrays["seed"] == row["seed"])[0])
-    data, _ = records.read_dataset(f"results/datasets/{meta['dataset']}.npz")
+    data, _ = dataset_files.read_dataset(f"results/datasets/{meta['dataset']}.npz")
     network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
     points = along(network, data, arrays["theta"][n], arrays["trajectory_theta"][n])
     table = pd.DataFrame(points).assign(**{key: row[key] for key in NETWORK})

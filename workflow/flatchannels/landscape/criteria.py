@@ -184,7 +184,7 @@ def layer_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str,
 
     Parameters
     ----------
-    meta : of `records.read_runs`.  arrays : with the `RECORD_KEYS`.
+    meta : of `run_records.read_runs`.  arrays : with the `RECORD_KEYS`.
 
     Returns
     -------

@@ -5,7 +5,7 @@ In NumPy alone, for everyone who takes a θ apart: networks, geometry, tables.
 Source: paper, section 2 (the parameters); the order is this project's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -71,7 +71,7 @@ class Layout:
         return [HiddenLayer(rows, above[:, : len(rows)].T) for rows, above in pairwise(indices)]
 
 
-def layout_of(meta: dict) -> Layout:
+def layout_of(meta: Mapping[str, Any]) -> Layout:
     """The layout of the networks of a record, from its metadata."""
     return Layout(meta["inputs"], tuple(meta["widths"]), meta["bias"])
 

@@ -158,7 +158,7 @@ def _schema() -> dict:
 
 
 def origin(config: dict) -> dict:
-    """The parts of a validated configuration that a record, a dataset or a product of the toy depends on: `records.check_origin`."""
+    """The parts of a validated configuration that a record, a dataset or a product of the toy depends on: `origins.check_origin`."""
     return {key: config[key] for key in ("seed", "datasets", "training", "toy")}
 
 
@@ -368,7 +368,7 @@ def dataset_product(config: dict, name: str, dimension: int, widths, activation:
     A Gaussian process is drawn anew for every network, gp-s0.5-d4-r8-softplus, and with `redraw: run` for every seed.
     """
     spec = config["datasets"][name]
-    if spec.get("inputs") == "grid" and spec["target"] != "gaussian-process":
+    if names.has_own_name(spec):
         return name
     network = (widths, activation) if spec["target"] == "gaussian-process" else None
     return names.dataset_name(name, dimension, network, seed if _per_run(spec) else None)

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from flatchannels.pipeline import config
-from flatchannels.storage import records
+from flatchannels.storage import archives, dataset_files, products, run_records, table_files
+from flatchannels.storage.errors import RecordError
 
 SUFFIXES = {".npz", ".parquet", ".unfinished"}
 
@@ -24,7 +25,7 @@ def damaged(results="results", made=(), asked=None):
         if path.suffix in SUFFIXES and "cache" not in path.parts:
             try:
                 check(path, path.relative_to(results).parts[0], asked if str(path) in made else None)
-            except records.RecordError as error:
+            except RecordError as error:
                 found[path] = str(error)
     return found
 
@@ -32,17 +33,17 @@ def damaged(results="results", made=(), asked=None):
 def check(path, folder, asked=None):
     """Read a file as what it must be; RecordError where it cannot be used, or was not made as asked."""
     if path.suffix == ".parquet":
-        records.read_table(path, "routes" if folder == "routes" else path.stem)
+        table_files.read_table(path, "routes" if folder == "routes" else path.stem)
     elif path.suffix == ".npz" and folder == "runs":
-        records.read_runs(path, asked=asked)
+        run_records.read_runs(path, asked=asked)
     elif path.suffix == ".npz" and folder == "datasets":
-        records.read_dataset_arrays(path, asked)
+        dataset_files.read_dataset_arrays(path, asked)
     elif path.suffix == ".npz" and folder == "saddles":
-        records.read_saddles(path, path.stem)
+        products.read_saddles(path, path.stem)
     elif path.suffix == ".npz" and folder == "toy":
-        records.read_toy(path, path.stem if path.stem in records.TOY else f"toy_{path.stem}", asked)
+        products.read_toy(path, path.stem if path.stem in products.TOY else f"toy_{path.stem}", asked)
     else:
-        records.check_seal(path)
+        archives.check_seal(path)
 
 
 def asked_for(configuration):
@@ -51,8 +52,8 @@ def asked_for(configuration):
     yield from (block.record for block in blocks)
     yield from {f"results/routes/{block.folder}.parquet" for block in blocks}
     yield from (f"results/datasets/{name}.npz" for name in config.datasets(configuration))
-    yield from (f"results/toy/{name.removeprefix('toy_')}.npz" for name in records.TOY)
-    yield from (f"results/saddles/{name}.npz" for name in records.SADDLES)
+    yield from (f"results/toy/{name.removeprefix('toy_')}.npz" for name in products.TOY)
+    yield from (f"results/saddles/{name}.npz" for name in products.SADDLES)
 
 
 def main(configuration):

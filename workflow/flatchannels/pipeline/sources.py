@@ -29,7 +29,7 @@ def fingerprint(scripts: Iterable, without: Iterable[str] = (), activation: str 
     Parameters
     ----------
     scripts : paths of Python files.
-    without : names of modules, such as "records", to leave out along with what only they import.
+    without : names of modules or packages, such as "storage", to leave out along with what only they import.
     activation : the only one that counts, of those in scalars.py and activations.py; None for all.
     """
     digest = hashlib.sha256()
@@ -77,7 +77,7 @@ def imported(scripts: Iterable, without: Iterable[str] = ()) -> set[Path]:
     found, waiting, without = set(), [Path(script) for script in scripts], set(without)
     while waiting:
         path = waiting.pop()
-        if path not in found and path.stem not in without:
+        if path not in found and without.isdisjoint({path.stem, path.parent.name}):
             found.add(path)
             waiting.extend(_direct_imports(path))
     return found

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.landscape import criteria
-from flatchannels.names import setting_name
+from flatchannels.names import dataset_family, setting_name, widths_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import layout_of
 from flatchannels.reporting import channel_shares
 from flatchannels.reporting.runs import RUN_KEYS, run_columns
 from flatchannels.reporting.tables import TABLES, typed_table
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files, run_records
 
 
 def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFrame]:
@@ -52,17 +52,17 @@ def _joined(blocks: list[dict], name: str) -> dict[str, np.ndarray]:
 
 def _test_points(path):
     """x (M, d) and y (M,) of the test points of a dataset, or None where it has none."""
-    arrays, _ = records.read_dataset_arrays(path)
+    arrays, _ = dataset_files.read_dataset_arrays(path)
     return (arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
 
 
 def _block(path, test_points):
     """The rows of one record in the tables of runs, layers and spectra."""
     spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
-    meta, arrays = records.read_runs(path, list({*RUN_KEYS, *criteria.RECORD_KEYS, *spectrum}))
-    network = {"family": records.family(meta["dataset"], meta["inputs"]), "dimension": meta["inputs"], "activation": meta["activation"],
-               "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"]}  # fmt: skip
-    network = {"setting": setting_name(network["family"], meta["activation"], len(meta["widths"])), **network}
+    meta, arrays = run_records.read_runs(path, list({*RUN_KEYS, *criteria.RECORD_KEYS, *spectrum}))
+    family = dataset_family(meta["dataset"], meta["inputs"], meta["spec"])
+    network = {"setting": setting_name(family, meta["activation"], len(meta["widths"])), "family": family, "dimension": meta["inputs"],
+               "activation": meta["activation"], "widths": widths_name(meta["widths"]), "bias": meta["bias"]}  # fmt: skip
     rows = [row | {"layer_dimension": row["dimension"]} for row in criteria.layer_rows(meta, arrays)]
     layers = {key: np.array([row[key] for row in rows]) for key in TABLES["channels"] if key not in network}
     depth, samples = len(meta["widths"]), arrays["spectrum_t"].shape[1]

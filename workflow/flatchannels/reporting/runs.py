@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flatchannels.names import widths_name
 from flatchannels.networks.layout import Layout
 from flatchannels.reporting.tables import COUNTS, RESULTS, SECONDS, TABLES, typed_table
-from flatchannels.storage import records
+from flatchannels.storage import continuation, run_records
+from flatchannels.storage.errors import RecordError
 
 DUPLICATE_DISTANCE = 1e-6  # L2 between input weights, bias included (paper, Appendix A)
 CONVERGED_GRADIENT = 1e-9  # ‖∇(L + R)‖∞
@@ -26,11 +28,11 @@ def run_table(paths: Iterable) -> pd.DataFrame:
     `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm, `converged` is
     ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max. Numbers of a failed run are NaN and 0. RecordError for a bad record.
     """
-    read = [(str(path), *records.read_runs(path, RUN_KEYS)) for path in paths]
-    settings = [{key: value for key, value in meta["training"].items() if key not in records.LIMITS} for _, meta, _ in read]
+    read = [(str(path), *run_records.read_runs(path, RUN_KEYS)) for path in paths]
+    settings = [{key: value for key, value in meta["training"].items() if key not in continuation.LIMITS} for _, meta, _ in read]
     for (path, _, _), mine in zip(read, settings):
         if mine != settings[0]:
-            raise records.RecordError(path, f"was made with the training settings {mine}, {read[0][0]} with {settings[0]}")
+            raise RecordError(path, f"was made with the training settings {mine}, {read[0][0]} with {settings[0]}")
     blocks = [run_columns(*block) for block in read]
     return typed_table("runs", {key: np.concatenate([block[key] for block in blocks]) for key in TABLES["runs"]} if blocks else {})
 
@@ -40,7 +42,7 @@ def run_columns(path: str, meta: dict, arrays: dict) -> dict[str, Any]:
     columns = {key: arrays[key] for key in ["seed", "message", *RESULTS, *COUNTS, *SECONDS]}
     constants = {
         "sweep": meta["sweep"], "dataset": meta["dataset"], "dimension": meta["inputs"], "activation": meta["activation"],
-        "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"], "parameters": arrays["theta"].shape[1],
+        "widths": widths_name(meta["widths"]), "bias": meta["bias"], "parameters": arrays["theta"].shape[1],
         "record": path, "versions": json.dumps(meta["versions"], sort_keys=True), "cpu": meta["cpu"],
     }  # fmt: skip
     columns.update({key: np.full(len(arrays["seed"]), value) for key, value in constants.items()})

@@ -12,7 +12,7 @@ from scipy.spatial.distance import squareform
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout
 from flatchannels.reporting.tables import CONFIGURATION, groups, outcomes, typed_table
-from flatchannels.storage import records
+from flatchannels.storage import run_records
 
 # ASSUME: two networks nearer than this are the same solution; the paper cuts at the largest gap only, which is
 # undefined when all runs agree and meaningless when all differ. The value is the paper's own for equal neurons.
@@ -125,6 +125,6 @@ def _read_theta(runs: pd.DataFrame) -> np.ndarray:
     """Final parameters (n, P) of the given rows of the run table, which are all of one configuration."""
     rows = []
     for path, group in runs.groupby("record", sort=False):
-        meta, arrays = records.read_runs(path, ["theta"])
+        meta, arrays = run_records.read_runs(path, ["theta"])
         rows.append(arrays["theta"][group["seed"].to_numpy() - meta["first_seed"]])
     return np.concatenate(rows)

@@ -10,10 +10,10 @@ import pandas as pd
 
 from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.criteria import analyse
-from flatchannels.names import setting_name
+from flatchannels.names import dataset_family, setting_name, widths_name
 from flatchannels.networks.network import Network
 from flatchannels.reporting.routes import join
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files, run_records
 
 KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "loss", "weight_norm", "stop"]
 
@@ -29,8 +29,8 @@ def make(paths, dataset):
     ------
     RecordError: a record or dataset that cannot be used.
     """
-    data, _ = records.read_dataset(dataset)
-    blocks = [(str(path), *records.read_runs(path, KEYS)) for path in paths]
+    data, _ = dataset_files.read_dataset(dataset)
+    blocks = [(str(path), *run_records.read_runs(path, KEYS)) for path in paths]
     runs = sum(int(np.sum(arrays["stop"] != meta["stop_codes"]["FAILED"])) for _, meta, arrays in blocks)
     return join([pd.DataFrame([{**row, "runs": runs} for block in blocks for row in _rows(*block, data)])])
 
@@ -39,7 +39,7 @@ def _rows(path, meta, arrays, data):
     """A dict for each run of a record that rests at the wall."""
 
     network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
-    name, maxnorm = records.family(meta["dataset"], meta["inputs"]), meta["training"]["maxnorm"]
+    name, maxnorm = dataset_family(meta["dataset"], meta["inputs"], meta["spec"]), meta["training"]["maxnorm"]
     for n in np.flatnonzero(arrays["weight_norm"] >= maxnorm):
         theta = arrays["theta"][n]
         run = analyse(theta, arrays["trajectory_theta"][n], network.layout, maxnorm, arrays["theta_initial"][n])
@@ -48,7 +48,7 @@ def _rows(path, meta, arrays, data):
         yield {
             "sweep": meta["sweep"], "dataset": meta["dataset"], "setting": setting_name(name, meta["activation"], len(meta["widths"])),
             "family": name, "dimension": meta["inputs"], "activation": meta["activation"], "bias": meta["bias"],
-            "widths": "x".join(map(str, meta["widths"])), "seed": arrays["seed"][n], "loss": arrays["loss"][n],
+            "widths": widths_name(meta["widths"]), "seed": arrays["seed"][n], "loss": arrays["loss"][n],
             "weight_norm": arrays["weight_norm"][n], "parallel": run.parallel, "aligned": run.aligned, "channel": run.in_channel,
             "route": route.route, "verdict": route.verdict, "reason": route.reason, "loss_infinity": route.loss_infinity,
             "limit_gradient": route.gradient_norm, "limit_min": route.hessian_min, "limit_max": route.hessian_max,

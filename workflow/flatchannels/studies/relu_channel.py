@@ -44,7 +44,7 @@ def distance(theta):
 
 
 def product(root_seed, points=121):
-    """The arrays of Figure B13 (records.TOY)."""
+    """The arrays of Figure B13 (products.TOY)."""
     flow = learn(root_seed)
     inside = slice(len(inside_the_wall(flow.theta, MAXNORM)))
     side = np.linspace(-2, 2, points)

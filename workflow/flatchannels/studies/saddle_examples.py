@@ -23,9 +23,10 @@ from flatchannels.landscape.saddle_lines import (
 )
 from flatchannels.landscape.spectrum import hessian_polynomial, hessians_along_line, spectrum_along_line
 from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_cosines
+from flatchannels.names import widths_name
 from flatchannels.networks.layout import layout_of
 from flatchannels.networks.network import Network
-from flatchannels.storage import records
+from flatchannels.storage import products, run_records
 
 CRITICAL = 1e-9  # ‖∇L‖∞ of a narrow network that counts as converged
 ROUNDING = 1e-13  # eigenvalues below this fraction of the largest are zeros
@@ -83,9 +84,9 @@ def _rows(paths, of_block):
     """The rows of all blocks of runs with one hidden layer, with the columns that say which runs they are."""
     rows = []
     for path in paths:
-        meta, arrays = records.read_runs(path, RUN_KEYS)
+        meta, arrays = run_records.read_runs(path, RUN_KEYS)
         constants = {"sweep": meta["sweep"], "dataset": meta["dataset"], "dimension": meta["inputs"], "activation": meta["activation"],
-                     "widths": "x".join(map(str, meta["widths"])), "bias": meta["bias"], "record": str(path)}  # fmt: skip
+                     "widths": widths_name(meta["widths"]), "bias": meta["bias"], "record": str(path)}  # fmt: skip
         rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
     return rows
 
@@ -97,7 +98,7 @@ def _table(name, rows):
 def line_rows(meta, arrays, data):
     """One dict per neuron of each converged run of finite norm of a block: its part of the rows of saddle_lines.
 
-    meta, arrays : of `records.read_runs`, with `RUN_KEYS`.  data : Dataset of the runs.
+    meta, arrays : of `run_records.read_runs`, with `RUN_KEYS`.  data : Dataset of the runs.
     """
     net, rows = network_of(meta), []
     for run in runs_of(arrays):
@@ -191,11 +192,11 @@ def plateau(row, datasets):
 
     Returns
     -------
-    dict, what is to say about it.  dict of arrays (`records.SADDLES["plateau"]`), or None.
+    dict, what is to say about it.  dict of arrays (`products.SADDLES["plateau"]`), or None.
     """
     if row is None:
         return {}, None
-    meta, arrays = records.read_runs(row["record"], RUN_KEYS)
+    meta, arrays = run_records.read_runs(row["record"], RUN_KEYS)
     theta = next(run["theta"] for run in runs_of(arrays) if run["seed"] == row["seed"])
     data, line = datasets[row["dataset"]], saddle_line(network_of(meta), theta, int(row["neuron"]))
     surface_gammas, sizes = PLATEAU_SURFACE
@@ -223,7 +224,7 @@ def channel_candidates(paths, seed=None):
     """
     found = []
     for path in paths:
-        meta, arrays = records.read_runs(path, RUN_KEYS)
+        meta, arrays = run_records.read_runs(path, RUN_KEYS)
         for run in runs_of(arrays):
             channels = channels_of(meta, run)
             if channels is None:
@@ -248,7 +249,7 @@ def channel(candidates, datasets, maxnorm):
     Returns
     -------
     dict, what is to say about it. tried: one entry per candidate; escapes: their rows of the table of that name.
-    dict of arrays (`records.SADDLES["channel"]`), or None.
+    dict of arrays (`products.SADDLES["channel"]`), or None.
     """
     tried = []
     for name, net, run, pair in candidates:
@@ -310,14 +311,14 @@ def _escape_rows(data, net, run, pair, found):
 
 def escape_table(plateau_path, channel_path):
     """The table escapes: the flows of the plateau, and those of all candidates that were tried for the channel."""
-    meta, arrays = records.read_saddles(plateau_path, "plateau")
+    meta, arrays = products.read_saddles(plateau_path, "plateau")
     rows = [
         {"example": "plateau", "seed": meta["seed"], "neuron": meta["neuron"], "verdict": meta["verdict"], "start": arrays["start"][k],
          "size": arrays["size"][k], "curvature": arrays["curvature"][k], "loss_line": meta["loss"], "loss": arrays["end_loss"][k],
          "gamma": arrays["end_gamma"][k], "distance": arrays["end_distance"][k], "back": False, "stop": stop}
         for k, stop in enumerate(meta["stops"] if meta["found"] else [])
     ]  # fmt: skip
-    return _table("escapes", rows + records.read_saddles(channel_path, "channel")[0]["escapes"])
+    return _table("escapes", rows + products.read_saddles(channel_path, "channel")[0]["escapes"])
 
 
 def union(*grids):

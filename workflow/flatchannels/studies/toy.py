@@ -271,7 +271,7 @@ def limits_table(data):
 
 
 def landscape(frame, gamma=LANDSCAPE_GAMMA, alpha=LANDSCAPE_ALPHA):
-    """Arrays of Figures 1, 6a–c and B12 (records.TOY): landscapes, ℓ(w, 0), functions that the network computes."""
+    """Arrays of Figures 1, 6a–c and B12 (products.TOY): landscapes, ℓ(w, 0), functions that the network computes."""
     data = frame.objective.data
     ends = [best_limit(data, w) for w in np.linspace(0.3, 5, 200)]
     flow, inside = flow_from(frame.objective, STARTS["channel 2"])
@@ -305,7 +305,7 @@ def sharp_landscape(objective, path, alphas):
 
 
 def flows(frame, finite, random_starts, root_seed):
-    """Gradient flows on infinite and finite data: arrays (records.TOY), and the table `toy_flows`.
+    """Gradient flows on infinite and finite data: arrays (products.TOY), and the table `toy_flows`.
 
     frame : on infinite data.  finite : Dataset of samples.  random_starts : how many more flows begin at Glorot-normal points.
     """
@@ -345,7 +345,7 @@ def _padded(paths):
 
 
 def descents(frame, finite, root_seed, *, epochs, batch, sgd_rate, adam_rate, gd_rates, gd_steps, samples=400):
-    """SGD and Adam on finite data, and gradient descent on infinite data: arrays (records.TOY), and the table `toy_rates`.
+    """SGD and Adam on finite data, and gradient descent on infinite data: arrays (products.TOY), and the table `toy_rates`.
 
     SGD and Adam start where the flows into both channels do, gradient descent in channel 2 (paper, Figure 6b and d).
     """

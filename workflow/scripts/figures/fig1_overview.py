@@ -7,7 +7,7 @@ import numpy as np
 import style
 from fig6_toy import COLOURS, PLACES, last, output, sigma
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 SPLITS = [0.5, 1.5, 3.0]  # γ of the halves shown, as shares of the output weight
 
@@ -86,7 +86,7 @@ def infinity_panel(panels, landscape, flows):
 
 def main(snakemake):
     """Read the records and write the figure."""
-    arrays = [records.read_toy(snakemake.input[name], f"toy_{name}") for name in ["landscape", "flows"]]
+    arrays = [products.read_toy(snakemake.input[name], f"toy_{name}") for name in ["landscape", "flows"]]
     style.save(draw(*arrays), snakemake.output)
 
 

@@ -8,7 +8,7 @@ import style
 from matplotlib.lines import Line2D
 
 from flatchannels.names import widths_key
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files, table_files
 
 
 def draw(target, levels, solutions, shares):
@@ -132,8 +132,8 @@ def duplicates_panel(axes, shares, names):
 
 def main(snakemake):
     """Read the tables that the rule names and write the figure."""
-    target, meta = records.read_dataset_arrays(snakemake.input.dataset)
-    tables = [records.read_table(snakemake.input[name], name) for name in ["loss_levels", "solutions", "shares"]]
+    target, meta = dataset_files.read_dataset_arrays(snakemake.input.dataset)
+    tables = [table_files.read_table(snakemake.input[name], name) for name in ["loss_levels", "solutions", "shares"]]
     tables = [table[(table["sweep"] == snakemake.params.sweep) & ~table["bias"]] for table in tables]
     style.save(draw(target, *tables), snakemake.output)
 

@@ -9,7 +9,7 @@ import style
 from matplotlib.lines import Line2D
 from saddle_panels import INTO, OTHER, exponent, none_found, surface, surface_axes, z_label
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 NONE = "no network of this width has a neuron with a definite matrix"
 JUMP = 0.5  # in γ, from one sample to the next
@@ -17,7 +17,7 @@ RETURNED = 1e-10  # difference of losses up to which a flow has come back to Γ
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["plateau"])."""
+    """The figure, from the example of that name (flatchannels.storage.products.SADDLES["plateau"])."""
     if not meta["found"]:
         return none_found(2.4, NONE)
     figure = style.new_figure(2.8)
@@ -81,7 +81,7 @@ def loss_panel(axes, meta, arrays):
 
 def main(snakemake):
     """Read the example and write the figure."""
-    style.save(draw(*records.read_saddles(snakemake.input.plateau, "plateau")), snakemake.output)
+    style.save(draw(*products.read_saddles(snakemake.input.plateau, "plateau")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from saddle_panels import INTO, OTHER, exponent, none_found, surface, surface_axes, z_label
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 PROFILES, TOP = "viridis", "cividis"
 TINY = 1e-16  # loss − loss_∞ and 1 − cosine below are rounding
@@ -25,7 +25,7 @@ def why_none(meta):
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["channel"])."""
+    """The figure, from the example of that name (flatchannels.storage.products.SADDLES["channel"])."""
     if not meta["found"]:
         return none_found(4.4, why_none(meta))
     figure = style.new_figure(5.4)
@@ -129,7 +129,7 @@ def cosine_panel(axes, arrays):
 
 def main(snakemake):
     """Read the example and write the figure."""
-    style.save(draw(*records.read_saddles(snakemake.input.channel, "channel")), snakemake.output)
+    style.save(draw(*products.read_saddles(snakemake.input.channel, "channel")), snakemake.output)
 
 
 if "snakemake" in globals():

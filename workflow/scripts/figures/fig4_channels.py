@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from flatchannels.landscape.criteria import ALIGNED_RATIO, PARALLEL_DISTANCE
 from flatchannels.names import setting_key
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 SHOWN = "gp-s0.5"  # the setting of panels d and e
 LAYOUT = ["aaabbb", "cccddd", "cccDDD", "eeffgg", "EEffgg"]
@@ -202,7 +202,7 @@ TABLES = {"runs": "channel_runs", "layers": "channels", "spectra": "channel_spec
 
 def main(snakemake):
     """Read the tables and write the figure."""
-    tables = {key: records.read_table(snakemake.input[name], name) for key, name in TABLES.items()}
+    tables = {key: table_files.read_table(snakemake.input[name], name) for key, name in TABLES.items()}
     style.save(draw(**tables), snakemake.output)
 
 

@@ -8,7 +8,7 @@ import style
 from matplotlib.lines import Line2D
 
 from flatchannels.reporting.claims.infinity import power_law
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 FLOW, JUMP, LIMIT = "0.6", "#0072b2", "#d55e00"
 DASHES = {"color": LIMIT, "linewidth": 0.8, "linestyle": (0, (4, 2))}
@@ -70,7 +70,7 @@ def fitted_line(axes, jump, key):
 
 def main(snakemake):
     """Read the table that the rule names and write the figure."""
-    style.save(draw(records.read_table(snakemake.input.jumps, "jumps")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.jumps, "jumps")), snakemake.output)
 
 
 if "snakemake" in globals():

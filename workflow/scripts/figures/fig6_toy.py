@@ -7,7 +7,7 @@ import numpy as np
 import style
 from matplotlib.lines import Line2D
 
-from flatchannels.storage import records
+from flatchannels.storage import products, table_files
 
 COLOURS = {"channel 1": "#d55e00", "channel 2": "#0072b2", "plateau": "#cc79a7", "saddle line": "black"}
 PLACES = ["channel 1", "channel 2", "plateau"]  # the order of the flows in the record, on infinite and then on finite data
@@ -123,8 +123,8 @@ def edge_panel(axes, descents):
 
 def main(snakemake):
     """Read the records and the table and write the figure."""
-    arrays = [records.read_toy(snakemake.input[name], f"toy_{name}") for name in ["landscape", "flows", "descents"]]
-    style.save(draw(*arrays, records.read_table(snakemake.input.toy_limits, "toy_limits")), snakemake.output)
+    arrays = [products.read_toy(snakemake.input[name], f"toy_{name}") for name in ["landscape", "flows", "descents"]]
+    style.save(draw(*arrays, table_files.read_table(snakemake.input.toy_limits, "toy_limits")), snakemake.output)
 
 
 if "snakemake" in globals():

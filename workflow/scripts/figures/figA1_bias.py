@@ -7,7 +7,7 @@ import style
 from fig2_levels import duplicates_panel, level_legend, levels_panel, ordered_widths
 from matplotlib.patches import Patch
 
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 INFINITE = {"facecolor": "white", "linewidth": 0.6, "hatch": "//////"}
 
@@ -46,7 +46,7 @@ def outcome_panel(axes, shares, names):
 
 def main(snakemake):
     """Read the tables that the rule names and write the figure."""
-    tables = [records.read_table(snakemake.input[name], name) for name in ["loss_levels", "shares"]]
+    tables = [table_files.read_table(snakemake.input[name], name) for name in ["loss_levels", "shares"]]
     style.save(draw(*(table[table["sweep"] == snakemake.params.sweep] for table in tables)), snakemake.output)
 
 

@@ -9,14 +9,14 @@ import style
 from fig2cd_plateau import NONE, distance_panel, limits, loss_panel
 from saddle_panels import none_found
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 LINEAR = 1e-3  # eigenvalues up to here are drawn linearly
 PALETTE = matplotlib.colormaps["turbo"]
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["plateau"])."""
+    """The figure, from the example of that name (flatchannels.storage.products.SADDLES["plateau"])."""
     if not meta["found"]:
         return none_found(3.4, NONE)
     figure = style.new_figure(4.2)
@@ -56,7 +56,7 @@ def angle_panel(axes, arrays):
 
 def main(snakemake):
     """Read the example and write the figure."""
-    style.save(draw(*records.read_saddles(snakemake.input.plateau, "plateau")), snakemake.output)
+    style.save(draw(*products.read_saddles(snakemake.input.plateau, "plateau")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -9,13 +9,13 @@ from fig2cd_plateau import NONE
 from figA2_escapes import branch_colours, eigenvalue_panel
 from saddle_panels import none_found
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 AROUND_ZERO = 0.04  # half width in γ of the panel at γ = 0
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["plateau"])."""
+    """The figure, from the example of that name (flatchannels.storage.products.SADDLES["plateau"])."""
     if not meta["found"]:
         return none_found(2.6, NONE)
     figure = style.new_figure(2.7)
@@ -63,7 +63,7 @@ def narrowest_gap(arrays):
 
 def main(snakemake):
     """Read the example and write the figure."""
-    style.save(draw(*records.read_saddles(snakemake.input.plateau, "plateau")), snakemake.output)
+    style.save(draw(*products.read_saddles(snakemake.input.plateau, "plateau")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -7,7 +7,7 @@ import style
 from fig4_channels import ordered, ratios_panel, towards_a_pair
 from figB9_pairs import label_outer, setting_panels
 
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 
 def draw(runs):
@@ -28,7 +28,7 @@ def draw(runs):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(records.read_table(snakemake.input.channel_runs, "channel_runs")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channel_runs, "channel_runs")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -10,7 +10,7 @@ from fig4_channels import channel_dimensions, ordered
 from figB9_pairs import label_outer, setting_panels
 
 from flatchannels.landscape.criteria import PARALLEL_DISTANCE
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 
 def draw(layers):
@@ -36,7 +36,7 @@ def dimensions_panel(axes, layers):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(records.read_table(snakemake.input.channels, "channels")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channels, "channels")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -6,7 +6,7 @@ Source: paper, Appendix C, Figure B12.
 import numpy as np
 import style
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 
 def draw(landscape):
@@ -33,7 +33,7 @@ def draw(landscape):
 
 def main(snakemake):
     """Read the record and write the figure."""
-    style.save(draw(records.read_toy(snakemake.input.landscape, "toy_landscape")), snakemake.output)
+    style.save(draw(products.read_toy(snakemake.input.landscape, "toy_landscape")), snakemake.output)
 
 
 if "snakemake" in globals():

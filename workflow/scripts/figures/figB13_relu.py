@@ -6,7 +6,7 @@ Source: paper, Appendix C.3, Figure B13.
 import numpy as np
 import style
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 
 def draw(record):
@@ -32,7 +32,7 @@ def draw(record):
 
 def main(snakemake):
     """Read the record and write the figure."""
-    style.save(draw(records.read_toy(snakemake.input.relu_channel, "relu_channel")), snakemake.output)
+    style.save(draw(products.read_toy(snakemake.input.relu_channel, "relu_channel")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -8,11 +8,11 @@ import style
 from fig3_channel import surface_panel, why_none
 from saddle_panels import none_found, surface_axes
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["channel"])."""
+    """The figure, from the example of that name (flatchannels.storage.products.SADDLES["channel"])."""
     if not meta["found"]:
         return none_found(3.0, why_none(meta))
     figure = style.new_figure(3.2)
@@ -24,7 +24,7 @@ def draw(meta, arrays):
 
 def main(snakemake):
     """Read the example and write the figure."""
-    style.save(draw(*records.read_saddles(snakemake.input.channel, "channel")), snakemake.output)
+    style.save(draw(*products.read_saddles(snakemake.input.channel, "channel")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -8,7 +8,7 @@ from fig3_channel import flows, why_none
 from matplotlib.lines import Line2D
 from saddle_panels import none_found
 
-from flatchannels.storage import records
+from flatchannels.storage import products
 
 COLOURS = ["#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#d55e00", "#0072b2"]  # Okabe and Ito
 HALF = {"linestyle": "-", "linewidth": 1.2}
@@ -16,7 +16,7 @@ OTHERS = {"linestyle": (0, (3, 1.5)), "linewidth": 0.9}
 
 
 def draw(meta, arrays):
-    """The figure, from the example of that name (flatchannels.storage.records.SADDLES["channel"])."""
+    """The figure, from the example of that name (flatchannels.storage.products.SADDLES["channel"])."""
     if not meta["found"]:
         return none_found(2.6, why_none(meta))
     figure = style.new_figure(2.6)
@@ -43,7 +43,7 @@ def look(neuron, meta):
 
 def main(snakemake):
     """Read the example and write the figure."""
-    style.save(draw(*records.read_saddles(snakemake.input.channel, "channel")), snakemake.output)
+    style.save(draw(*products.read_saddles(snakemake.input.channel, "channel")), snakemake.output)
 
 
 if "snakemake" in globals():

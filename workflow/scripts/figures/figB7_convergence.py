@@ -6,7 +6,7 @@ Histograms over runs of the final gradient and of the smallest Hessian eigenvalu
 import style
 from figA3_convergence import histograms
 
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 
 def draw(runs):
@@ -18,7 +18,7 @@ def draw(runs):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(records.read_table(snakemake.input.channel_runs, "channel_runs")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channel_runs, "channel_runs")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -5,7 +5,7 @@ Source: paper, Appendix B, Figure B8.
 
 import style
 
-from flatchannels.storage import records
+from flatchannels.storage import dataset_files
 
 HALF_WIDTH = 3.0  # of the square that is shown; normal inputs outside are left out
 
@@ -30,7 +30,7 @@ def main(snakemake):
     """Read the datasets and write the figure."""
     draws = {}
     for path in snakemake.input:
-        arrays, meta = records.read_dataset_arrays(path)
+        arrays, meta = dataset_files.read_dataset_arrays(path)
         draws[meta["spec"]["scale"]] = arrays["x"], arrays["y"]
     style.save(draw(draws), snakemake.output)
 

@@ -8,7 +8,7 @@ from fig4_channels import ordered, pair_handles, pairs_panel
 from matplotlib.patches import Patch
 
 from flatchannels.names import widths_key
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 LAYER_COLOURS = ["#117733", "#aa4499", "#999933"]  # of layers 1, 2, 3 of deep networks
 COLUMNS = 5
@@ -59,7 +59,7 @@ def label_outer(panels, names):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(records.read_table(snakemake.input.channels, "channels")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channels, "channels")), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from flatchannels.names import widths_key
 from flatchannels.reporting.shares import wilson_interval
-from flatchannels.storage import records
+from flatchannels.storage import table_files
 
 CATEGORIES = {  # in the order of the bars: colour; hatched where nothing is certified
     "gated pairs, certified": "#0072b2",
@@ -106,7 +106,7 @@ def ratio_panel(axes, routes, categories):
 
 def main(snakemake):
     """Read the table that the rule names and write the figure."""
-    style.save(draw(records.read_table(snakemake.input.routes, "routes")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.routes, "routes")), snakemake.output)
 
 
 if "snakemake" in globals():

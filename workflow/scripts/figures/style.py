@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from flatchannels.storage import records
+from flatchannels.storage import atomic
 
 TEXT_WIDTH = 5.5  # inches: the text width of the paper, at which fonts appear in their nominal size
 GREY = "0.55"
@@ -40,7 +40,7 @@ def save(figure, paths):
         kind = Path(path).suffix.lstrip(".")
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, metadata=undated[kind])
-        records.write_bytes(path, buffer.getvalue())
+        atomic.write_bytes(path, buffer.getvalue())
 
 
 def width_colour(widths):

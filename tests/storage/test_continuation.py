@@ -1,0 +1,63 @@
+"""Runs that met a limit are kept, and go on."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import synthetic
+
+from flatchannels import Dataset, Network, train
+from flatchannels.reasons import Stop
+from flatchannels.storage import continuation, run_records
+from flatchannels.storage.errors import RecordError
+
+
+def unfinished_run(seed, max_steps=30):
+    data = Dataset(np.random.default_rng(0).normal(size=(40, 2)), np.arange(40.0) / 40)
+    return train(Network(2, (2,), "g"), data, seed=seed, max_steps=max_steps, trajectory_samples=12, spectrum_samples=5)
+
+
+ORIGIN = {"job": {"seed": 1, "training": {"rtol": 1e-5, "max_seconds": 9, "max_steps": 30, "max_t": 1e9}}, "data": "abc"}
+
+
+def test_what_an_unfinished_run_needs_to_go_on_is_kept_and_removed(tmp_path):
+    record = tmp_path / "seeds-1-2.npz"
+    cut, whole = unfinished_run(1), unfinished_run(2, 500)
+    assert cut.unfinished and not whole.unfinished
+    continuation.write_unfinished(record, ORIGIN, [cut, whole])
+    kept = continuation.read_unfinished(record, ORIGIN)
+    assert kept[1].flow.steps == 30 and kept[1].unfinished and np.array_equal(kept[2].theta, whole.theta)
+    more = {**ORIGIN, "job": {"seed": 1, "training": ORIGIN["job"]["training"] | {"max_steps": 500}}}
+    assert list(continuation.read_unfinished(record, more)) == [1, 2]
+    for other in ({"data": "abd"}, {"job": {"seed": 1, "training": {"rtol": 1e-4}}}):
+        assert continuation.read_unfinished(record, ORIGIN | other) == {}
+    assert continuation.can_go_on(record, more["job"]["training"]) and not continuation.can_go_on(record, ORIGIN["job"]["training"])
+    continuation.write_unfinished(record, ORIGIN, [whole])
+    assert list(tmp_path.iterdir()) == [] and not continuation.can_go_on(record, more["job"]["training"])
+
+
+def test_limits_of_a_record_stay_unless_it_can_go_on(block):
+    run_records.write_runs(block, synthetic.meta(training=synthetic.TRAINING | ORIGIN["job"]["training"]), [synthetic.run(1)])
+    new = {"max_seconds": 1, "max_steps": 500, "max_t": 1e3}
+    assert continuation.limits_kept(block, new) == {"max_seconds": 9, "max_steps": 30, "max_t": 1e9}
+    continuation.write_unfinished(block, ORIGIN, [unfinished_run(1)])
+    assert continuation.limits_kept(block, new) == new
+    assert continuation.limits_kept(block, new | {"max_steps": 30}) == {"max_seconds": 9, "max_steps": 30, "max_t": 1e9}
+
+
+def test_a_kept_state_is_refused_where_it_is_damaged_or_would_run_something(tmp_path):
+    record = tmp_path / "seeds-1-1.npz"
+    for harm in (SimpleNamespace(a=1), Harmful()):
+        run = SimpleNamespace(seed=1, unfinished=True, stop=Stop.STEP_LIMIT, flow=SimpleNamespace(state=1), harm=harm)
+        continuation.write_unfinished(record, ORIGIN, [run])
+        with pytest.raises(RecordError, match="does not belong to a run"):
+            continuation.read_unfinished(record, ORIGIN)
+    continuation.unfinished_path(record).write_bytes(b"PK\x03\x04")
+    with pytest.raises(RecordError, match="unfinished: has no seal"):
+        continuation.read_unfinished(record, ORIGIN)
+    assert continuation.can_go_on(record, {})
+
+
+class Harmful:
+    def __reduce__(self):
+        return eval, ("1 / 0",)

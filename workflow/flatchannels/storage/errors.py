@@ -1,0 +1,10 @@
+"""The error of every reader and writer of files."""
+
+from os import PathLike
+
+
+class RecordError(Exception):
+    """A file that cannot be used: one line with its path and what is wrong."""
+
+    def __init__(self, path: str | PathLike[str], problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
