@@ -76,7 +76,7 @@ def test_files_that_are_no_models_get_one_line_and_nothing_is_executed(tmp_path,
         with pytest.raises(ModelError) as caught:
             load(tmp_path / name)
         assert name in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) < 400
-        assert main(["inspect", name]) == 1
+        assert main(["inspect", name]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not Path("exploded").exists()
 

@@ -1,20 +1,29 @@
-"""`inspect`: what stands in the weights of a network, layer by layer, as an object, a text, a table, JSON.
+"""`inspect`: what stands in the weights of a network, layer by layer, as an object, a text, a table, JSON, a picture.
 
 Source: paper, section 3 (a pair of neurons is a gated linear unit at infinity).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
+from flatchannels.data.dataset import Dataset
+from flatchannels.inspection import telling
+from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate, Certifier
+from flatchannels.inspection.evidence import Evidence, GroupEvidence, evidence
+from flatchannels.inspection.losses import loss_named
 from flatchannels.inspection.model import Model, from_layers
+from flatchannels.inspection.samples import Samples, samples_for
 from flatchannels.inspection.structure import Group, LayerStructure, layer_structure
+from flatchannels.networks.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Data = Samples | Dataset | Sequence[ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -22,34 +31,43 @@ class Inspection:
     """What was found in one network.
 
     model : the network.  layers : one `LayerStructure` for each hidden layer.
+    evidence : what data say, None without data.  certificate : None where it was not asked for.
     """
 
     model: Model
     layers: tuple[LayerStructure, ...]
+    evidence: Evidence | None = None
+    certificate: Certificate | None = None
 
     @property
     def groups(self) -> list[tuple[int, Group]]:
         """All groups with the number of their layer, from 1."""
         return [(layer.layer, group) for layer in self.layers for group in layer.groups]
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Inputs, widths of the hidden layers, outputs."""
+        return (self.model.layers[0].W.shape[1], *(len(layer.W) for layer in self.model.layers))
+
     def to_json(self) -> dict[str, Any]:
         """The findings in JSON types; neurons are counted from 0, layers from 1."""
         return {
             "parameters": self.model.parameters,
             "activation": self.model.activation,
-            "layers": [_layer_json(layer, name.name) for layer, name in zip(self.layers, self.model.layers)],
+            **(telling.data_json(self.evidence) if self.evidence else {}),
+            "layers": [telling.layer_json(layer, dense.name, found) for layer, dense, found in self._told()],
             "skipped": list(self.model.skipped),
+            **({"certificate": telling.certificate_json(self.certificate)} if self.certificate else {}),
         }
 
     def summary(self) -> str:
         """A line for each layer, and one for each thing that was found."""
-        sizes = " → ".join(map(str, (self.model.layers[0].W.shape[1], *(len(layer.W) for layer in self.model.layers))))
+        sizes = " → ".join(map(str, self.sizes))
         lines = [f"network {sizes}, {self.model.parameters} parameters, activation {self.model.activation or 'not known'}"]
-        for layer, dense in zip(self.layers, self.model.layers):
-            lines.append(f"hidden layer {layer.layer} ({dense.name}), {layer.neurons} neurons: {_counted(layer)}")
-            lines += [f"  {_in_words(group)}" for group in layer.groups]
-            lines += [f"  duplicates: neurons {i} and {j}, a plateau saddle if the loss is at rest" for i, j in layer.duplicates]
-            lines += [f"  dead: neuron {i}" for i in layer.dead]
+        lines += telling.data_in_words(self.evidence) if self.evidence else []
+        for layer, dense, found in self._told():
+            lines += telling.layer_in_words(layer, dense.name, found)
+        lines += [telling.certificate_in_words(self.certificate)] if self.certificate else []
         return "\n".join(lines + [f"skipped {line}" for line in self.model.skipped])
 
     def to_dataframe(self) -> "pd.DataFrame":
@@ -57,80 +75,71 @@ class Inspection:
         import pandas as pd
 
         columns = ["layer", "neurons", "kind", "epsilon", "cosine", "cancellation", "strength", "sum", "direction", "dimension"]
+        columns += ["loss_change_limit", "loss_change_merged", "h"] if self.evidence else []
         rows = [
-            {
-                "layer": layer, "neurons": group.neurons, "kind": group.kind, "epsilon": group.epsilon, "cosine": group.cosine,
-                "cancellation": group.cancellation, "strength": float(np.linalg.norm(group.outputs, axis=1).sum()),
-                "sum": group.sum, "direction": group.direction, "dimension": group.dimension,
-            }
-            for layer, group in self.groups
-        ]  # fmt: skip
+            telling.group_row(layer.layer, group, found[number] if found else None)
+            for layer, _, found in self._told()
+            for number, group in enumerate(layer.groups)
+        ]
         return pd.DataFrame(rows, columns=columns)
 
     def _repr_html_(self) -> str:
         """For notebooks."""
-        return f"<pre>{self.summary().replace('&', '&amp;').replace('<', '&lt;')}</pre>" + self.to_dataframe().to_html(index=False)
+        return f"<pre>{escape(self.summary())}</pre>" + self.to_dataframe().to_html(index=False)
+
+    def _told(self) -> list[tuple[LayerStructure, Any, tuple[GroupEvidence, ...]]]:
+        """Each hidden layer with its matrix and what data say about its groups."""
+        found = self.evidence.groups if self.evidence else ((),) * len(self.layers)
+        return list(zip(self.layers, self.model.layers, found))
 
 
-def inspect(network: Model | Sequence[tuple[ArrayLike, ArrayLike | None]], activation: str | None = None) -> Inspection:
+def inspect(
+    network: Model | Sequence[tuple[ArrayLike, ArrayLike | None]],
+    activation: str | None = None,
+    data: Data | None = None,
+    loss: str = "mse",
+    hessian: bool = True,
+    certify: Certifier | None = None,
+) -> Inspection:
     """Look for dead, duplicate and parallel neurons and for channels in a fully connected network.
 
     Parameters
     ----------
     network : a `Model`, or [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None.
     activation : between the layers. Without it antiparallel neurons, which for many activations are mirror images, form no groups.
+    data : `Samples`, a `Dataset`, (x, y) or (x, y, weights) as `samples_for` takes them: what data say about the groups is added.
+    loss : of the data, "mse" or "cross-entropy".  hessian : whether to look for the extreme eigenvalues of the Hessian.
+    certify : `flatchannels.certified.certificate`, which needs the compiled engine, to be called with the mean squared error.
 
     Raises
     ------
-    ValueError: arrays that do not make a network, or an unknown activation.
+    ValueError: arrays that do not make a network, data that do not fit it, an unknown activation or loss, data without activation.
     """
-    from flatchannels.networks.activations import ACTIVATIONS
-
     if activation is not None and activation not in ACTIVATIONS:
         raise ValueError(f"activation is {activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
+    given = loss_named(loss)
     model = network if isinstance(network, Model) else from_layers(network, activation)
-    layers = [
+    model = replace(model, activation=activation or model.activation)
+    layers = tuple(
         layer_structure(number, below.rows, above.W.T, model.activation)
         for number, (below, above) in enumerate(zip(model.layers, model.layers[1:]), 1)
-    ]
-    return Inspection(model, tuple(layers))
-
-
-def _layer_json(layer: LayerStructure, name: str) -> dict[str, Any]:
-    return {
-        "layer": layer.layer, "name": name, "neurons": layer.neurons, "groups": [_group_json(group) for group in layer.groups],
-        "duplicates": [list(pair) for pair in layer.duplicates], "dead": list(layer.dead),
-        "parallel": [list(pair) for pair in layer.parallel], "antiparallel": [list(pair) for pair in layer.antiparallel],
-    }  # fmt: skip
-
-
-def _group_json(group: Group) -> dict[str, Any]:
-    """With one output sum is a number and direction a vector; with several a vector and a matrix."""
-    one = len(group.sum) == 1
-    return {
-        "neurons": list(group.neurons), "kind": group.kind, "signs": list(group.signs), "epsilon": group.epsilon, "cosine": group.cosine,
-        "outputs": (group.outputs[:, 0] if one else group.outputs).tolist(), "center": group.center.tolist(),
-        "sum": float(group.sum[0]) if one else group.sum.tolist(),
-        "direction": (group.direction[0] if one else group.direction).tolist(),
-        "cancellation": group.cancellation, "dimension": group.dimension,
-    }  # fmt: skip
-
-
-def _counted(layer: LayerStructure) -> str:
-    counts = {
-        "channel group": len(layer.groups), "pair of duplicates": len(layer.duplicates), "dead neuron": len(layer.dead),
-        "parallel pair outside of groups": len(layer.parallel), "antiparallel pair": len(layer.antiparallel),
-    }  # fmt: skip
-    plural = {"pair of duplicates": "pairs of duplicates", "parallel pair outside of groups": "parallel pairs outside of groups"}
-    shown = [f"{n} {name if n == 1 else plural.get(name, name + 's')}" for name, n in counts.items() if n]
-    return ", ".join(shown) or "nothing found"
-
-
-def _in_words(group: Group) -> str:
-    neurons = ", ".join(f"{'−' if sign < 0 else ''}{n}" for n, sign in zip(group.neurons, group.signs))
-    strength = float(np.linalg.norm(group.outputs, axis=1).sum())
-    gate = float(np.linalg.norm(group.direction))
-    return (
-        f"channel: {group.kind} of neurons {neurons}, ε = {group.epsilon:.3g}, Σ|a| = {strength:.3g}, |Σ a| = "
-        f"{np.linalg.norm(group.sum):.3g}; at infinity c σ(w·x) + (v·x) σ'(w·x) with |v| = {gate:.3g}"
     )
+    if data is None:
+        return Inspection(model, layers)
+    samples = _samples(model, data, loss)
+    found = evidence(model, layers, samples, given, hessian)
+    told = None
+    if certify is not None:
+        told = certify(model, layers, samples) if loss == "mse" else Certificate(DOES_NOT_APPLY, "certificates are for mse")
+    return Inspection(model, layers, found, told)
+
+
+def _samples(model: Model, data: Data, loss: str) -> Samples:
+    if isinstance(data, Samples):
+        return data
+    if isinstance(data, Dataset):
+        return samples_for(model, data.x, data.y, loss, data.weights)
+    if len(data) not in (2, 3):
+        raise ValueError(f"data has {len(data)} parts; it must be (x, y) or (x, y, weights)")
+    x, y, *weights = data
+    return samples_for(model, x, y, loss, weights[0] if weights else None)

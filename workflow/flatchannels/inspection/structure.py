@@ -34,7 +34,7 @@ class Group:
 
     neurons : counted from 0, in increasing order.  signs : −1 for those that are taken as their mirror image.
     kind : pair, triple or group.  epsilon : half the largest distance of their input weights.
-    cosine : the largest 1 − cos of two of them.  outputs (n, m) : their output weights, mirrored.
+    cosine : the largest 1 − cos of two of them.  weights (n, k), outputs (n, m) : their input and output weights, mirrored.
     center (k,) : mean input weights.  sum (m,) : Σ a, what stays of them at infinity as a neuron.
     direction (m, k) : Σ a (w − center), the gate: at infinity the group computes sum σ(center·x) + (direction·x) σ'(center·x).
     cancellation : |Σ a| / Σ |a|.
@@ -44,6 +44,7 @@ class Group:
     signs: tuple[int, ...]
     epsilon: float
     cosine: float
+    weights: Array = field(repr=False)
     outputs: Array = field(repr=False)
     center: Array = field(repr=False)
     sum: Array
@@ -195,7 +196,7 @@ def _group(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: floa
     total = a.sum(axis=0)
     return Group(
         neurons=tuple(map(int, neurons)), signs=tuple(map(int, signs)), epsilon=float(pdist(w).max() / 2),
-        cosine=float((pdist(units) ** 2).max() / 2), outputs=a, center=center, sum=total, direction=a.T @ (w - center),
+        cosine=float((pdist(units) ** 2).max() / 2), weights=w, outputs=a, center=center, sum=total, direction=a.T @ (w - center),
         cancellation=float(np.linalg.norm(total) / np.linalg.norm(a, axis=1).sum()),
     )  # fmt: skip
 

@@ -1,0 +1,71 @@
+"""Certificates for networks of one's own: where do the groups that the inspector finds lead?
+
+The inspector knows neurons and groups; the engine knows minima at infinity. This module alone knows both.
+
+A network that was trained elsewhere is rarely at rest, and never at the norm wall. So it is first brought to the minimum that belongs
+to its own distance ε from infinity, with the engine's coordinates of channels (`infinity.charts`); there the slope h predicts its
+loss. Source: paper, sections 3 and 4; the certificate is this project's.
+"""
+
+import math
+
+from flatchannels.dynamics.polish import polish
+from flatchannels.infinity.certificates import CERTIFIED, VERDICTS, Route, certify_deep
+from flatchannels.infinity.charts import Chart
+from flatchannels.infinity.routes import find_route
+from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate
+from flatchannels.inspection.model import Model
+from flatchannels.inspection.samples import Samples
+from flatchannels.inspection.structure import LayerStructure
+from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.network import Network
+
+LARGEST = 600  # parameters up to which Newton's method with whole Hessians is tried
+ITERATIONS = 60  # of it
+
+
+def certificate(model: Model, structures: tuple[LayerStructure, ...], samples: Samples) -> Certificate:
+    """The `Certificate` of a network under the mean squared error, by its groups of neurons.
+
+    First the engine's own search for a route to infinity (which knows more routes than groups); then, if it finds no certificate and
+    all groups are pairs of the same orientation, these pairs alone, from the minimum at their own ε.
+    """
+    why = _why_not(model, structures)
+    if why:
+        return Certificate(DOES_NOT_APPLY, why)
+    network = Network(samples.x.shape[1], model.widths, str(model.activation), model.layers[0].b is not None)
+    data, theta = samples.dataset, model.theta
+    routes = [find_route(network, data, theta)]
+    groups = [(structure.layer - 1, group) for structure in reversed(structures) for group in structure.groups]
+    if routes[0].verdict != CERTIFIED and all(group.kind == "pair" and min(group.signs) > 0 for _, group in groups):
+        pairs = [(layer, *group.neurons) for layer, group in groups]
+        chart = Chart(network, data, theta, pairs)
+        rest = polish(chart.at(1.0), chart.start, max_iterations=ITERATIONS)
+        routes.append(certify_deep(network, data, chart.at(1.0).theta(rest.theta), rest.loss, pairs))
+    return _told(min(routes, key=lambda route: VERDICTS.index(route.verdict)))
+
+
+def _why_not(model: Model, structures: tuple[LayerStructure, ...]) -> str:
+    """Why there can be no certificate; "" if there can."""
+    biases = [layer.b is not None for layer in model.layers]
+    if not any(structure.groups for structure in structures):
+        return "there is no group"
+    if len(model.layers[-1].W) != 1:
+        return f"the network has {len(model.layers[-1].W)} outputs; certificates are for one"
+    if ACTIVATIONS[str(model.activation)].homogeneous:
+        return f"{model.activation} has no smooth limit"
+    if any(biases) != all(biases):
+        return "some layers have biases and some have none; certificates are for all or none"
+    if model.parameters > LARGEST:
+        return f"the network has {model.parameters} parameters; certificates are tried up to {LARGEST}"
+    return ""
+
+
+def _told(route: Route) -> Certificate:
+    def value(number: float) -> float | None:
+        return float(number) if math.isfinite(number) else None
+
+    return Certificate(
+        route.verdict, route.reason, route.route, value(route.loss_infinity), value(route.gradient_norm), value(route.hessian_min),
+        value(route.hessian_max), value(route.ratio), tuple(map(float, route.h)), tuple(map(float, route.epsilon)),
+    )  # fmt: skip

@@ -1,0 +1,116 @@
+"""What data say about the groups of a network: their limits and merged neurons in their place, the slope h, the spectrum.
+
+A group of n neurons w_i = w + d_i is replaced by its limit, the Taylor polynomial of order n − 1 about the mean w,
+
+    Σ a_i σ(w_i·x)  →  c σ(w·x) + (v·x) σ'(w·x) + ½ Σ a_i (d_i·x)² σ''(w·x) + …,      c = Σ a_i,  v = Σ a_i d_i,
+
+for a pair the gated linear unit, or by the merged neuron c σ(w·x). Output weights a_i are vectors. If the loss hardly changes with
+the limit and changes with the merged neuron, the group computes a derivative: it is in a channel. If it changes with neither,
+the group is one neuron.
+
+The h of a pair is ∂L/∂ε² at fixed w, c, Δ and a = ε (a_i − a_j), to leading order in ε: positive where the loss falls towards
+infinity. It is taken with the residuals of the network as it is. If the network is at rest but for its way along the channel, they
+are those of the minimum at this ε, and h tends to the h at infinity; with the residuals of the limit it would be off by
+2 ε² ⟨f₂²⟩, which is often more than h.
+
+Source: paper, sections 3 and 4, Appendix C (with vectors a: this project).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatchannels.inspection.losses import Loss
+from flatchannels.inspection.model import Model
+from flatchannels.inspection.objective import Change, Objective
+from flatchannels.inspection.samples import Samples
+from flatchannels.inspection.spectra import Spectrum, spectrum
+from flatchannels.inspection.structure import Group, LayerStructure
+from flatchannels.networks.activations import ACTIVATIONS
+
+Array = NDArray[np.float64]
+
+HIGHEST = 4  # derivative of σ that an activation's record holds
+
+
+@dataclass(frozen=True)
+class GroupEvidence:
+    """Of one group: by how much the loss changes with its limit and with its merged neuron in its place, and the h of a pair.
+
+    h is None for other groups, and for activations with a kink, which have no σ''.
+    """
+
+    limit_change: float
+    merged_change: float
+    h: float | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of a network on data.
+
+    loss_name : a key of `losses.LOSSES`.  loss : its value.  gradient_norm : ‖∇L‖∞.  spectrum : of ∇²L, None where not asked for.
+    groups : for each hidden layer one `GroupEvidence` for each of its groups.
+    """
+
+    loss_name: str
+    samples: int
+    loss: float
+    gradient_norm: float
+    spectrum: Spectrum | None
+    groups: tuple[tuple[GroupEvidence, ...], ...]
+
+
+def evidence(model: Model, structures: tuple[LayerStructure, ...], samples: Samples, loss: Loss, hessian: bool = True) -> Evidence:
+    """The `Evidence` about a model whose hidden layers have these structures.
+
+    Parameters
+    ----------
+    hessian : whether to look for its eigenvalues, which takes by far the longest.
+
+    Raises
+    ------
+    ValueError: a model whose activation is not known, or whose loss on the data is not finite.
+    """
+    objective = Objective(model, samples, loss)
+    value = objective.loss()
+    if not math.isfinite(value):
+        raise ValueError("the loss on the data is not finite: are the inputs in the units that the network was trained with?")
+    found = tuple(
+        tuple(_of_group(objective, value, model, structure.layer, group) for group in structure.groups) for structure in structures
+    )
+    ends = spectrum(objective) if hessian else None
+    return Evidence(loss.name, len(samples.x), value, float(abs(objective.gradient()).max()), ends, found)
+
+
+def _of_group(objective: Objective, value: float, model: Model, layer: int, group: Group) -> GroupEvidence:
+    limit, merged = (_replacement(model, layer, group, order) for order in (min(len(group.neurons) - 1, HIGHEST), 0))
+    h = None
+    if len(group.neurons) == 2 and not ACTIVATIONS[str(model.activation)].homogeneous:
+        h = objective.slope_times(layer, lambda x: _second_order(model, group, x))
+    return GroupEvidence(objective.loss(limit) - value, objective.loss(merged) - value, h)
+
+
+def _replacement(model: Model, layer: int, group: Group, order: int) -> Change:
+    """The `Change` that puts the Taylor polynomial of a group about its mean in the place of its neurons."""
+    sigma = ACTIVATIONS[str(model.activation)].derivatives
+    apart = group.weights - group.center
+
+    def difference(x: Array) -> Array:
+        jet, steps = sigma(x @ group.center), x @ apart.T
+        series = sum(jet[k][:, None] * steps**k / math.factorial(k) for k in range(order + 1))
+        return (series - sigma(x @ group.weights.T)[0]) @ group.outputs
+
+    return Change(layer, difference)
+
+
+def _second_order(model: Model, group: Group, x: Array) -> Array:
+    """f₂ (n, m) of a pair: what its output gains with ε² at fixed w, c, Δ and a = ε (a_i − a_j).  Source: paper, section 4."""
+    jet = ACTIVATIONS[str(model.activation)].derivatives(x @ group.center)
+    step = (group.weights[0] - group.weights[1]) / 2
+    unit = step / np.linalg.norm(step)
+    a = np.linalg.norm(step) * (group.outputs[0] - group.outputs[1])
+    along = x @ unit
+    return np.outer(along**2 * jet[2] / 2, group.sum) + np.outer(along**3 * jet[3] / 6, a)
