@@ -7,8 +7,10 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from flatchannels.data.dataset import Dataset
-from flatchannels.dynamics.flow import Bdf, gradient_flow, newton_step, tangential
-from flatchannels.dynamics.training import Objective
+from flatchannels.dynamics.curvature import newton_step, tangential
+from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.integrator import Bdf
+from flatchannels.dynamics.objectives import Objective
 from flatchannels.networks.network import Network, weight_norm
 from flatchannels.reasons import Stop
 
@@ -105,10 +107,10 @@ def fixed_step_solution(objective, order, steps):
     h, t0 = 1.0 / steps, 1.0
     exact = lambda t: np.array([1 / np.sqrt(1 + 2 * t)])  # noqa: E731
     bdf = Bdf(objective, exact(t0), t0, 1e-12)
-    bdf.newton_tolerance = 1e-6
+    bdf.newton.tolerance = 1e-6
     bdf.h, bdf.order = h, order
     bdf._choose_order = lambda *_: None
-    bdf._reject = lambda *_, **__: pytest.fail("a fixed step was refused")
+    bdf._refuse = lambda *_, **__: pytest.fail("a fixed step was refused")
     values = np.array([exact(t0 - k * h) for k in range(order + 2)])
     for k in range(order + 2):  # backward differences of the exact solution
         bdf.D[k] = values[0]

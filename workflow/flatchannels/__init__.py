@@ -4,7 +4,14 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-_HOME = {"Network": "networks.network", "Dataset": "data.dataset", "train": "dynamics.training", "inspect": "inspection.inspection"}
+_HOME = {
+    "Network": "networks.network",
+    "Dataset": "data.dataset",
+    "train": "dynamics.training",
+    "gradient_flow": "dynamics.flow",
+    "polish": "dynamics.polish",
+    "inspect": "inspection.inspection",
+}
 __all__ = list(_HOME)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from flatchannels.dynamics.objectives import Affine
 from flatchannels.dynamics.polish import polish
 
 
@@ -16,11 +17,11 @@ def minimum(objective, guesses, iterations):
     For hinges: along its kink the curvature of one is of the order of |w|, in the log of its scale of 1/|w|.
     """
     guess = min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0])
-    place = _Scaled(objective, _scale(objective.derivatives(guess)[2]))
+    scale = _scale(objective.derivatives(guess)[2])
     with np.errstate(all="ignore"):  # a step too long gives infinities, which `polish` refuses
-        end = polish(place, guess / place.scale, max_iterations=iterations)
-    hessian = end.hessian / np.multiply.outer(place.scale, place.scale)
-    return replace(end, theta=end.theta * place.scale, gradient=end.gradient / place.scale, hessian=hessian)
+        end = polish(Affine.scaled(objective, scale), guess / scale, max_iterations=iterations)
+    hessian = end.hessian / np.multiply.outer(scale, scale)
+    return replace(end, theta=end.theta * scale, gradient=end.gradient / scale, hessian=hessian)
 
 
 def scaled_newton_step(gradient, hessian):
@@ -33,20 +34,3 @@ def _scale(hessian):
     """(P,), by which rows and columns are multiplied to have ones on the diagonal."""
     diagonal = abs(np.diag(hessian))
     return 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny * np.maximum(diagonal.max(), 1.0)))
-
-
-class _Scaled:
-    """An objective in the coordinates θ / scale."""
-
-    def __init__(self, objective, scale):
-        self.objective, self.scale = objective, scale
-
-    def loss_and_gradient(self, part):
-        """float, (P,)."""
-        loss, gradient = self.objective.loss_and_gradient(self.scale * part)
-        return loss, self.scale * gradient
-
-    def derivatives(self, part):
-        """float, (P,), (P, P)."""
-        loss, gradient, hessian = self.objective.derivatives(self.scale * part)
-        return loss, self.scale * gradient, hessian * np.multiply.outer(self.scale, self.scale)

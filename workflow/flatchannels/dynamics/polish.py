@@ -12,9 +12,13 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
+from flatchannels.dynamics.objectives import TwiceDifferentiable
 from flatchannels.reasons import Finish
+
+Array = NDArray[np.float64]
 
 EPSILON = float(np.finfo(float).eps)
 RESOLUTION = 1e-13  # relative change of the loss below which rounding hides it
@@ -27,21 +31,21 @@ ACCEPT, EXPAND = 1e-3, 0.75  # trust-region ratios: a step is taken above the fi
 class Polish:
     """The end of a polish: θ (P,) with the loss L + R, its gradient and Hessian there."""
 
-    theta: np.ndarray
+    theta: Array
     loss: float
-    gradient: np.ndarray
-    hessian: np.ndarray
+    gradient: Array
+    hessian: Array
     finish: Finish
     iterations: int
     seconds: float
 
 
-def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
+def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: float = 3600.0, max_iterations: int = 1000) -> Polish:
     """Minimise from θ.
 
     Parameters
     ----------
-    objective : has `loss_and_gradient(theta)` and `derivatives(theta)`, as in `flow`.  theta : float64 (P,).
+    objective : a `TwiceDifferentiable`, any object with its two methods.  theta : float64 (P,).
 
     Returns
     -------
@@ -50,8 +54,10 @@ def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
     begin = time.perf_counter()
     theta = np.array(theta, dtype=float)
     loss, gradient, hessian = objective.derivatives(theta)
-    iterations, failures, finish, best = 0, 0, None, None
-    radius = 0.1 * max(1.0, np.linalg.norm(theta))
+    iterations, failures = 0, 0
+    finish: Finish | None = None
+    best: tuple | None = None
+    radius = 0.1 * max(1.0, float(np.linalg.norm(theta)))
     if not (np.isfinite(loss) and np.isfinite(hessian).all()):
         return Polish(theta, loss, gradient, hessian, Finish.FAILED, 0, time.perf_counter() - begin)
     while finish is None:
@@ -71,7 +77,7 @@ def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
             gain = (loss - trial[0]) / decrease if np.isfinite(trial[0]) else -1.0
             better = gain > ACCEPT
             if gain < 0.25:
-                radius = 0.25 * np.linalg.norm(step)
+                radius = 0.25 * float(np.linalg.norm(step))
             elif gain > EXPAND and not inside:
                 radius *= 2.0
             if not better:
@@ -90,17 +96,18 @@ def polish(objective, theta, *, max_seconds=3600.0, max_iterations=1000):
             finish = Finish.STEP_LIMIT
         elif time.perf_counter() - begin > max_seconds:
             finish = Finish.TIME_LIMIT
-    return Polish(*_nearer((theta, loss, gradient, hessian), best), finish, iterations, time.perf_counter() - begin)
+    end, loss, gradient, hessian = _nearer((theta, loss, gradient, hessian), best)
+    return Polish(end, loss, gradient, hessian, finish, iterations, time.perf_counter() - begin)
 
 
-def _nearer(point, best):
+def _nearer(point: tuple, best: tuple | None) -> tuple:
     """Of two points θ, loss, gradient, Hessian the one with the smaller gradient, unless its loss is visibly higher."""
     if best is None or point[1] < best[1] - 10 * RESOLUTION * abs(best[1]):
         return point
     return point if abs(point[2]).max() < abs(best[2]).max() else best
 
 
-def newton_step(components, values):
+def newton_step(components: Array, values: Array) -> Array:
     """The Newton step in the eigenbasis, without the directions whose eigenvalue is rounding or negative."""
     noise = EPSILON * values[-1] * values.size
     used = values > noise
@@ -109,7 +116,7 @@ def newton_step(components, values):
     return step
 
 
-def trust_region_step(components, values, radius):
+def trust_region_step(components: Array, values: Array, radius: float) -> tuple[Array, float, bool]:
     """Minimise g·s + ½ s·diag(values)·s over |s| ≤ radius, in the eigenbasis.
 
     Null directions, with an eigenvalue and a gradient that are both rounding, are left alone.
@@ -122,7 +129,7 @@ def trust_region_step(components, values, radius):
     low = max(0.0, -values[0] if not null[0] else 0.0)
     curvatures = np.where(null, 1.0, values)
 
-    def at(shift):
+    def at(shift: float) -> Array:
         return -g / np.maximum(curvatures + shift, 1e-300)
 
     step, inside = at(0.0), True

@@ -10,7 +10,8 @@ from scipy.linalg import eigvalsh
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.data.seeds import generator
-from flatchannels.dynamics.flow import Flow, gradient_flow, tangential
+from flatchannels.dynamics.flow import Flow, gradient_flow
+from flatchannels.dynamics.objectives import GaugeFixed, Objective
 from flatchannels.dynamics.polish import Polish, polish
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network, weight_norm
@@ -23,52 +24,6 @@ FLOW_SMOOTHING = 3e-3
 KINKED_RTOL = 1e-3  # steps cannot follow every sample over its kink, and need not: ends agree with those at 1e-5
 SMOOTHING_PATH = np.geomspace(1e-2, 1e-8, 13)
 SMOOTHED_ITERATIONS = 50  # per smoothing; nearer than that to each minimum on the way does not change the end
-
-
-class Objective:
-    """L of a network on a dataset as a function of θ, or L + R where maxnorm is given: what `flow` and `polish` work on."""
-
-    def __init__(self, network, data, maxnorm=None):
-        self.network, self.data, self.maxnorm = network, data, maxnorm
-
-    def loss_and_gradient(self, theta):
-        """float, (P,)."""
-        return self.network.loss_and_gradient(theta, self.data, self.maxnorm)
-
-    def derivatives(self, theta):
-        """float, (P,), (P, P)."""
-        return self.network.derivatives(theta, self.data, self.maxnorm)
-
-    def linear_neurons(self, theta):
-        """How many neurons of the first hidden layer have an activation that is linear, up to rounding, on every sample."""
-        threshold = ACTIVATIONS[self.network.activation].linear_above
-        z = self.network.first_layer(theta, self.data.x)
-        return int(np.sum(z.min(axis=0) > threshold))
-
-    def gauge(self, theta):
-        """`Network.gauge`."""
-        return self.network.gauge(theta)
-
-
-class GaugeFixed(Objective):
-    """The same for relu, on the surface of constant Σ sign · θ² (`Network.scalings`), which an exact relu flow never leaves.
-
-    A smoothed one has a little slope along the gauge, normal to that surface, which over long times would carry a flow to
-    where the smoothing is as wide as the data.
-    """
-
-    def loss_and_gradient(self, theta):
-        """Loss, and gradient along the surface (P,)."""
-        loss, gradient = super().loss_and_gradient(theta)
-        gauge = self.gauge(theta)
-        return loss, gradient - gauge @ (gauge.T @ gradient)
-
-    def derivatives(self, theta):
-        """The same with the Hessian (P, P) along the surface, of the Lagrangian: the surface's own curvature counts."""
-        loss, gradient, hessian = super().derivatives(theta)
-        multipliers = np.linalg.lstsq(self.network.scalings * theta[:, None], gradient, rcond=None)[0]
-        hessian[np.diag_indices_from(hessian)] -= self.network.scalings @ multipliers
-        return loss, *tangential(gradient, hessian, self.gauge(theta), 0.0)
 
 
 @dataclass

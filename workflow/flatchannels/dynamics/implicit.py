@@ -1,0 +1,224 @@
+"""Newton's method for the implicit equation of one step: full Newton, bordered on the norm sphere.
+
+The equation is c(∇L(θ) + μθ) + ψ + d = 0 for θ = predicted + d; μ is 0 in the free flow, and on the sphere |θ| = radius the
+multiplier of the constraint, one more unknown. Departs from the usual code in that the Hessian is re-evaluated in every step,
+and at every iteration for a while after convergence was slow, because channels are stiff *curved* valleys in which a Jacobian
+shared by several steps holds the step size down; in turn one iteration is often enough. Only large networks keep a Hessian,
+for as long as that pays.
+
+Source: Hairer & Wanner II, section IV.8 (stopping by the rate of contraction); Nocedal & Wright, chapter 18 (bordering).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from flatchannels.dynamics.ndf import rms
+from flatchannels.dynamics.objectives import TwiceDifferentiable
+
+Array = NDArray[np.float64]
+
+ITERATIONS = 10
+FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
+SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
+FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
+CURVATURE_AGE = 10  # steps before the contraction of the iteration is measured again
+LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
+KEPT_SIZE = 40  # parameters from which on a Hessian is kept over several steps
+KEPT_ITERATIONS = 5
+KEPT_AGE = 1.5  # of t, as a factor
+LONGEST_PAUSE = 64  # steps
+
+
+class Point(NamedTuple):
+    """Where loss and derivatives were last evaluated together, and μ there."""
+
+    theta: Array
+    gradient: Array
+    hessian: Array
+    multiplier: float
+
+
+class Equation(NamedTuple):
+    """The implicit equation of a step from `t`, at which the loss is `loss`; `scale` (P,) is the unit of the corrections."""
+
+    predicted: Array
+    psi: Array
+    c: float
+    scale: Array
+    t: float
+    loss: float
+    multiplier: float
+
+
+class Solution(NamedTuple):
+    """d (P,), the iterations it took, the loss and μ there, and whether I + c(H + μI) was indefinite."""
+
+    d: Array
+    iterations: int
+    loss: float
+    multiplier: float
+    indefinite: bool
+
+
+class Factor:
+    """A factorisation of I + c(H + μI): Cholesky where it is positive definite, else LU."""
+
+    def __init__(self, hessian: Array, c: float, multiplier: float = 0.0) -> None:
+        matrix = c * hessian
+        matrix[np.diag_indices_from(matrix)] += 1.0 + c * multiplier
+        self.factor, failed = lapack.dpotrf(matrix, lower=1, clean=0)
+        self.indefinite = failed > 0
+        if self.indefinite:
+            self.factor, self.pivots, failed = lapack.dgetrf(matrix)
+        self.usable = failed == 0
+
+    def solve(self, right: Array) -> Array:
+        """(I + c(H + μI))⁻¹ right."""
+        if not self.indefinite:
+            return lapack.dpotrs(self.factor, right, lower=1)[0]
+        return lapack.dgetrs(self.factor, self.pivots, right)[0]
+
+
+class Newton:
+    """Solves the equations of one flow after the other, and remembers what makes the next one cheaper.
+
+    tolerance : of the corrections, in units of `Equation.scale`.  radius : of the sphere; None for the free flow.
+    point : the `Point` of the last Hessian; None before the first.
+    """
+
+    def __init__(self, objective: TwiceDifferentiable, parameters: int, tolerance: float, radius: float | None) -> None:
+        self.objective, self.tolerance, self.radius = objective, tolerance, radius
+        self.point: Point | None = None
+        self.point_t = 0.0
+        self.fresh_steps = 0  # to go
+        self.curvature, self.curvature_age = 0.0, CURVATURE_AGE  # see `_contraction`
+        # See `_with_a_kept_hessian`. A Hessian costs as much as P / 25 gradients, and two gradients replace it.
+        self.keep, self.pause, self.wait = parameters >= KEPT_SIZE, 1, 0
+
+    def __getstate__(self) -> dict:
+        return vars(self) | {"objective": None}  # the data are not part of the state
+
+    def solve(self, equation: Equation, growing: bool) -> Solution | None:
+        """The solution; None where the iteration does not converge or the loss rises.
+
+        growing : whether a perturbation was found to grow lately: then no Hessian is kept.
+        """
+        return self._with_a_kept_hessian(equation, growing) or self._with_fresh_hessians(equation)
+
+    def step_taken(self) -> None:
+        """To be called after each accepted step."""
+        self.fresh_steps -= 1
+
+    def step_refused(self, fresh: bool) -> None:
+        """To be called after each refused step; fresh : whether the next ones need a Hessian at every iteration."""
+        self.curvature_age = CURVATURE_AGE
+        if fresh:
+            self.fresh_steps = FRESH_STEPS
+
+    def _with_a_kept_hessian(self, equation: Equation, growing: bool) -> Solution | None:
+        """`solve` of the free flow with the Hessian of an earlier step; None where that is not tried or does not pay.
+
+        A failed attempt costs gradients, hence after each the next ones are left out for twice as long. The Hessian is
+        not kept for long in t, so that a direction that has begun to grow is noticed.
+        """
+        self.wait -= 1
+        if self.point is None or self.radius is not None or growing:
+            return None
+        if not (self.keep and self.wait <= 0 and equation.t <= KEPT_AGE * self.point_t):
+            return None
+        predicted, psi, c, scale = equation[:4]
+        factor = Factor(self.point.hessian, c)
+        previous = np.inf
+        d, theta = np.zeros_like(predicted), predicted
+        for left in range(KEPT_ITERATIONS - 1, -1, -1):
+            loss, gradient = self.objective.loss_and_gradient(theta)
+            residual = -(c * gradient + psi + d)
+            delta = factor.solve(residual)
+            loss += _change_of_loss(gradient, delta, residual, c)
+            norm = rms(delta / scale)
+            rate = norm / previous
+            if factor.indefinite or not rate < 1 or (rate > 0 and rate**left / (1 - rate) * norm > self.tolerance):
+                break
+            d = d + delta
+            theta = predicted + d
+            if 0 < rate / (1 - rate) * norm < self.tolerance or norm == 0:
+                if _rises(loss, equation.loss):
+                    break
+                self.pause = 1
+                return Solution(d, KEPT_ITERATIONS - left, loss, 0.0, False)
+            previous = norm
+        self.pause = min(2 * self.pause, LONGEST_PAUSE)
+        self.wait = self.pause
+        return None
+
+    def _with_fresh_hessians(self, equation: Equation) -> Solution | None:
+        predicted, psi, c, scale = equation[:4]
+        d, theta, multiplier = np.zeros_like(predicted), predicted, equation.multiplier
+        factor: Factor | None = None
+        previous: float | None = None
+        for iteration in range(ITERATIONS):
+            fresh = factor is None
+            if factor is None:
+                loss, gradient, hessian = self.objective.derivatives(theta)
+                factor = Factor(hessian, c, multiplier)
+                self.point, self.point_t = Point(theta, gradient, hessian, multiplier), equation.t
+            else:
+                loss, gradient = self.objective.loss_and_gradient(theta)
+            if not (np.isfinite(loss) and factor.usable):
+                return None
+            residual = -(c * (gradient + multiplier * theta) + psi + d)
+            delta = factor.solve(residual)
+            loss += _change_of_loss(gradient, delta, residual, c)
+            if self.radius is not None:
+                border = factor.solve(c * theta)
+                change = (theta @ delta + 0.5 * (theta @ theta - self.radius**2)) / (theta @ border)
+                delta -= change * border
+                multiplier += float(change)
+            norm = rms(delta / scale)
+            # One iteration may do, but not on the sphere, which it leaves by its square, nor where the extrapolation may
+            # be what made the matrix indefinite.
+            single = self.radius is None and not factor.indefinite
+            rate = self._contraction(norm, previous) if iteration > 0 or single else np.inf
+            if not np.isfinite(norm) or (iteration > 1 and rate >= SLOW_CONTRACTION and norm > self.tolerance):
+                return None
+            d = d + delta
+            theta = predicted + d
+            if (norm < self.tolerance and rate < np.inf) or (rate < 1 and rate / (1 - rate) * norm < self.tolerance):
+                if _rises(loss, equation.loss):
+                    return None
+                return Solution(d, iteration + 1, loss, multiplier, factor.indefinite)
+            previous = norm
+            if self.fresh_steps > 0 or factor.indefinite:
+                factor = None
+            elif rate > FAST_CONTRACTION and not fresh:
+                factor, self.fresh_steps = None, FRESH_STEPS
+        return None
+
+    def _contraction(self, norm: float, previous: float | None) -> float:
+        """The factor by which the next iteration will shrink the correction, infinite where nothing tells.
+
+        previous : the correction before, None at the first iteration. There the ratio of a second correction to the
+        square of the first, kept from an earlier step, tells: it changes slowly, and most steps can do without the
+        second iteration that would only confirm it.
+        """
+        if previous is None:
+            self.curvature_age += 1
+            return 10 * self.curvature * norm if self.curvature_age <= CURVATURE_AGE else np.inf
+        if previous == 0:
+            return 0.0
+        rate = norm / previous
+        self.curvature, self.curvature_age = max(rate / previous, 0.1 * self.curvature), 0
+        return rate
+
+
+def _rises(loss: float, before: float) -> bool:
+    """Whether the loss has risen over a step: along a gradient flow it never does."""
+    return loss > before * (1 + LOSS_RISE)
+
+
+def _change_of_loss(gradient: Array, delta: Array, residual: Array, c: float) -> float:
+    """g·δ + ½ δ·Hδ, by which a correction δ with (I + cH) δ = residual changes the loss."""
+    return float(gradient @ delta + 0.5 * (residual - delta) @ delta / c)

@@ -1,0 +1,165 @@
+"""The integrator of θ' = −∇L(θ), free or on the norm sphere: steps of variable size and order, accepted or refused.
+
+Departs from the usual code in refusing a step that raises the loss (along a gradient flow it never rises), and one so long
+that it would damp a perturbation that should grow: with it an implicit formula comes to rest on saddles.
+
+Source: Shampine & Reichelt 1997 (order and step size); Hairer & Wanner II, section III.1.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigvalsh
+
+from flatchannels.dynamics import ndf
+from flatchannels.dynamics.curvature import resolution
+from flatchannels.dynamics.implicit import FRESH_STEPS, ITERATIONS, Equation, Newton, Point, Solution
+from flatchannels.dynamics.objectives import TwiceDifferentiable
+
+Array = NDArray[np.float64]
+
+SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 10.0  # bounds on the change of the step size
+CAUTIOUS_FACTOR = 2.0  # the upper one after a step was found so long that it hides growth
+PATIENCE_WITH_ORDER = 3  # refused steps in a row after which the order falls to 1 (Shampine & Gordon 1975)
+
+
+class StepTooSmall(ArithmeticError):
+    """The step size fell below the resolution of t."""
+
+
+class Bdf:
+    """The integrator: `step` advances t, theta and loss by one accepted step.
+
+    radius : None for the free flow; else θ stays on the sphere |θ| = radius, and `multiplier` is μ in θ' = −∇L − μθ.
+    D : (MAX_ORDER + 3, P), the backward differences of θ scaled to the step size h.
+    """
+
+    def __init__(
+        self,
+        objective: TwiceDifferentiable,
+        theta: Array,
+        t: float,
+        rtol: float,
+        radius: float | None = None,
+        first_step: float | None = None,
+    ) -> None:
+        self.objective, self.theta, self.radius = objective, theta, radius
+        self.t_start, self.elapsed = t, 0.0
+        self.rtol, self.atol = rtol, 1e-3 * rtol
+        self.newton = Newton(objective, theta.size, max(2e-15 / rtol, min(0.03, rtol**0.5)), radius)
+        self.loss, gradient = objective.loss_and_gradient(theta)
+        self.multiplier = 0.0
+        if radius is not None:
+            self.multiplier = -float(gradient @ theta) / radius**2
+        slope = -gradient - self.multiplier * theta
+        largest = ndf.first_step(theta, slope, self._scale(theta))
+        self.h = largest if first_step is None else min(first_step, largest)
+        self.order, self.equal_steps, self.rejections, self.failures = 1, 0, 0, 0
+        self.D = np.zeros((ndf.MAX_ORDER + 3, theta.size))
+        self.D[0], self.D[1] = theta, self.h * slope
+        self.growth_steps = 0  # steps to go in which the step size may at most double, after `_growth_rate` cut one
+
+    def __getstate__(self) -> dict:
+        return vars(self) | {"objective": None}  # the data are not part of the state
+
+    def observe(self, objective: TwiceDifferentiable) -> None:
+        """Take up an objective again, after its state was copied or stored without it."""
+        self.objective = self.newton.objective = objective
+
+    @property
+    def t(self) -> float:
+        """The time reached."""
+        return self.t_start + self.elapsed
+
+    def _scale(self, theta: Array) -> Array:
+        """The unit (P,) of errors and corrections: what the tolerances allow at θ."""
+        return self.atol + self.rtol * abs(theta)
+
+    def step(self) -> None:
+        """One accepted step. Raises StepTooSmall."""
+        while True:
+            # Resolution of the time since the start of this integrator: the flow is autonomous, and after the wall is hit
+            # at a late t the first steps can be far shorter than the spacing of the numbers there.
+            if not self.h > 16 * np.spacing(self.elapsed):
+                raise StepTooSmall(f"step size {self.h:.1e} at t = {self.t:.3e}")
+            predicted = ndf.predicted(self.D, self.order)
+            solution = self._solve(predicted)
+            if solution is None:
+                self._refuse(0.5)
+                continue
+            growth = self._growth_rate() if solution.indefinite else 0.0
+            if growth > 0:
+                self.growth_steps = 2 * FRESH_STEPS
+                self._refuse(min(0.5, 0.5 * ndf.ALPHA[self.order] / (growth * self.h)))
+                continue
+            theta = predicted + solution.d
+            scale = self._scale(theta)
+            error = ndf.rms(ndf.ERROR_CONSTANT[self.order] * solution.d / scale)
+            safety = 0.9 * (2 * ITERATIONS + 1) / (2 * ITERATIONS + solution.iterations)
+            if error > 1:
+                self._refuse(max(SMALLEST_FACTOR, safety * error ** (-1 / (self.order + 1))), fresh=False)
+                continue
+            break
+        self._accept(theta, solution)
+        if self.equal_steps > self.order:
+            self._choose_order(error, scale, safety)
+
+    @property
+    def last_point(self) -> Point:
+        """Where the Hessian was last evaluated."""
+        assert self.newton.point is not None, "no step has been tried"
+        return self.newton.point
+
+    def _solve(self, predicted: Array) -> Solution | None:
+        psi, c = ndf.history_term(self.D, self.order), self.h / ndf.ALPHA[self.order]
+        equation = Equation(predicted, psi, c, self._scale(predicted), self.t, self.loss, self.multiplier)
+        return self.newton.solve(equation, self.growth_steps > 0)
+
+    def _accept(self, theta: Array, solution: Solution) -> None:
+        self.elapsed += self.h
+        self.theta, self.loss, self.multiplier = theta, solution.loss, solution.multiplier
+        self.failures = 0
+        self.equal_steps += 1
+        self.growth_steps -= 1
+        self.newton.step_taken()
+        ndf.advance(self.D, self.order, solution.d)
+        self.last = self.h, self.order, self.D[: self.order + 1].copy()
+
+    def _choose_order(self, error: float, scale: Array, safety: float) -> None:
+        self.order, factor = ndf.best_order(self.D, self.order, error, scale)
+        self._rescale(min(LARGEST_FACTOR if self.growth_steps <= 0 else CAUTIOUS_FACTOR, safety * factor))
+
+    def _growth_rate(self) -> float:
+        """−λ_min of the last Hessian where that is above rounding, else 0.
+
+        A step longer than the time in which a perturbation grows is not allowed: the implicit formula would damp what
+        should grow, and lead the flow onto a saddle that it must leave.
+        """
+        hessian, multiplier = self.last_point.hessian, self.last_point.multiplier
+        values = eigvalsh(hessian)
+        return max(-values[0] - multiplier, 0.0) if values[0] + multiplier < -resolution(values) else 0.0
+
+    def _refuse(self, factor: float, fresh: bool = True) -> None:
+        self.rejections += 1
+        self.newton.step_refused(fresh)
+        self._rescale(factor)
+        self.failures += 1
+        if self.failures == PATIENCE_WITH_ORDER:
+            self._restart()
+
+    def _restart(self) -> None:
+        """Order 1 from the present point: a shorter step does not help where the differences of the past mislead."""
+        _, gradient = self.objective.loss_and_gradient(self.theta)
+        self.order = 1
+        self.D[:] = 0.0
+        self.D[0], self.D[1] = self.theta, -self.h * (gradient + self.multiplier * self.theta)
+
+    def _rescale(self, factor: float) -> None:
+        """Change the step size by `factor` and the differences with it."""
+        ndf.rescale(self.D, self.order, factor)
+        self.h *= factor
+        self.equal_steps = 0
+
+    def segment(self, t_end: float) -> ndf.Segment:
+        """The last step, up to t_end."""
+        h, order, differences = self.last
+        return ndf.Segment(t_end, self.t, h, order, differences)

@@ -1,0 +1,123 @@
+"""What a flow and a polish work on: any function of θ with a gradient and a Hessian, and three of them.
+
+`gradient_flow` and `polish` take any object with the two methods of `TwiceDifferentiable`. They also use, where the object has them,
+
+- `linear_neurons(theta)` → int: how many neurons work on the linear part of their activation; decides between the ends FLAT and LINEAR;
+- `gauge(theta)` → (P, n): orthonormal directions along which the function is constant but for what smoothing does to it; a
+  flow need not come to rest along them.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from flatchannels.data.dataset import Dataset
+from flatchannels.dynamics.curvature import tangential
+from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.network import Network
+
+Array = NDArray[np.float64]
+
+
+class TwiceDifferentiable(Protocol):
+    """A function of θ (P,) with its derivatives, in float64. Values that are not finite are refused by whoever asked."""
+
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """The value, and the gradient (P,)."""
+        ...
+
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
+        """The value, the gradient (P,) and the symmetric Hessian (P, P), a new array each time."""
+        ...
+
+
+def linear_neurons(objective: TwiceDifferentiable, theta: Array) -> int:
+    """The objective's `linear_neurons`; 0 where it has none."""
+    return objective.linear_neurons(theta) if hasattr(objective, "linear_neurons") else 0
+
+
+def gauge(objective: TwiceDifferentiable, theta: Array) -> Array:
+    """The objective's `gauge` (P, n); n is 0 where it has none."""
+    return objective.gauge(theta) if hasattr(objective, "gauge") else np.zeros((theta.size, 0))
+
+
+class Objective:
+    """L of a network on a dataset as a function of θ, or L + R where maxnorm is given."""
+
+    def __init__(self, network: Network, data: Dataset, maxnorm: float | None = None) -> None:
+        self.network, self.data, self.maxnorm = network, data, maxnorm
+
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """float, (P,)."""
+        return self.network.loss_and_gradient(theta, self.data, self.maxnorm)
+
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
+        """float, (P,), (P, P)."""
+        return self.network.derivatives(theta, self.data, self.maxnorm)
+
+    def linear_neurons(self, theta: Array) -> int:
+        """How many neurons of the first hidden layer have an activation that is linear, up to rounding, on every sample."""
+        threshold = ACTIVATIONS[self.network.activation].linear_above
+        z = self.network.first_layer(theta, self.data.x)
+        return int(np.sum(z.min(axis=0) > threshold))
+
+    def gauge(self, theta: Array) -> Array:
+        """`Network.gauge`."""
+        return self.network.gauge(theta)
+
+
+class GaugeFixed(Objective):
+    """The same for relu, on the surface of constant Σ sign · θ² (`Network.scalings`), which an exact relu flow never leaves.
+
+    A smoothed one has a little slope along the gauge, normal to that surface, which over long times would carry a flow to
+    where the smoothing is as wide as the data.
+    """
+
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """Loss, and gradient along the surface (P,)."""
+        loss, gradient = super().loss_and_gradient(theta)
+        gauge = self.gauge(theta)
+        return loss, gradient - gauge @ (gauge.T @ gradient)
+
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
+        """The same with the Hessian (P, P) along the surface, of the Lagrangian: the surface's own curvature counts."""
+        loss, gradient, hessian = super().derivatives(theta)
+        multipliers = np.linalg.lstsq(self.network.scalings * theta[:, None], gradient, rcond=None)[0]
+        hessian[np.diag_indices_from(hessian)] -= self.network.scalings @ multipliers
+        return loss, *tangential(gradient, hessian, self.gauge(theta), 0.0)
+
+
+class Affine:
+    """An objective on the affine set θ = M η + b, as a function of η (Q,).
+
+    objective : a function of θ (P,).  matrix : M (P, Q), dense or of scipy.sparse.  offset : b (P,).
+    """
+
+    def __init__(self, objective: TwiceDifferentiable, matrix: Any, offset: ArrayLike = 0.0) -> None:
+        self.objective, self.matrix, self.offset = objective, matrix, np.asarray(offset, dtype=float)
+
+    @classmethod
+    def coordinates(cls, objective: TwiceDifferentiable, theta: Array, free: NDArray[np.bool_]) -> "Affine":
+        """The objective with the parameters in `free` (P,) to vary, and the others fixed at those of θ."""
+        return cls(objective, sparse.eye_array(theta.size, format="csc")[:, np.flatnonzero(free)], np.where(free, 0.0, theta))
+
+    @classmethod
+    def scaled(cls, objective: TwiceDifferentiable, scale: Array) -> "Affine":
+        """The objective in the coordinates θ / scale (P,)."""
+        return cls(objective, sparse.diags_array(scale))
+
+    def theta(self, eta: Array) -> Array:
+        """θ (P,)."""
+        return self.matrix @ eta + self.offset
+
+    def loss_and_gradient(self, eta: Array) -> tuple[float, Array]:
+        """float, Mᵀg (Q,)."""
+        loss, gradient = self.objective.loss_and_gradient(self.theta(eta))
+        return loss, self.matrix.T @ gradient
+
+    def derivatives(self, eta: Array) -> tuple[float, Array, Array]:
+        """float, Mᵀg (Q,), MᵀHM (Q, Q)."""
+        loss, gradient, hessian = self.objective.derivatives(self.theta(eta))
+        return loss, self.matrix.T @ gradient, self.matrix.T @ hessian @ self.matrix

@@ -1,0 +1,120 @@
+"""Whether a flow has come to its end: the criteria as functions, and what a flow must remember for them.
+
+- stationary: the Hessian is positive definite, and the Newton step to the minimum and the decrease it predicts are negligible;
+- flat: the same over the directions whose eigenvalue is above rounding, no eigenvalue is negative beyond it, and the loss has
+  not changed over a decade of t. Plateau saddles, dead and duplicate neurons have exact null directions;
+- saddle: a perturbation would grow, yet the loss has not changed over so many growth times that rounding should have fed it.
+
+Source: this project's; the numbers are relative to what float64 can tell apart.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+
+from flatchannels.dynamics.curvature import newton_step, resolution, tangential
+from flatchannels.dynamics.integrator import Bdf
+from flatchannels.dynamics.objectives import TwiceDifferentiable, gauge, linear_neurons
+from flatchannels.reasons import Stop
+
+Array = NDArray[np.float64]
+
+STATIONARY_STEP = 1e-7  # Newton step to the minimum, relative to max(1, ‖θ‖∞)
+STATIONARY_DECREASE = 1e-12  # predicted decrease of the loss, relative
+FLAT_CHANGE = 1e-12  # relative decrease of the loss over a decade of t that counts as none
+SADDLE_PATIENCE = 300  # steps of about half a growth time without a change of the loss: e^150 is more than rounding needs
+
+
+def negligible(step: Array, decrease: float, theta: Array, loss: float) -> bool:
+    """Whether a Newton step (P,) from θ (P,), and the decrease of the loss that it predicts, are too small to matter."""
+    small = STATIONARY_STEP * max(1.0, abs(theta).max())
+    return abs(step).max() < small and decrease < STATIONARY_DECREASE * loss
+
+
+def at_a_strict_minimum(gradient: Array, hessian: Array, theta: Array, loss: float) -> bool:
+    """Whether the Hessian is positive definite and the minimum of its quadratic form is here."""
+    factor, indefinite = lapack.dpotrf(hessian, lower=1, clean=0)
+    if indefinite:
+        return False
+    step = lapack.dpotrs(factor, gradient, lower=1)[0]
+    return negligible(step, 0.5 * gradient @ step, theta, loss)
+
+
+def at_a_flat_minimum(gradient: Array, hessian: Array, theta: Array, loss: float) -> bool:
+    """Whether no eigenvalue is negative beyond rounding, and the minimum over the directions above rounding is here."""
+    step, decrease, values = newton_step(gradient, hessian)
+    return not values[0] < -resolution(values) and negligible(step, decrease, theta, loss)
+
+
+class Decade:
+    """The loss over the last decade of t: one entry (t, loss) for each tenth of it."""
+
+    def __init__(self, loss: float) -> None:
+        self.entries: list[tuple[float, float]] = [(0.0, loss)]
+
+    def add(self, t: float, loss: float) -> None:
+        """Enter the loss at t, and forget what is more than a decade old but for the last of it."""
+        while len(self.entries) > 1 and self.entries[1][0] <= t / 10:
+            self.entries.pop(0)
+        if t > 1.25 * self.entries[-1][0]:
+            self.entries.append((t, loss))
+
+    def shows_no_change(self, t: float, loss: float) -> bool:
+        """Whether a whole decade before t is known, and the loss has not changed over it."""
+        since, before = self.entries[0]
+        return since <= t / 10 and not before - loss > FLAT_CHANGE * loss
+
+
+class Watch:
+    """Says after each step whether the flow has ended by itself: its `Stop`, or None.
+
+    loss : that at which the flow starts.
+    """
+
+    def __init__(self, loss: float) -> None:
+        self.decade = Decade(loss)
+        self.next_flat_test = 0.0
+        self.lowest, self.idle_steps = loss, 0
+        self.seen: Sequence | None = None
+
+    def __call__(self, bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
+        self.decade.add(bdf.t, bdf.loss)
+        self.idle_steps += 1
+        if bdf.loss < self.lowest * (1 - FLAT_CHANGE):
+            self.lowest, self.idle_steps = bdf.loss, 0
+        if bdf.growth_steps > 0 and self.idle_steps > SADDLE_PATIENCE:
+            return Stop.SADDLE
+        if bdf.last_point is self.seen:
+            return None
+        self.seen = bdf.last_point
+        return self._at_rest(bdf, objective)
+
+    def _at_rest(self, bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
+        theta, gradient, hessian, multiplier = bdf.last_point
+        gradient, hessian = along_the_surface(objective, theta, gradient, hessian, multiplier, bdf.radius)
+        if at_a_strict_minimum(gradient, hessian, bdf.theta, bdf.loss):
+            return Stop.STATIONARY if bdf.radius is None else Stop.WALL
+        if bdf.t < self.next_flat_test or not self.decade.shows_no_change(bdf.t, bdf.loss):
+            return None
+        self.next_flat_test = 1.5 * bdf.t
+        if not at_a_flat_minimum(gradient, hessian, bdf.theta, bdf.loss):
+            return None
+        if bdf.radius is not None:
+            return Stop.WALL
+        return Stop.LINEAR if linear_neurons(objective, theta) else Stop.FLAT
+
+
+def along_the_surface(
+    objective: TwiceDifferentiable, theta: Array, gradient: Array, hessian: Array, multiplier: float, radius: float | None
+) -> tuple[Array, Array]:
+    """Gradient (P,) and Hessian (P, P) without the directions in which the flow need not come to rest: the objective's gauge,
+    and on the sphere the one along θ. There the Hessian is that of the Lagrangian, L + μ|θ|²/2."""
+    normals = gauge(objective, theta)
+    if radius is not None:
+        hessian = hessian + multiplier * np.eye(theta.size)
+        normals = np.linalg.qr(np.column_stack([theta, normals]))[0]
+    if not normals.size:
+        return gradient, hessian
+    return tangential(gradient, hessian, normals, np.linalg.norm(hessian) / theta.size**0.5)
