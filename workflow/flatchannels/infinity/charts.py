@@ -5,6 +5,7 @@ Source: paper, section 3, Appendix C.1; the coordinates for layers below another
 
 import numpy as np
 
+from flatchannels.dynamics.objectives import Affine, Objective
 from flatchannels.infinity.candidates import LINKS, STRONG
 
 LOG_STEP = 1e-3  # of K, for the derivative of an affine function of K and 1/K: an error of 2e-7, relative
@@ -97,26 +98,5 @@ class Chart:
         return np.array(predicted), np.array(epsilon)
 
     def at(self, factor):
-        """This chart with all K multiplied by `factor`: an object for `polish`."""
-        return ChartAt(self, [factor * k for k in self.K])
-
-
-class ChartAt:
-    """A `Chart` at given K."""
-
-    def __init__(self, chart, K):
-        self.chart, (self.matrix, self.offset) = chart, chart.map(K)
-
-    def theta(self, eta):
-        """θ (P,) of the network."""
-        return self.matrix @ eta + self.offset
-
-    def loss_and_gradient(self, eta):
-        """float, (Q,)."""
-        loss, gradient = self.chart.network.loss_and_gradient(self.theta(eta), self.chart.data)
-        return loss, self.matrix.T @ gradient
-
-    def derivatives(self, eta):
-        """float, (Q,), (Q, Q)."""
-        loss, gradient, hessian = self.chart.network.derivatives(self.theta(eta), self.chart.data)
-        return loss, self.matrix.T @ gradient, self.matrix.T @ hessian @ self.matrix
+        """The loss with all K multiplied by `factor`, as a function of η: an objective for `polish`."""
+        return Affine(Objective(self.network, self.data), *self.map([factor * k for k in self.K]))

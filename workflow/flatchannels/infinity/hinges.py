@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flatchannels.dynamics.newton import minimum, scaled_newton_step
+from flatchannels.dynamics.objectives import Affine
 from flatchannels.precision import LOSS_RESOLUTION
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
@@ -132,7 +133,7 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
     free[fixed] = False
     before, ratio, guesses = (np.inf, 0.0), np.nan, [theta]
     for _ in range(SHARPER):
-        end = minimum(Restricted(limit, guesses[0], free), [guess[free] for guess in guesses], ITERATIONS)
+        end = minimum(Affine.coordinates(limit, guesses[0], free), [guess[free] for guess in guesses], ITERATIONS)
         theta = guesses[0].copy()
         theta[free] = end.theta
         iterations += end.iterations
@@ -187,25 +188,3 @@ class Pulled:
     def tangent(self, end):
         """dθ/d(−log μ) (P,) along the minima, at the `Polish` that found one."""
         return -scaled_newton_step(self._penalty(end.theta)[1], end.hessian)
-
-
-class Restricted:
-    """An objective with some of its parameters fixed at those of θ; those in `free` (P,) vary."""
-
-    def __init__(self, objective, theta, free):
-        self.objective, self.theta, self.free = objective, theta, free
-
-    def _full(self, part):
-        theta = self.theta.copy()
-        theta[self.free] = part
-        return theta
-
-    def loss_and_gradient(self, part):
-        """float, (Q,)."""
-        loss, gradient = self.objective.loss_and_gradient(self._full(part))
-        return loss, gradient[self.free]
-
-    def derivatives(self, part):
-        """float, (Q,), (Q, Q)."""
-        loss, gradient, hessian = self.objective.derivatives(self._full(part))
-        return loss, gradient[self.free], hessian[np.ix_(self.free, self.free)]

@@ -22,9 +22,9 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.data.seeds import generator
 from flatchannels.dynamics.descent import gradient_descent, log_spaced, stochastic
 from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.objectives import Affine, Objective
 from flatchannels.dynamics.polish import RESOLUTION, polish
 from flatchannels.dynamics.population import trapezoid
-from flatchannels.dynamics.training import Objective
 from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.network import Network
 
@@ -200,29 +200,13 @@ class Frame:
         for sweep in sweeps:
             before = None
             for k, n in sweep:
-                section = _Section(self.objective, self.point(gammas[k], alphas[n]), self.axes[:, 2:])
+                section = Affine(self.objective, self.axes[:, 2:], self.point(gammas[k], alphas[n]))
                 is_neighbour = before is not None and abs(before[0] - k) + abs(before[1] - n) == 1
                 found = polish(section, places[before] if is_neighbour else np.zeros(2), max_iterations=50)
                 if found.loss < losses[k, n] * (1 - RESOLUTION):
                     losses[k, n], places[k, n] = found.loss, found.theta
                 before = k, n
         return losses
-
-
-class _Section:
-    """An objective restricted to origin + directions @ z."""
-
-    def __init__(self, objective, origin, directions):
-        self.objective, self.origin, self.directions = objective, origin, directions
-
-    def derivatives(self, z):
-        """float, (Q,), (Q, Q)."""
-        loss, gradient, hessian = self.objective.derivatives(self.origin + self.directions @ z)
-        return loss, self.directions.T @ gradient, self.directions.T @ hessian @ self.directions
-
-    def loss_and_gradient(self, z):
-        """float, (Q,)."""
-        return self.derivatives(z)[:2]
 
 
 # Flows
