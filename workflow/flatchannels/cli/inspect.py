@@ -2,26 +2,36 @@
 
 import argparse
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from flatchannels.cli.progress import Progress
 from flatchannels.inspection.certificate import Certificate
+from flatchannels.inspection.checkpoints import Checkpoint
+from flatchannels.inspection.history import History
+from flatchannels.inspection.inspection import Inspection
 from flatchannels.inspection.losses import LOSSES
 from flatchannels.inspection.model import Model
-from flatchannels.inspection.samples import Samples
+from flatchannels.inspection.samples import Samples, read_samples
 from flatchannels.inspection.structure import LayerStructure
 
+PICTURES = (".png", ".svg", ".pdf")
 DESCRIPTION = """Look into the weights of a trained, fully connected network: dead and duplicate neurons, and channels, groups of
 neurons with nearly equal input weights and large output weights that cancel. At infinity such a group is a gated linear unit.
 
 With --data it also says by how much the loss changes when each group is replaced by that unit, or by one merged neuron; whether
 the loss falls towards infinity (h > 0); gradient and curvature; and, for one output and the mean squared error, whether there is a
-minimum at infinity, and its loss."""
+minimum at infinity, and its loss. With several checkpoints of one training it says how ε, |a|, cosine and the largest eigenvalue went
+with the step, and whether as in a channel: ε ∝ t^(−1/4) under gradient flow."""
 EXAMPLES = """examples:
   flatchannels inspect model.npz                          W1, b1, W2, b2, … with W of shape (out, in)
   flatchannels inspect model.safetensors --activation gelu
   flatchannels inspect state.pt --layers fc1.weight fc2.weight --json
   flatchannels inspect model.npz --activation tanh --data data.csv         a column y, all others inputs
   flatchannels inspect model.npz --activation relu --data data.npz --loss cross-entropy      x (N, d), y the classes
+  flatchannels inspect checkpoints/ --activation tanh --data data.npz --plot history.png     files step-100.pt, step-200.pt, …
+  flatchannels inspect runs.npz --run 3 --history         a run of `flatchannels train`
 
 exit codes: 0 inspected, whatever was found; 2 a file or word that makes no sense"""
 
@@ -33,11 +43,15 @@ def add_to(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument
-    add("model", metavar="MODEL", help=".npz, .safetensors, or a torch state_dict (.pt, .pth), of which no code is executed")
+    add("model", metavar="MODEL", help="file or folder: .npz, .safetensors, a torch state_dict (.pt, .pth), of which no code is executed, "
+        "a record of `flatchannels train`, or a folder of checkpoints of one training")  # fmt: skip
     add("--activation", metavar="NAME", help="between the layers; lets mirror images of neurons form groups, and is needed with data")
     add("--layers", nargs="+", default=[], metavar="NAME", help="the matrices to take, from the inputs to the outputs")
     add("--data", metavar="DATA", help=".npz with x (N, d) and y (N,) or (N, outputs), .csv or .parquet with a column y")
     add("--loss", choices=list(LOSSES), default="mse", help="mse: averaged over samples and outputs; cross-entropy: of logits")
+    add("--run", type=int, metavar="SEED", help="of a record: which run")
+    add("--history", action="store_true", help="of a record: follow the trajectory of the run, as the checkpoints of a folder")
+    add("--plot", metavar="FILE", help="draw what was found: .png, .svg or .pdf")
     add("--no-hessian", action="store_true", help="leave out its eigenvalues, which for large networks take longest")
     add("--no-certificate", action="store_true", help="leave out the search for a minimum at infinity")
     add("--json", action="store_true", help="print JSON: layers counted from 1, neurons from 0")
@@ -46,29 +60,67 @@ def add_to(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Inspect, and print."""
-    from flatchannels.inspection.formats import ModelError, load
+    from flatchannels.inspection.history import history
     from flatchannels.inspection.inspection import inspect
-    from flatchannels.inspection.samples import read_samples
 
-    models = load(given.model, given.activation, given.layers)
-    if given.data is None:
-        found = [inspect(model, given.activation) for model in models]
+    if given.plot and Path(given.plot).suffix not in PICTURES:
+        raise ValueError(f"plot is {given.plot}; the name must end with {', '.join(PICTURES)}")
+    chains = _checkpoints(given)
+    options: dict[str, Any] = {"activation": given.activation}
+    if given.data is not None:
+        if len(chains) > 1:
+            names = "; ".join(" ".join(layer.name for layer in chain[0].model.layers) for chain in chains)
+            raise ValueError(f"{given.model} has {len(chains)} chains of layers ({names}); with data name one of them with --layers")
+        options |= {"data": read_samples(given.data, chains[0][0].model, given.loss), "loss": given.loss}
+        options |= {"hessian": not given.no_hessian, "certify": None if given.no_certificate else _certify}
+    found: list[Inspection | History]
+    if len(chains[0]) > 1:
+        found = [history(chain, **options, progress=Progress("checkpoints")) for chain in chains]
     else:
-        if len(models) > 1:
-            names = "; ".join(" ".join(layer.name for layer in model.layers) for model in models)
-            raise ModelError(f"{given.model} has {len(models)} chains of layers ({names}); with data name one of them with --layers")
-        samples = read_samples(given.data, models[0], given.loss)
-        certify = None if given.no_certificate else _certify
-        found = [inspect(models[0], given.activation, samples, given.loss, not given.no_hessian, certify)]
+        found = [inspect(chain[0].model, **options) for chain in chains]
+    if given.plot:
+        _draw(found, Path(given.plot))
     if given.json:
-        whole = found[0].to_json()
-        for more in found[1:]:
-            shift = len(whole["layers"])
-            whole["layers"] += [layer | {"layer": layer["layer"] + shift} for layer in more.to_json()["layers"]]
-            whole["parameters"] += more.model.parameters
-        print(json.dumps(whole, ensure_ascii=False))
+        print(json.dumps(_in_one([inspection.to_json() for inspection in found]), ensure_ascii=False))
     else:
         print("\n".join(inspection.summary() for inspection in found))
+
+
+def _checkpoints(given: argparse.Namespace) -> list[list[Checkpoint]]:
+    """For each chain of layers its checkpoints; of a file one."""
+    from flatchannels.inspection.checkpoints import is_record, read_end, read_folder, read_trajectory
+    from flatchannels.inspection.formats import load
+
+    if Path(given.model).is_dir():
+        return read_folder(given.model, given.activation, given.layers)
+    if is_record(given.model):
+        if given.history:
+            return [read_trajectory(given.model, given.run)]
+        return [[Checkpoint(0.0, given.model, read_end(given.model, given.run))]]
+    if given.history or given.run is not None:
+        raise ValueError(f"{given.model} is no record of runs; --run and --history are for these")
+    return [[Checkpoint(0.0, given.model, model)] for model in load(given.model, given.activation, given.layers)]
+
+
+def _in_one(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was found in several chains of one file, as if they were one network."""
+    whole = parts[0]
+    for more in parts[1:]:
+        shift = len(whole["layers"])
+        for key in ("layers", "history"):
+            whole[key] = whole.get(key, []) + [part | {"layer": part["layer"] + shift} for part in more.get(key, [])]
+        whole["parameters"] += more["parameters"]
+    return whole
+
+
+def _draw(found: Sequence[Inspection | History], path: Path) -> None:
+    """One picture, or for several chains one each: name-1.png, name-2.png."""
+    for number, inspection in enumerate(found, 1):
+        place = path if len(found) == 1 else path.with_stem(f"{path.stem}-{number}")
+        try:
+            inspection.plot().savefig(place, dpi=150)
+        except OSError as error:
+            raise ValueError(f"{place} cannot be written: {error.strerror or error}") from None
 
 
 def _certify(model: Model, structures: tuple[LayerStructure, ...], samples: Samples) -> Certificate:

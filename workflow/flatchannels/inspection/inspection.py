@@ -22,6 +22,7 @@ from flatchannels.networks.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Data = Samples | Dataset | Sequence[ArrayLike]
 
@@ -83,6 +84,12 @@ class Inspection:
         ]
         return pd.DataFrame(rows, columns=columns)
 
+    def plot(self) -> "Figure":
+        """For each hidden layer the distances and strengths of all pairs of neurons, groups coloured."""
+        from flatchannels.inspection.pictures import inspection_figure
+
+        return inspection_figure(self)
+
     def _repr_html_(self) -> str:
         """For notebooks."""
         return f"<pre>{escape(self.summary())}</pre>" + self.to_dataframe().to_html(index=False)
@@ -126,7 +133,7 @@ def inspect(
     )
     if data is None:
         return Inspection(model, layers)
-    samples = _samples(model, data, loss)
+    samples = samples_of(model, data, loss)
     found = evidence(model, layers, samples, given, hessian)
     told = None
     if certify is not None:
@@ -134,7 +141,8 @@ def inspect(
     return Inspection(model, layers, found, told)
 
 
-def _samples(model: Model, data: Data, loss: str) -> Samples:
+def samples_of(model: Model, data: Data, loss: str) -> Samples:
+    """The `Samples` in whatever `inspect` takes as data.  ValueError where they do not fit the model."""
     if isinstance(data, Samples):
         return data
     if isinstance(data, Dataset):

@@ -59,6 +59,20 @@ def spectrum(objective: Objective) -> Spectrum:
     return Spectrum(ends[0], ends[1], resolution, count)
 
 
+def largest_eigenvalue(objective: Objective) -> float:
+    """λ_max of ∇²L, to `RESOLUTION`; NaN where the iterations do not converge."""
+    size = objective.model.parameters
+    if size <= 2 * BASIS:
+        return float(eigvalsh(objective.hessian())[-1])
+    operator = LinearOperator((size, size), matvec=lambda direction: objective.hessian_product(np.ravel(direction)), dtype=np.float64)
+    start = np.random.default_rng(0).normal(size=size)
+    try:
+        values = eigsh(operator, 1, which="LA", ncv=BASIS, tol=RESOLUTION, maxiter=RESTARTS, v0=start, return_eigenvectors=False)
+    except ArpackError:
+        return float("nan")
+    return float(values[0])
+
+
 def _furthest(product: Callable[[Array], Array], size: int, start: Array) -> tuple[float, bool]:
     """The eigenvalue of largest modulus of a symmetric operator, and whether the iterations converged."""
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)

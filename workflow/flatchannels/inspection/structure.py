@@ -9,6 +9,7 @@ activation has a symmetry σ(−z) = s σ(z) + l z + k: there an antiparallel ne
 Source: paper, section 3, Appendices B.3 and C.6; the tests of cancellation and strength are this project's.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -90,13 +91,13 @@ def layer_structure(layer: int, rows: Array, columns: Array, activation: str | N
     lengths, strengths = np.linalg.norm(rows, axis=1), np.linalg.norm(columns, axis=1)
     alive = (lengths > DEAD * lengths.max(initial=0.0)) & (strengths > DEAD * strengths.max(initial=0.0))
     live = np.flatnonzero(alive)
-    mirror = ACTIVATIONS[activation].reflection if activation in ACTIVATIONS else None
+    parity = mirror_sign(activation)
     nearness = _Nearness(rows[live])
     copies = [(int(live[i]), int(live[j])) for i, j in nearness.pairs_below(DUPLICATE)]
     later = {j for _, j in copies}
     single = np.array([n for n in live if n not in later], dtype=int)
-    outputs = _summed_over_copies(columns, copies)
-    groups = _groups(single, rows, outputs, mirror.sign if mirror else None)
+    outputs = summed_over_copies(columns, copies)
+    groups = _groups(single, rows, outputs, parity)
     taken = {neuron for group in groups for neuron in group.neurons} | later
     rest = np.array([n for n in single if n not in taken], dtype=int)
     parallel, antiparallel = _parallel_pairs(rest, rows)
@@ -135,7 +136,13 @@ class _Nearness:
         return pairs
 
 
-def _summed_over_copies(columns: Array, copies: list[tuple[int, int]]) -> Array:
+def mirror_sign(activation: str | None) -> float | None:
+    """s of the symmetry σ(−z) = s σ(z) + l z + k of an activation; None without one, or where it is not known."""
+    mirror = ACTIVATIONS[activation].reflection if activation in ACTIVATIONS else None
+    return mirror.sign if mirror else None
+
+
+def summed_over_copies(columns: Array, copies: Iterable[tuple[int, int]]) -> Array:
     """Output weights with those of copies added to the neuron that they are copies of."""
     summed = columns.copy()
     for i, j in copies:
@@ -166,7 +173,7 @@ def _candidates(neurons: NDArray[np.int64], distances: Array, rows: Array, outpu
         here, (a, b) = len(neurons) + step, (int(left), int(right))
         clusters[here] = clusters.pop(a) + clusters.pop(b)
         inside = [group for group in (accepted.pop(a), accepted.pop(b)) if group is not None]
-        group = _group(neurons[sorted(clusters[here])], rows, outputs, parity)
+        group = group_of(neurons[sorted(clusters[here])], rows, outputs, parity)
         better = all(_replaces(group, part) for part in inside)
         tight = group.epsilon < CLOSE * np.linalg.norm(group.center)
         if tight and group.cancellation < CANCELLATION and better:
@@ -185,8 +192,8 @@ def _replaces(whole: Group, part: Group) -> bool:
     return bool(whole.cancellation < 0.5 * part.cancellation and whole.epsilon < 4 * part.epsilon and min(added) > 0.1 * strengths.mean())
 
 
-def _group(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: float | None) -> Group:
-    """The `Group` of some neurons, all taken to the side of the first."""
+def group_of(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: float | None) -> Group:
+    """The `Group` of some neurons, all taken to the side of the first where the activation has a parity (`mirror_sign`)."""
     w, a = rows[neurons].copy(), outputs[neurons].copy()
     signs = np.where(w @ w[0] < 0, -1, 1) if parity is not None else np.ones(len(w), dtype=int)
     w[signs < 0] *= -1

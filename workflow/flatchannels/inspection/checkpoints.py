@@ -1,0 +1,133 @@
+"""Several states of one training: a folder of files, or the trajectory in a record of this package."""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatchannels.inspection.formats import SUFFIXES, ModelError, load
+from flatchannels.inspection.model import Dense, Model
+from flatchannels.networks.layout import Layout, layout_of
+from flatchannels.storage.errors import RecordError
+from flatchannels.storage.run_records import read_runs
+
+STEP = re.compile(r"(?:step|iter|iteration|epoch|t)[=_-]?(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+NUMBER = re.compile(r"\d+")
+ON_THE_WALL = 1 - 1e-6  # of maxnorm, from which on a flow no longer follows the loss alone
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network at some step, or time, of its training.  name : of its file."""
+
+    step: float
+    name: str
+    model: Model
+
+
+def read_folder(folder: str | Path, activation: str | None = None, layers: Sequence[str] = ()) -> list[list[Checkpoint]]:
+    """The checkpoints of a folder in their order, for each chain of layers.
+
+    The step is the number after "step", "epoch" or the like in the name of a file, else its last number; where not every name has
+    one of its own, files count from 1 in natural order (2 before 10).
+
+    Raises
+    ------
+    ModelError: no two models in the folder, one that cannot be read, or whose shapes are not those of the first.
+    """
+    folder = Path(folder)
+    paths = sorted((path for path in folder.iterdir() if path.suffix in SUFFIXES), key=lambda path: _natural(path.name))
+    if len(paths) < 2:
+        raise ModelError(f"{folder} has {len(paths)} files that end with {', '.join(SUFFIXES)}; a training has at least 2")
+    steps = [_step(path.stem) for path in paths]
+    known = [step for step in steps if step is not None]
+    numbered = sorted(zip(known, paths)) if len(set(known)) == len(paths) else [(float(n), path) for n, path in enumerate(paths, 1)]
+    chains: list[list[Checkpoint]] = []
+    for step, path in numbered:
+        models = load(path, activation, layers)
+        chains = chains or [[] for _ in models]
+        before = [chain[0].model for chain in chains if chain]
+        if before and [_shapes(model) for model in models] != [_shapes(model) for model in before]:
+            raise ModelError(f"{path} has other layers than {numbered[0][1].name}; a folder holds one training")
+        for chain, model in zip(chains, models):
+            chain.append(Checkpoint(step, path.name, model))
+    return chains
+
+
+def read_trajectory(path: str | Path, seed: int | None = None) -> list[Checkpoint]:
+    """The trajectory of a run in a record of this package, over its time t, up to the norm wall.
+
+    Parameters
+    ----------
+    seed : of the run; None where the record has one alone.
+
+    Raises
+    ------
+    ModelError: no record, or no such run, or one that failed.
+    """
+    meta, arrays, n = _run(path, seed, ["seed", "trajectory_t", "trajectory_theta"])
+    t, theta = arrays["trajectory_t"][n], arrays["trajectory_theta"][n]
+    norms = (theta**2).sum(axis=1) / (2 * theta.shape[1])
+    inside = np.isfinite(t) & (norms < ON_THE_WALL * float(meta["training"].get("maxnorm", np.inf)))
+    layout = layout_of(meta)
+    return [Checkpoint(float(t[k]), f"t = {t[k]:.3g}", _model(layout, theta[k], meta["activation"])) for k in np.flatnonzero(inside)]
+
+
+def read_end(path: str | Path, seed: int | None = None) -> Model:
+    """The network in which a run of a record ended.  ModelError as `read_trajectory`."""
+    meta, arrays, n = _run(path, seed, ["seed", "theta"])
+    return _model(layout_of(meta), arrays["theta"][n], meta["activation"])
+
+
+def is_record(path: str | Path) -> bool:
+    """Whether a file is a record of runs of this package, by the names of its arrays."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"meta.npy", "theta.npy", "trajectory_theta.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _run(path: str | Path, seed: int | None, keys: list[str]) -> tuple[dict, dict[str, NDArray], int]:
+    """Metadata and arrays of a record, and the number of a run in it."""
+    try:
+        meta, arrays = read_runs(path, keys)
+    except RecordError as error:
+        raise ModelError(str(error)) from None
+    seeds = arrays["seed"].tolist()
+    if seed is None and len(seeds) > 1:
+        raise ModelError(f"{path} has the runs of seeds {seeds[0]} to {seeds[-1]}; name one with --run")
+    if seed is not None and seed not in seeds:
+        raise ModelError(f"run is {seed}; {path} has the seeds {seeds[0]} to {seeds[-1]}")
+    n = seeds.index(seed) if seed is not None else 0
+    if not np.isfinite(arrays[keys[-1]][n]).any():
+        raise ModelError(f"the run of seed {seeds[n]} in {path} failed; there is nothing to inspect")
+    return meta, arrays, n
+
+
+def _model(layout: Layout, theta: NDArray[np.float64], activation: str) -> Model:
+    dense = []
+    for number, matrix in enumerate(layout.matrices(theta), 1):
+        W, b = (matrix[:, :-1], matrix[:, -1]) if layout.bias else (matrix, None)
+        dense.append(Dense(f"W{number}", W, b))
+    return Model(tuple(dense), activation)
+
+
+def _shapes(model: Model) -> list[tuple[int, ...]]:
+    return [layer.rows.shape for layer in model.layers]
+
+
+def _step(stem: str) -> float | None:
+    named = STEP.findall(stem)
+    if named:
+        return float(named[-1])
+    numbers = NUMBER.findall(stem)
+    return float(numbers[-1]) if numbers else None
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -1,0 +1,98 @@
+"""Power laws y = C (t − t₀)^p, fitted to a quantity along a training, with an interval of the exponent.
+
+A gradient flow in a channel has the loss L_∞ + h|v|²/K² with K = |a_i − a_j| = |v|/ε, and dK/dt ∝ K⁻³: K⁴ grows linearly from where
+the channel began, ε ∝ (t − t₀)^(−1/4). Without t₀, which belongs to the law, a straight line in log t is too steep or too flat.
+
+The interval takes in every exponent that some t₀ makes likely (profile likelihood, F statistic). Residuals of smooth curves are not
+independent: their number counts as n (1 − ρ)/(1 + ρ) with ρ the correlation of neighbours.
+
+Source: paper, section 4 (the slope h); Seber & Wild 1989, section 5.3; Bartlett 1946 (the number of independent residuals).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.stats import f as fisher
+
+Array = NDArray[np.float64]
+
+FEWEST = 6  # points to which a law is fitted: it has three parameters
+SHORTEST = 2.0  # ratio of the last to the first step
+LEVEL = 0.95
+STARTS = 400  # values of t₀ that are tried
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """y = scale (t − start)^exponent.
+
+    low, high : interval of the exponent at the level `LEVEL`.  points : how many it was fitted to.
+    slope : of the straight line through log y against log t, without a t₀, for comparison.
+    """
+
+    exponent: float
+    low: float
+    high: float
+    scale: float
+    start: float
+    points: int
+    slope: float
+
+    def at(self, t: Array) -> Array:
+        """y at times t > start."""
+        return self.scale * (t - self.start) ** self.exponent
+
+    def includes(self, exponent: float, tolerance: float = 0.0) -> bool:
+        """Whether an exponent lies in the interval, or nearer to it than a tolerance."""
+        return self.low - tolerance <= exponent <= self.high + tolerance
+
+
+def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
+    """The `PowerLaw` through positive values y (n,) at increasing t (n,); None where they are too few or span too little."""
+    known = (t > 0) & (y > 0) & np.isfinite(y)
+    t, log_y = t[known], np.log(y[known])
+    count = len(t)
+    if count < FEWEST or t[-1] < SHORTEST * t[0]:
+        return None
+    # From just before the first point to long before: further away than 100 spans the power law is an exponential.
+    gaps = np.concatenate([np.geomspace(1e-3 * t[0], t[0], STARTS // 2), t[0] + np.geomspace(1e-3 * t[0], 100 * t[-1], STARTS // 2)])
+
+    def fit(gap: float) -> tuple[float, float, float, float]:
+        return _line(np.log(t - t[0] + gap), log_y)
+
+    near = int(np.argmin([fit(gap)[2] for gap in gaps]))
+    around = gaps[max(near - 1, 0)], gaps[min(near + 1, len(gaps) - 1)]
+    finest = minimize_scalar(lambda gap: fit(gap)[2], bounds=around, method="bounded", options={"xatol": 1e-12 * t[-1]}).x
+    gaps = np.append(gaps, finest)
+    slopes, levels, squares, spreads = np.array([fit(gap) for gap in gaps]).T
+    best = int(np.argmin(squares))
+    residuals = log_y - levels[best] - slopes[best] * np.log(t - t[0] + gaps[best])
+    freedom = _independent(residuals) - 3
+    noise = count * (1e3 * np.finfo(float).eps) ** 2  # what rounding leaves of y, and the search of t₀
+    threshold = max(squares[best], noise) * (1 + fisher.ppf(LEVEL, 1, freedom) / freedom)
+    likely = squares <= threshold
+    half = np.sqrt((threshold - squares[likely]) / spreads[likely])
+    plain = _line(np.log(t), log_y)[0]
+    low, high = float((slopes[likely] - half).min()), float((slopes[likely] + half).max())
+    start = float(t[0] - gaps[best])
+    return PowerLaw(float(slopes[best]), low, high, float(np.exp(levels[best])), start, count, float(plain))
+
+
+def _line(x: Array, y: Array) -> tuple[float, float, float, float]:
+    """Slope, intercept and sum of squared residuals of a straight line, and Σ (x − mean)²."""
+    deviation = x - x.mean()
+    spread = float(deviation @ deviation)
+    slope = float(deviation @ y) / spread
+    level = float(y.mean() - slope * x.mean())
+    residuals = y - level - slope * x
+    return slope, level, float(residuals @ residuals), spread
+
+
+def _independent(residuals: Array) -> float:
+    """How many independent residuals these are worth, at least 4."""
+    total = float(residuals @ residuals)
+    correlation = float(residuals[1:] @ residuals[:-1]) / total if total > 0 else 0.0
+    correlation = min(max(correlation, 0.0), 0.99)
+    return max(len(residuals) * (1 - correlation) / (1 + correlation), 4.0)
