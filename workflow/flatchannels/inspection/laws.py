@@ -10,6 +10,7 @@ Source: paper, section 4 (the slope h); Seber & Wild 1989, section 5.3; Bartlett
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,14 +60,15 @@ def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
     # From just before the first point to long before: further away than 100 spans the power law is an exponential.
     gaps = np.concatenate([np.geomspace(1e-3 * t[0], t[0], STARTS // 2), t[0] + np.geomspace(1e-3 * t[0], 100 * t[-1], STARTS // 2)])
 
-    def fit(gap: float) -> tuple[float, float, float, float]:
-        return _line(np.log(t - t[0] + gap), log_y)
+    def fits(gaps: Array) -> Lines:
+        return _lines(np.log(t - t[0] + gaps[:, None]), log_y)
 
-    near = int(np.argmin([fit(gap)[2] for gap in gaps]))
+    near = int(np.argmin(fits(gaps).squares))
     around = gaps[max(near - 1, 0)], gaps[min(near + 1, len(gaps) - 1)]
-    finest = minimize_scalar(lambda gap: fit(gap)[2], bounds=around, method="bounded", options={"xatol": 1e-12 * t[-1]}).x
+    options = {"xatol": 1e-12 * t[-1]}
+    finest = minimize_scalar(lambda gap: fits(np.array([gap])).squares[0], bounds=around, method="bounded", options=options).x
     gaps = np.append(gaps, finest)
-    slopes, levels, squares, spreads = np.array([fit(gap) for gap in gaps]).T
+    slopes, levels, squares, spreads = fits(gaps)
     best = int(np.argmin(squares))
     residuals = log_y - levels[best] - slopes[best] * np.log(t - t[0] + gaps[best])
     freedom = _independent(residuals) - 3
@@ -74,20 +76,29 @@ def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
     threshold = max(squares[best], noise) * (1 + fisher.ppf(LEVEL, 1, freedom) / freedom)
     likely = squares <= threshold
     half = np.sqrt((threshold - squares[likely]) / spreads[likely])
-    plain = _line(np.log(t), log_y)[0]
+    plain = _lines(np.log(t)[None], log_y).slopes[0]
     low, high = float((slopes[likely] - half).min()), float((slopes[likely] + half).max())
     start = float(t[0] - gaps[best])
     return PowerLaw(float(slopes[best]), low, high, float(np.exp(levels[best])), start, count, float(plain))
 
 
-def _line(x: Array, y: Array) -> tuple[float, float, float, float]:
-    """Slope, intercept and sum of squared residuals of a straight line, and Σ (x − mean)²."""
-    deviation = x - x.mean()
-    spread = float(deviation @ deviation)
-    slope = float(deviation @ y) / spread
-    level = float(y.mean() - slope * x.mean())
-    residuals = y - level - slope * x
-    return slope, level, float(residuals @ residuals), spread
+class Lines(NamedTuple):
+    """Straight lines, each array (lines,): slopes, intercepts, sums of squared residuals, Σ (x − mean)²."""
+
+    slopes: Array
+    levels: Array
+    squares: Array
+    spreads: Array
+
+
+def _lines(x: Array, y: Array) -> Lines:
+    """The straight lines of least squares through y (n,) at several x (lines, n)."""
+    deviation = x - x.mean(axis=1, keepdims=True)
+    spreads = (deviation**2).sum(axis=1)
+    slopes = deviation @ y / spreads
+    levels = y.mean() - slopes * x.mean(axis=1)
+    residuals = y - levels[:, None] - slopes[:, None] * x
+    return Lines(slopes, levels, (residuals**2).sum(axis=1), spreads)
 
 
 def _independent(residuals: Array) -> float:
