@@ -26,6 +26,16 @@ def test_the_family_of_a_dataset_is_the_name_that_it_was_built_from(name, dimens
     assert names.dataset_family(names.dataset_name(name, dimension, network, seed), dimension, {"target": "teacher"}) == name
 
 
+def test_numbers_in_names_count_as_numbers():
+    ordered = ["gp-s0.5-d8-r4-g", "gp-s2-d4-r16-g", "gp-s2-d16-r4-g", "gp-s10-d2-r4-g", "mine"]
+    assert sorted(reversed(ordered), key=names.natural_key) == ordered
+
+
+@given(st.lists(PLAIN | st.text(max_size=6), max_size=6))
+def test_any_names_can_be_ordered(many):
+    assert sorted(sorted(many, key=names.natural_key)) == sorted(many) and sorted(sorted(many, key=names.setting_key)) == sorted(many)
+
+
 def test_examples():
     assert names.record_place("channels", "rosenbrock-d4", "softplus", (4, 4), False, 1, 20) == (
         "runs/channels/rosenbrock-d4/softplus/r4x4-nobias/seeds-1-20.npz"

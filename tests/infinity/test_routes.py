@@ -211,13 +211,20 @@ def test_figure_r_counts_every_run_once():
         assert lengths == pytest.approx(100 * sum(text.get_text() != "0" for text in axes.texts[:2]))
 
 
+def test_bars_of_figure_r_are_in_the_order_of_the_other_figures():
+    table = made_up_routes(6).assign(setting=["gp-s10", "rosenbrock erf", "gp-s2", "rosenbrock", "rosenbrock", "gp-s2"],
+                                     widths=["4", "4", "16", "8", "8", "4"], bias=[True, True, True, False, True, True])  # fmt: skip
+    labels = [label.get_text() for label in figR_routes.draw(table).axes[0].get_yticklabels()]
+    assert labels == ["Rosenbrock: 8", "Rosenbrock, no bias: 8", "GP 2: 4", "GP 2: 16", "GP 10: 4", "Rosenbrock, erf: 4"]
+
+
 def made_up_jumps(exponent=2.0):
     epsilon = 0.01 / 2.0 ** np.arange(7)
     frame = pd.DataFrame({"epsilon": epsilon, "stage": "jump", "dataset": "rosenbrock-d8", "widths": "8", "activation": "softplus"})
     for key, limit in {"c": 0.5, "a": 2.0, "cosine": -0.3}.items():
         frame[key], frame[f"limit_{key}"] = limit + epsilon**2, limit
     frame = frame.assign(excess=3 * epsilon**exponent, limit_error=epsilon**2, largest=epsilon**-2.0, loss=1, loss_infinity=1)
-    frame = frame.assign(seed=1, dimension=8)
+    frame = frame.assign(seed=1, dimension=8, family="rosenbrock")
     return frame[list(jumps.TABLES["jumps"])].astype(jumps.TABLES["jumps"])
 
 
@@ -234,6 +241,7 @@ def test_c13_follows_the_exponents_and_figure_5_shows_them():
     assert claims.power_laws({}).verdict == claims.UNDECIDED
     axes = fig5_jumps.draw(made_up_jumps()).axes[3]
     assert any("2.000" in text.get_text() for text in axes.texts)
+    assert fig5_jumps.draw(made_up_jumps()).get_suptitle() == "Rosenbrock, $d = 8$, $r = 8$, softplus, seed 1"
     assert np.allclose(axes.lines[1].get_xdata(), 1 / made_up_jumps()["epsilon"])
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,12 +16,14 @@ from flatchannels.reporting import tables as tables_
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts" / "figures"))
 
+import channel_panels  # noqa: E402
 import fig4_channels  # noqa: E402
 import figB7_convergence  # noqa: E402
 import figB8_draws  # noqa: E402
 import figB9_pairs  # noqa: E402
 import figB10_updates  # noqa: E402
 import figB11_dimensions  # noqa: E402
+import palette  # noqa: E402
 import style  # noqa: E402
 
 SETTINGS = {"rosenbrock": (10, 3, 2), "gp-s0.5": (20, 8, 4), "rosenbrock erf": (6, 1, 0), "rosenbrock 3 layers": (5, 2, 1)}
@@ -68,17 +71,41 @@ def axes():
 def test_every_pair_is_one_marker_and_those_in_a_channel_are_filled():
     layers = tables_of(SETTINGS)["layers"]
     panel = axes()
-    fig4_channels.pairs_panel(panel, layers, ["black"] * len(layers))
+    channel_panels.pairs_panel(panel, layers, ["black"] * len(layers))
     shown = [(len(points.get_offsets()), len(points.get_facecolors()) > 0) for points in panel.collections]
     assert sum(count for count, _ in shown) == len(layers)
     assert sum(count for count, filled in shown if filled) == layers["channel"].sum()
 
 
+def test_a_layer_of_a_run_in_a_channel_is_filled_where_the_channel_is():
+    layers = tables_of({"rosenbrock 3 layers": (5, 2, 0)})["layers"]
+    layers["layer_parallel"] = layers["channel"] & (layers["layer"] == 2)
+    panel = figB9_pairs.draw(layers).axes[0]
+    filled = [points for points in panel.collections if len(points.get_facecolors())]
+    assert sum(len(points.get_offsets()) for points in filled) == 2
+    colours = {tuple(colour[:3]) for points in filled for colour in points.get_facecolors()}
+    assert colours == {matplotlib.colors.to_rgb(palette.layer_colour(2))}
+
+
+def test_the_swatches_are_the_markers_of_the_panel():
+    *hollow, filled = channel_panels.pair_swatches().values()
+    assert [line.get_marker() for line in hollow] == [line.get_marker() for line in filled] == ["o", "^"]
+    assert [line.get_markerfacecolor() for line in [*hollow, *filled]] == ["none", "none", "0.3", "0.3"]
+    labels = [text.get_text() for text in figB9_pairs.draw(tables_of(SETTINGS)["layers"]).legends[0].get_texts()]
+    assert labels == ["$r$ = 4", "layer 1", "layer 2", "layer 3", *channel_panels.pair_swatches()]
+
+
+def test_dimensions_have_one_scale_in_all_settings():
+    panels = figB11_dimensions.draw(tables_of(SETTINGS)["layers"]).axes
+    assert len({axes.get_ylim() for axes in panels}) == 1 and len(panels) == len(SETTINGS)
+    assert max(bar.get_height() for axes in panels for bar in axes.patches) < panels[0].get_ylim()[1]
+
+
 def test_ratios_are_of_the_runs_that_fulfil_the_first_two_criteria():
     runs = tables_of(SETTINGS)["runs"]
-    chosen = fig4_channels.towards_a_pair(runs)
+    chosen = channel_panels.towards_a_pair(runs)
     panel = axes()
-    fig4_channels.ratios_panel(panel, chosen)
+    channel_panels.ratios_panel(panel, chosen)
     assert len(chosen) == 3 + 2 + 8 + 4 + 1 + 2 + 1
     assert sum(bar.get_height() for bar in panel.containers[0]) == len(chosen)
 
@@ -103,13 +130,13 @@ def test_every_flow_is_a_line_of_its_colour():
     top, bottom = style.new_figure(2).subplots(2)
     fig4_channels.spectra_panels(top, bottom, spectra[spectra["setting"] == "gp-s0.5"])
     colours = [line.get_color() for line in bottom.lines]
-    assert [colours.count(colour) for colour in (style.FINITE_COLOUR, style.CHANNEL_COLOUR)] == [8, 8]
+    assert [colours.count(colour) for colour in (palette.FINITE_COLOUR, palette.CHANNEL_COLOUR)] == [8, 8]
 
 
 def test_dimensions_count_groups_of_parallel_layers_of_runs_in_a_channel():
     layers = tables_of(SETTINGS)["layers"]
-    assert fig4_channels.channel_dimensions(layers).tolist() == [3 + 8 + 1 + 6, 3 + 8 + 1 + 6]  # of "3+2": one of 1, one of 2
-    assert fig4_channels.channel_dimensions(layers[~layers["channel"]]).size == 0
+    assert channel_panels.channel_dimensions(layers).tolist() == [3 + 8 + 1 + 6, 3 + 8 + 1 + 6]  # of "3+2": one of 1, one of 2
+    assert channel_panels.channel_dimensions(layers[~layers["channel"]]).size == 0
 
 
 def test_figures_need_no_numerical_engine():

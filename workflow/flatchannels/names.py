@@ -7,6 +7,7 @@ paper's panels compare, over all dimensions and widths: "gp-s0.5", "rosenbrock e
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 RECORD = "runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz"  # below the folder of results
@@ -80,7 +81,12 @@ def setting_name(family: str, activation: str, depth: int) -> str:
 
 
 def setting_key(name: str) -> tuple:
-    """Sorting key of a setting's name: softplus first, one hidden layer first, Gaussian processes by their scale."""
-    parts = name.split(" ")
-    scale = re.fullmatch(r"gp-s([0-9.]+)", parts[0])
-    return len(parts), parts[1:], parts[0] if not scale else "~", float(scale[1]) if scale else 0.0
+    """Sorting key of a setting's name: softplus first, one hidden layer first, Gaussian processes last and by their scale."""
+    family, *rest = name.split(" ")
+    return len(rest), natural_key(" ".join(rest)), family.startswith("gp-s"), natural_key(family)
+
+
+def natural_key(name: str) -> tuple[str | float, ...]:
+    """Sorting key of any name in which numbers count as numbers: gp-s0.5 < gp-s2 < gp-s10."""
+    parts = re.split(r"([0-9]+(?:\.[0-9]+)?)", name)  # texts, and numbers between them
+    return tuple(float(part) if number else part for part, number in zip(parts, cycle([False, True])))

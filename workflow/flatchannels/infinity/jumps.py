@@ -20,7 +20,7 @@ from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 from flatchannels.storage import dataset_files, run_records
 
-NETWORK = {"dataset": "str", "dimension": "int64", "activation": "str", "widths": "str", "seed": "int64"}
+NETWORK = {"family": "str", "dataset": "str", "dimension": "int64", "activation": "str", "widths": "str", "seed": "int64"}
 POINT = dict.fromkeys(["epsilon", "c", "a", "cosine", "loss", "excess", "limit_error", "largest"], "float64")
 # stage: "flow" along the run, "jump" after it. cosine: of Δ and w. excess: L − L_∞. limit_error: root mean square of what
 # the pair computes less what the gated unit of its c, a, w, Δ does. largest: Hessian eigenvalue. limit_*: at infinity.

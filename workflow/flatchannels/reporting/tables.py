@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from flatchannels.names import widths_key
+from flatchannels.names import natural_key, widths_key
 
 CONFIGURATION = ["sweep", "dataset", "dimension", "activation", "bias"]
 COUNTS = ["steps", "rejections", "gradients", "hessians", "polish_iterations"]
@@ -63,13 +63,15 @@ def typed_table(name: str, rows: Any) -> pd.DataFrame:
 
 
 def groups(runs: pd.DataFrame, columns: list[str], failed: bool = False) -> list[tuple[tuple, pd.DataFrame]]:
-    """(values of columns, rows) of every group, widths in numerical order; failed runs left out unless asked for."""
+    """(values of columns, rows) of every group, widths and datasets in numerical order; failed runs left out unless asked for."""
     if not failed and "stop" in runs:
         runs = runs[runs["stop"] != "FAILED"]
     found = runs.groupby(columns, sort=False)
 
+    keys = {"widths": widths_key, "dataset": natural_key}
+
     def key(item):
-        return tuple(widths_key(value) if column == "widths" else value for column, value in zip(columns, item[0], strict=True))
+        return tuple(keys[column](value) if column in keys else value for column, value in zip(columns, item[0], strict=True))
 
     return sorted(found, key=key)
 

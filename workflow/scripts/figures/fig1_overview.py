@@ -4,8 +4,9 @@ Source: paper, Figure 1 (a drawing there).
 """
 
 import numpy as np
+import palette
 import style
-from fig6_toy import COLOURS, PLACES, last, output, sigma
+from fig6_toy import PLACES, last, output, sigma
 
 from flatchannels.storage import products
 
@@ -30,7 +31,7 @@ def split_panel(panels, landscape):
     x, (w, a) = landscape["x"], landscape["narrow"]
     for axes, gamma in zip(panels, SPLITS, strict=True):
         axes.plot(x, a * sigma(w * x), color="black", linewidth=1.6)
-        for share, colour in [(gamma, COLOURS["channel 1"]), (1 - gamma, COLOURS["channel 2"])]:
+        for share, colour in [(gamma, palette.TOY_COLOURS["channel 1"]), (1 - gamma, palette.TOY_COLOURS["channel 2"])]:
             axes.plot(x, share * a * sigma(w * x), color=colour, linestyle="--", linewidth=0.9)
         axes.text(0.04, 0.95, rf"$\gamma$ = {gamma:g}", transform=axes.transAxes, va="top", fontsize=6)
         axes.set(xticks=[-2, 0, 2], yticks=[-5, 0, 5])
@@ -53,7 +54,7 @@ def surface_panel(axes, landscape, flows):
     for place in PLACES[:2]:
         g, al = (flows[key][PLACES.index(place)] for key in ("gamma", "alpha"))
         shown = np.isfinite(g) & (g < gamma[-1])
-        axes.plot(g[shown], al[shown], interpolated(landscape, g[shown], al[shown]) + 0.04, color=COLOURS[place], linewidth=1.4)
+        axes.plot(g[shown], al[shown], interpolated(landscape, g[shown], al[shown]) + 0.04, color=palette.TOY_COLOURS[place], linewidth=1.4)
     axes.set_title("loss", fontsize=7, loc="right", y=0.8)
     axes.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$", xticks=[0, 4, 8], yticks=[-3, -2, -1, 0], zticks=[-3, -2, -1])
     axes.set_zticklabels(["$10^{-3}$", "$10^{-2}$", "0.1"])
@@ -75,10 +76,10 @@ def interpolated(landscape, gamma, alpha):
 def infinity_panel(panels, landscape, flows):
     """At the end of channel 1: the two neurons, whose output weights diverge; below, their sum and the target."""
     x, theta = landscape["x"], last(flows, "channel 1")
-    for neuron, colour in enumerate([COLOURS["channel 1"], COLOURS["channel 2"]]):
+    for neuron, colour in enumerate([palette.TOY_COLOURS["channel 1"], palette.TOY_COLOURS["channel 2"]]):
         panels[0].plot(x, theta[2 + neuron] * sigma(theta[neuron] * x), color=colour)
     panels[0].set_title(rf"$a_1$ = {theta[2]:.0f}, $a_2$ = {theta[3]:.0f}".replace("-", "−"), fontsize=6, pad=2)
-    panels[1].plot(x, landscape["target"], color=style.GREY, linewidth=2.5, label="target")
+    panels[1].plot(x, landscape["target"], color=palette.GREY, linewidth=2.5, label="target")
     panels[1].plot(x, output(theta, x), color="black", label="sum")
     panels[1].legend(loc="upper left", borderaxespad=0, handlelength=1, fontsize=6)
     panels[1].set(xlabel="$x$", xticks=[-2, 0, 2], yticks=[-2, 0, 2])

@@ -4,6 +4,7 @@ Bias-free runs on the modified Rosenbrock function in two dimensions. Source: pa
 """
 
 import numpy as np
+import palette
 import style
 from matplotlib.lines import Line2D
 
@@ -59,7 +60,7 @@ def solutions_panel(axes, solutions):
     points = {"color": "white", "mec": "black", "marker": "o", "ms": 4, "mew": 0.7, "linestyle": ""}
     for position, widths in enumerate(names):
         rows = solutions[solutions["widths"] == widths].set_index("outcome")
-        axes.bar(position, rows.loc["all", "solutions"], 0.62, color=style.width_colour(widths))
+        axes.bar(position, rows.loc["all", "solutions"], 0.62, color=palette.width_colour(widths))
         axes.plot(position, rows.loc["all", "runs"], **runs)
         axes.hlines(3 ** int(widths), position - 0.45, position + 0.45, **dashes)
         if rows.loc["no duplicates", "solutions"]:
@@ -89,7 +90,7 @@ def levels_panel(axes, levels, names):
     ends = ends[ends["high"] > ends["low"]]
     axes.vlines(ends["loss"], ends["low"], ends["high"], color="0.75", linewidth=0.6, zorder=1)
     for row, widths in enumerate(names):
-        colour = style.width_colour(widths)
+        colour = palette.width_colour(widths)
         here = levels[levels["row"] == row].sort_values("runs", ascending=False)  # large diamonds at the back
         faces = [colour if duplicates else "white" for duplicates in here["duplicates"]]
         axes.scatter(here["loss"], here["row"], diamond_area(here["runs"]), marker="d", c=faces, edgecolor=colour, linewidth=0.7, zorder=3)
@@ -121,7 +122,7 @@ def duplicates_panel(axes, shares, names):
     chosen = shares[(shares["quantity"] == "duplicates") & (shares["outcome"] == "all") & (shares["runs"] > 0)]
     for row in chosen.itertuples():
         at, percent = names.index(row.widths), 100 * row.share
-        axes.barh(at, percent, 0.55, color=style.width_colour(row.widths))
+        axes.barh(at, percent, 0.55, color=palette.width_colour(row.widths))
         axes.errorbar(percent, at, xerr=[[percent - 100 * row.low], [100 * row.high - percent]], color="black", capsize=1.5,
                       elinewidth=0.7, capthick=0.7)  # fmt: skip
     axes.set(xlabel="with\nduplicates (%)")

@@ -5,9 +5,10 @@ Source: paper, section 2, Figure 2.
 """
 
 import numpy as np
+import palette
 import style
 from matplotlib.lines import Line2D
-from saddle_panels import INTO, OTHER, exponent, none_found, surface, surface_axes, z_label
+from saddle_panels import exponent, none_found, surface, surface_axes, z_label
 
 from flatchannels.storage import products
 
@@ -52,10 +53,10 @@ def distance_panel(axes, meta, arrays):
     """
     for gamma, distance, back in zip(arrays["flow_gamma"], arrays["flow_distance"], returned(meta, arrays), strict=True):
         distance = np.where(abs(np.diff(gamma, prepend=gamma[0])) > JUMP, np.nan, distance)
-        axes.plot(gamma, np.maximum(distance, 1e-18), color=INTO if back else OTHER, linewidth=0.8, zorder=3 if back else 2)
+        axes.plot(gamma, np.maximum(distance, 1e-18), color=palette.INTO if back else palette.AWAY, linewidth=0.8, zorder=3 if back else 2)
         if back:
             last = np.flatnonzero(np.isfinite(gamma))[-1]
-            axes.plot(gamma[last], max(distance[last], 1e-18), "o", color=INTO, ms=2.5)
+            axes.plot(gamma[last], max(distance[last], 1e-18), "o", color=palette.INTO, ms=2.5)
     axes.set(xlabel=r"projected $\gamma$", ylabel=r"distance to $\Gamma$", yscale="log", xlim=limits(arrays))
 
 
@@ -72,10 +73,13 @@ def loss_panel(axes, meta, arrays):
         axes.axvspan(start, end, color="0.92", zorder=0)
     back = returned(meta, arrays)
     axes.axhline(meta["loss"], color="black", linewidth=0.6, linestyle=(0, (4, 2)))
-    for mask, colour in [(back, INTO), (~back, OTHER)]:
+    for mask, colour in [(back, palette.INTO), (~back, palette.AWAY)]:
         axes.plot(arrays["start"][mask], arrays["end_loss"][mask], "o", color=colour, ms=2.5)
     axes.set(xlabel=r"$\gamma$ at the start", ylabel="final loss", xlim=(left, right))
-    handles = [Line2D([], [], color=INTO, marker="o", ms=2.5, label=r"back to $\Gamma$"), Line2D([], [], color=OTHER, label="away")]
+    handles = [
+        Line2D([], [], color=palette.INTO, marker="o", ms=2.5, label=r"back to $\Gamma$"),
+        Line2D([], [], color=palette.AWAY, label="away"),
+    ]
     axes.figure.legend(handles=handles, loc="outside upper right", ncols=2)
 
 

@@ -6,11 +6,12 @@ channel. Source: paper, section 3 and Appendix B.2, Figure 3.
 
 import matplotlib
 import numpy as np
+import palette
 import style
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
-from saddle_panels import INTO, OTHER, exponent, none_found, surface, surface_axes, z_label
+from saddle_panels import exponent, none_found, surface, surface_axes, z_label
 
 from flatchannels.storage import products
 
@@ -80,7 +81,7 @@ def top_panel(axes, arrays):
     picture = axes.contourf(gammas, alphas, arrays["top_loss"].T, levels=levels, cmap=TOP)
     picture.set_rasterized(True)
     axes.axhline(0, color="black", linewidth=1.2)
-    for gamma, alpha, colour in zip(arrays["flow_gamma"], arrays["flow_alpha"], (INTO, OTHER), strict=True):
+    for gamma, alpha, colour in zip(arrays["flow_gamma"], arrays["flow_alpha"], (palette.INTO, palette.AWAY), strict=True):
         axes.plot(gamma, alpha, color="white", linewidth=2.0)
         axes.plot(gamma, alpha, color=colour, linewidth=1.0)
     axes.set(xscale="log", xlabel=r"$\gamma$", ylabel=r"$\alpha$", xlim=gammas[[0, -1]], ylim=alphas[[0, -1]])
@@ -90,7 +91,7 @@ def top_panel(axes, arrays):
 
 def flows(arrays):
     """For each flow: its index, its colour, its label, and the mask of its samples with γ > 0 up to the norm wall."""
-    for k, (colour, label) in enumerate([(INTO, r"$+\alpha$"), (OTHER, r"$-\alpha$")]):
+    for k, (colour, label) in enumerate([(palette.INTO, r"$+\alpha$"), (palette.AWAY, r"$-\alpha$")]):
         yield k, colour, label, np.isfinite(arrays["flow_cosine"][k]) & (arrays["flow_gamma"][k] > 0)
 
 

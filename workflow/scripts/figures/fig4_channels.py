@@ -4,19 +4,15 @@ Panels d and e show the runs on one Gaussian process. Source: paper, section 4, 
 """
 
 import numpy as np
+import palette
 import style
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from channel_panels import channel_dimensions, ordered, pairs_legend, pairs_panel, ratios_panel, towards_a_pair
 
-from flatchannels.landscape.criteria import ALIGNED_RATIO, PARALLEL_DISTANCE
-from flatchannels.names import setting_key
 from flatchannels.storage import table_files
 
 SHOWN = "gp-s0.5"  # the setting of panels d and e
 LAYOUT = ["aaabbb", "cccddd", "cccDDD", "eeffgg", "EEffgg"]
 HEIGHTS = [2.2, 1, 1, 1.1, 1.1]
-CLOSEST = 1e-16  # cosine distances below are rounding, and drawn here
-SIGNS = {-1: ("o", "$a_i a_j < 0$"), 1: ("^", "$a_i a_j > 0$")}
 
 
 def draw(runs, layers, spectra, shares, layer_shares):
@@ -25,8 +21,8 @@ def draw(runs, layers, spectra, shares, layer_shares):
     panels = figure.subplot_mosaic("\n".join(LAYOUT), height_ratios=HEIGHTS)
     one_layer = [name for name in ordered(runs["setting"]) if " " not in name]
     pairs = layers[layers["setting"].isin(one_layer)]
-    pairs_panel(panels["a"], pairs, [style.setting_colour(name) for name in pairs["setting"]])
-    style.say_count(panels["a"], len(pairs))
+    pairs_panel(panels["a"], pairs, [palette.setting_colour(name) for name in pairs["setting"]])
+    style.say_count(panels["a"], len(pairs), y=1.01, va="bottom")
     late = towards_a_pair(runs[runs["setting"].isin(one_layer)])
     ratios_panel(panels["b"], late)
     panels["b"].legend(loc="upper center")
@@ -36,72 +32,24 @@ def draw(runs, layers, spectra, shares, layer_shares):
     for axes, column, label in [(panels["d"], "loss", "training"), (panels["D"], "loss_test", "test")]:
         losses_panel(axes, chosen, column, label)
     panels["d"].tick_params(labelbottom=False)
-    panels["d"].set_title(style.setting_label(SHOWN), loc="right")
+    panels["d"].set_title(palette.setting_label(SHOWN), loc="right")
     panels["D"].set_xlabel("loss")
     spectra_panels(panels["e"], panels["E"], spectra[spectra["setting"] == SHOWN])
-    panels["e"].set_title(style.setting_label(SHOWN), loc="right")
+    panels["e"].set_title(palette.setting_label(SHOWN), loc="right")
     layers_panel(panels["f"], layer_shares)
     dimensions_panel(panels["g"], layers, one_layer)
     for letter in "abcdefg":
         style.panel_label(panels[letter], letter)
-    handles = [Patch(color=style.setting_colour(name), label=style.setting_label(name)) for name in one_layer]
-    figure.legend(handles=[*handles, *pair_handles()], loc="outside upper center", ncols=5)
+    pairs_legend(figure, {palette.setting_label(name): palette.setting_colour(name) for name in one_layer})
     return figure
-
-
-def ordered(settings):
-    """The names of the settings that occur, in order."""
-    return sorted(set(settings), key=setting_key)
-
-
-def pairs_panel(axes, layers, colours):
-    """Closest pair of each layer: its cosine distance against |a_i| + |a_j|. Filled: the run is in a channel."""
-    axes.set(xlabel="$|a_i| + |a_j|$", ylabel=r"$1 - \cos(w_i, w_j)$")
-    if layers["cosine"].isna().all():
-        return style.say_empty(axes)
-    cosines = np.maximum(layers["cosine"], CLOSEST)
-    colours = np.array(colours, dtype=object)
-    for sign, (marker, _) in SIGNS.items():
-        for inside in [False, True]:
-            chosen = ((layers["sign"] == sign) & (layers["channel"] == inside)).to_numpy()
-            faces = colours[chosen].tolist() if inside else "none"
-            axes.scatter(layers["strength"][chosen], cosines[chosen], 9, marker=marker, facecolors=faces,
-                         edgecolors=colours[chosen].tolist(), linewidths=0.5, alpha=0.8)  # fmt: skip
-    axes.axhline(PARALLEL_DISTANCE, color="black", linestyle="--", linewidth=0.7)
-    axes.set(xscale="log", yscale="log")
-
-
-def pair_handles():
-    """What the markers of pairs_panel mean."""
-    look = {"color": "0.3", "linestyle": "", "ms": 3.5, "mew": 0.6}
-    signs = [Line2D([], [], **look, mfc="none", marker=marker, label=label) for marker, label in SIGNS.values()]
-    return [*signs, Line2D([], [], **look, marker="s", label="in a channel")]
-
-
-def ratios_panel(axes, runs):
-    """Histograms of ‖Δθ_proj‖/‖Δθ‖, of the first and of the last updates; `towards_a_pair` selects the runs."""
-    bins = np.linspace(0, 1, 21)
-    axes.hist(runs["first_ratio"], bins, color="0.7", label="first update")
-    axes.hist(runs["late_ratio"], bins, histtype="step", color=style.CHANNEL_COLOUR, linewidth=1.2, label="mean of the last 51")
-    axes.axvline(ALIGNED_RATIO, color="black", linestyle="--", linewidth=0.7)
-    axes.set(xlim=(0, 1), xlabel=r"$\|\Delta\theta_{\mathrm{proj}}\| / \|\Delta\theta\|$", ylabel="runs")
-    style.few_ticks(axes.yaxis, 4)
-    if runs.empty:
-        axes.set_ylim(0, 1)
-        style.say_empty(axes)
-
-
-def towards_a_pair(runs):
-    """The runs that fulfil the first two criteria of a channel, so that the third says something about them."""
-    return runs[runs["infinite"] & runs["parallel"]]
 
 
 def shares_panel(axes, shares):
     """Share of runs in a channel for every setting, with Wilson intervals and the number of runs."""
     rows = shares[(shares["quantity"] == "channel") & (shares["widths"] == "all") & (shares["runs"] > 0)]
     names = rows["setting"].tolist()
-    style.share_bars(axes, range(len(rows)), rows, color=[style.setting_colour(name) for name in names])
-    labels = [f"{style.setting_label(name)} ({count})" for name, count in zip(names, rows["runs"], strict=True)]
+    style.share_bars(axes, range(len(rows)), rows, color=[palette.setting_colour(name) for name in names])
+    labels = [f"{palette.setting_label(name)} ({count})" for name, count in zip(names, rows["runs"], strict=True)]
     axes.set_xticks(range(len(rows)), labels, rotation=90, fontsize=6.5)
     axes.set(ylabel="in a channel (%)", ylim=(0, 100))
     if rows.empty:
@@ -115,8 +63,8 @@ def losses_panel(axes, runs, column, label):
     if len(both) == 0:
         return style.say_empty(axes)
     bins = np.geomspace(both.min() * 0.95, both.max() * 1.05, 25)
-    looks = {"finite": {"color": style.FINITE_COLOUR, "alpha": 0.6},
-             "channel": {"color": style.CHANNEL_COLOUR, "histtype": "step", "linewidth": 1.2}}  # fmt: skip
+    looks = {"finite": {"color": palette.FINITE_COLOUR, "alpha": 0.6},
+             "channel": {"color": palette.CHANNEL_COLOUR, "histtype": "step", "linewidth": 1.2}}  # fmt: skip
     for name, values in losses.items():
         if len(values):
             axes.hist(values, bins, weights=np.full(len(values), 100 / len(values)), label=f"{name} ({len(values)})", **looks[name])
@@ -141,7 +89,7 @@ def spectra_panels(top, bottom, spectra):
     if spectra.empty:
         style.say_empty(top)
         return style.say_empty(bottom)
-    for (name, rows), colour in zip(outcomes(spectra).items(), [style.FINITE_COLOUR, style.CHANNEL_COLOUR], strict=True):
+    for (name, rows), colour in zip(outcomes(spectra).items(), [palette.FINITE_COLOUR, palette.CHANNEL_COLOUR], strict=True):
         flows = rows[rows["t"] > 0].groupby(["dimension", "widths", "seed"])
         for _, flow in flows:
             top.plot(flow["t"], flow["largest"], color=colour, linewidth=0.4, alpha=0.5)
@@ -153,6 +101,8 @@ def spectra_panels(top, bottom, spectra):
     bottom.set_yticks([-1e-2, 0, 1e-2])
     top.sharex(bottom)
     top.tick_params(labelbottom=False)
+    low, high = top.get_ylim()
+    top.set_ylim(low, high * (high / low) ** 0.5)  # room for the legend
     top.legend(loc="upper left", fontsize=6.5, borderaxespad=0)
 
 
@@ -160,7 +110,7 @@ def layers_panel(axes, layer_shares):
     """Share of the runs of the deepest setting with channels in each combination of layers, by two criteria."""
     deepest = max(layer_shares["setting"], key=lambda name: int(name.split(" ")[-2]), default=None)
     rows = layer_shares[layer_shares["setting"] == deepest]
-    for offset, (criterion, colour) in zip([-0.2, 0.2], [("paper", "0.6"), ("diverging", style.CHANNEL_COLOUR)], strict=True):
+    for offset, (criterion, colour) in zip([-0.2, 0.2], [("paper", "0.6"), ("diverging", palette.CHANNEL_COLOUR)], strict=True):
         here = rows[rows["criterion"] == criterion]
         style.share_bars(axes, np.arange(len(here)) + offset, here, 0.4, color=colour, label=criterion)
     if rows.empty:
@@ -182,18 +132,11 @@ def dimensions_panel(axes, layers, settings):
     width = 0.85 / len(counts)
     for index, (name, count) in enumerate(counts.items()):
         at = np.arange(len(count)) + 1 + (index - (len(counts) - 1) / 2) * width
-        axes.bar(at, count, width, color=style.setting_colour(name))
+        axes.bar(at, count, width, color=palette.setting_colour(name))
     axes.set(yscale="log", xlabel="dimension of channel", ylabel="channels", xticks=range(1, max(highest, 3) + 1))
     axes.set_xlim(0.5, max(highest, 3) + 0.5)
     axes.set_ylim(0.5, 3 * max(count.max() for count in counts.values()))
     style.say_count(axes, sum(layers["channel"][layers["setting"].isin(settings)]))
-
-
-def channel_dimensions(layers):
-    """Counts of groups of dimension 1, 2, … (size − 1) in the layers with a parallel pair of runs in a channel."""
-    inside = layers[layers["channel"] & layers["layer_parallel"]]
-    sizes = [int(size) for groups in inside["groups"] for size in groups.split("+") if size]
-    return np.bincount(np.array(sizes, dtype=int) - 1)[1:] if sizes else np.zeros(0, dtype=int)
 
 
 TABLES = {"runs": "channel_runs", "layers": "channels", "spectra": "channel_spectra", "shares": "channel_shares",

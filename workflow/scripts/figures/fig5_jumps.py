@@ -4,13 +4,14 @@ Source: paper, Appendix C.1, Figure 5; L_∞ and the limits of c, a and cos(Δ, 
 """
 
 import numpy as np
+import palette
 import style
 from matplotlib.lines import Line2D
 
 from flatchannels.reporting.claims.infinity import power_law
 from flatchannels.storage import table_files
 
-FLOW, JUMP, LIMIT = "0.6", "#0072b2", "#d55e00"
+FLOW, JUMP, LIMIT = palette.GREY, palette.BLUE, palette.VERMILLION
 DASHES = {"color": LIMIT, "linewidth": 0.8, "linestyle": (0, (4, 2))}
 LIMITS = {"c": ("$c$", "limit_c"), "a": ("$a$", "limit_a"), "cosine": (r"$\cos(\Delta, w)$", "limit_cosine")}
 POWERS = {"excess": r"$L - L_\infty$", "limit_error": "error of the limit", "largest": r"$\lambda_\mathrm{max}$"}
@@ -50,7 +51,9 @@ def draw(jumps):
 
 def run_name(row):
     """Which run it is."""
-    return f"{row['dataset'].replace('-', ' ')}, $r = {row['widths']}$, {row['activation']}, seed {row['seed']}"
+    return (
+        f"{palette.dataset_label(row['family'])}, $d = {row['dimension']}$, $r = {row['widths']}$, {row['activation']}, seed {row['seed']}"
+    )
 
 
 def points(axes, flow, jump, key):

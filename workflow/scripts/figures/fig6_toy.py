@@ -4,12 +4,12 @@ Source: paper, section 5, Figure 6.
 """
 
 import numpy as np
+import palette
 import style
 from matplotlib.lines import Line2D
 
 from flatchannels.storage import products, table_files
 
-COLOURS = {"channel 1": "#d55e00", "channel 2": "#0072b2", "plateau": "#cc79a7", "saddle line": "black"}
 PLACES = ["channel 1", "channel 2", "plateau"]  # the order of the flows in the record, on infinite and then on finite data
 SADDLE_LEVELS = [0.043, 0.044, 0.045, 0.046, 0.047, 0.048]  # contours around the saddle line, whose loss is 0.0471
 METHODS = ["SGD channel 1", "SGD channel 2", "Adam channel 1", "Adam channel 2"]
@@ -31,11 +31,11 @@ def draw(landscape, flows, descents, limits):
 def functions_panel(axes, landscape, flows):
     """The target, and what the network computes on the saddle line and at the ends of the flows into both channels."""
     x = landscape["x"]
-    axes.plot(x, landscape["target"], color=style.GREY, linewidth=2.5, label="target")
+    axes.plot(x, landscape["target"], color=palette.GREY, linewidth=2.5, label="target")
     w, a = landscape["narrow"]
-    axes.plot(x, a * sigma(w * x), color=COLOURS["saddle line"], linestyle="--", label="saddle line")
+    axes.plot(x, a * sigma(w * x), color=palette.TOY_COLOURS["saddle line"], linestyle="--", label="saddle line")
     for place in PLACES[:2]:
-        axes.plot(x, output(last(flows, place), x), color=COLOURS[place], label=place)
+        axes.plot(x, output(last(flows, place), x), color=palette.TOY_COLOURS[place], label=place)
     axes.set(xlabel="$x$", ylabel="$f(x)$", xticks=[-2, 0, 2], xlim=(x[0], x[-1]))
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1), ncols=2, handlelength=1.2, columnspacing=0.8, fontsize=6)
     axes.set_yticks([-2, 0, 2])
@@ -74,17 +74,20 @@ def landscape_panel(axes, landscape, flows, descents):
     axes.plot([-plateau, plateau], [0, 0], color="black", linewidth=2)
     for number, (g, a) in enumerate(zip(flows["gamma"], flows["alpha"], strict=True)):
         place, finite = PLACES[number % 3], number >= 3
-        axes.plot(g, a, color=COLOURS[place], linestyle=":" if finite else "-", linewidth=1.8 if finite else 1.2, zorder=3)
+        axes.plot(g, a, color=palette.TOY_COLOURS[place], linestyle=":" if finite else "-", linewidth=1.8 if finite else 1.2, zorder=3)
         if not finite:
-            axes.plot(g[0], a[0], "o", color=COLOURS[place], ms=4, mec="white", mew=0.6, zorder=5)
-    looks = {"SGD": {"color": "#009e73", "linewidth": 0.6}, "Adam": {"color": "#e6b800", "linewidth": 1.0}}
+            axes.plot(g[0], a[0], "o", color=palette.TOY_COLOURS[place], ms=4, mec="white", mew=0.6, zorder=5)
+    looks = {
+        "SGD": {"color": palette.TOY_COLOURS["SGD"], "linewidth": 0.6},
+        "Adam": {"color": palette.TOY_COLOURS["Adam"], "linewidth": 1.0},
+    }
     for name, g, a in zip(METHODS, descents["gamma"], descents["alpha"], strict=True):
         axes.plot(g, a, **looks[name.split()[0]], alpha=0.9, zorder=2)
         axes.plot(g[-1], a[-1], "s", color=looks[name.split()[0]]["color"], ms=3, zorder=4)
     axes.set(xlabel=r"$\gamma = (a_1 - a_2)/\sqrt{2}$", ylabel=r"$\alpha$", xlim=gamma[[0, -1]], ylim=alpha[[0, -1]])
     handles = [
-        *(Line2D([], [], color=COLOURS[place], label=f"flow, {place}") for place in PLACES),
-        Line2D([], [], color=style.GREY, linestyle=":", linewidth=1.8, label="flow, finite data"),
+        *(Line2D([], [], color=palette.TOY_COLOURS[place], label=f"flow, {place}") for place in PLACES),
+        Line2D([], [], color=palette.GREY, linestyle=":", linewidth=1.8, label="flow, finite data"),
         *(Line2D([], [], **look, label=name) for name, look in looks.items()),
         Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="saddle line"),
         Line2D([], [], color="black", linewidth=2, label="its plateau"),
@@ -101,7 +104,7 @@ def limit_panel(axes, landscape, limits):
     axes.text(np.sqrt(low * high), 0.12, "$h > 0$", transform=axes.get_xaxis_transform(), ha="center", color="0.3", fontsize=7)
     for row in limits[limits["kind"] != "zero of h"].itertuples():
         minimum = row.kind == "minimum at infinity"
-        colour = COLOURS["channel 1" if row.w < 2 else "channel 2"] if minimum else "black"
+        colour = palette.TOY_COLOURS["channel 1" if row.w < 2 else "channel 2"] if minimum else "black"
         axes.plot(row.w, row.loss, "o" if minimum else "x", color=colour, ms=4)
     axes.set(xlabel="$w$", ylabel=r"$\ell(w, 0)$", xscale="log", yscale="log", xlim=w[[0, -1]])
     style.log_ticks(axes.xaxis)
@@ -109,8 +112,7 @@ def limit_panel(axes, landscape, limits):
 
 def edge_panel(axes, descents):
     """λ_max along gradient descent in channel 2 for every learning rate, with dashes at 2/η."""
-    shades = ["#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d9b800"]
-    courses = zip(np.resize(shades, len(descents["rate"])), descents["rate"], descents["step"], descents["sharpness"])
+    courses = zip(np.resize(palette.RATE_COLOURS, len(descents["rate"])), descents["rate"], descents["step"], descents["sharpness"])
     for colour, rate, steps, sharpness in courses:
         later = steps > 0
         axes.plot(steps[later], sharpness[later], color=colour, label=rf"$\eta$ = {rate:g}")

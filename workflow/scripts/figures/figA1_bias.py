@@ -3,6 +3,7 @@
 The two settings stand one above the other, on common axes. Source: paper, Appendix A, Figure A1.
 """
 
+import palette
 import style
 from fig2_levels import duplicates_panel, level_legend, levels_panel, ordered_widths
 from matplotlib.patches import Patch
@@ -36,7 +37,7 @@ def draw(levels, shares):
 def outcome_panel(axes, shares, names):
     """Number of runs that end at finite and at infinite norm, a horizontal bar in the row of each width."""
     for row in shares[shares["quantity"] == "infinite"].itertuples():
-        at, colour, finite = names.index(row.widths), style.width_colour(row.widths), row.runs - row.count
+        at, colour, finite = names.index(row.widths), palette.width_colour(row.widths), row.runs - row.count
         axes.barh(at, finite, 0.55, color=colour)
         axes.barh(at, row.count, 0.55, left=finite, edgecolor=colour, **INFINITE)
     axes.set(xlabel="runs")

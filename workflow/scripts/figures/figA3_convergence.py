@@ -4,6 +4,7 @@ Histograms over runs of the final gradient and of the smallest Hessian eigenvalu
 """
 
 import numpy as np
+import palette
 import style
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
@@ -37,7 +38,7 @@ def histograms(widths, rows, height):
     for letter, panel in zip("abcd", panels.flat, strict=True):
         style.panel_label(panel, letter)
     names = sorted(widths, key=widths_key)
-    handles = [Patch(color=style.width_colour(name), label=f"$r$ = {name.replace('x', ', ')}") for name in names]
+    handles = [Patch(color=palette.width_colour(name), label=f"$r$ = {name.replace('x', ', ')}") for name in names]
     figure.legend(handles=handles, loc="outside upper center", ncols=max(len(names), 1))
     return figure
 
@@ -69,7 +70,7 @@ def stacked_histogram(axes, runs, values, bins):
     base = np.zeros(len(bins) - 1)
     for name in names:
         top = base + np.histogram(values[(runs["widths"] == name).to_numpy()], bins)[0]
-        axes.stairs(top, bins, baseline=base, fill=True, color=style.width_colour(name))
+        axes.stairs(top, bins, baseline=base, fill=True, color=palette.width_colour(name))
         base = top
     axes.set_ylim(0, max(1, 1.05 * base.max()))
     style.few_ticks(axes.yaxis, 5)

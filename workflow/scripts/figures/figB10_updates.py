@@ -4,8 +4,7 @@ A panel for each setting; Figure 4b shows those of softplus and one hidden layer
 """
 
 import style
-from fig4_channels import ordered, ratios_panel, towards_a_pair
-from figB9_pairs import label_outer, setting_panels
+from channel_panels import label_outer, ordered, ratios_panel, setting_panels, towards_a_pair
 
 from flatchannels.storage import table_files
 

@@ -5,9 +5,9 @@ Figure B11.
 """
 
 import numpy as np
+import palette
 import style
-from fig4_channels import channel_dimensions, ordered
-from figB9_pairs import label_outer, setting_panels
+from channel_panels import channel_dimensions, label_outer, ordered, setting_panels
 
 from flatchannels.landscape.criteria import PARALLEL_DISTANCE
 from flatchannels.storage import table_files
@@ -17,21 +17,27 @@ def draw(layers):
     """The figure, from the table channels."""
     names = ordered(layers["setting"])
     runs = layers[layers["channel"]].drop_duplicates(["setting", "dimension", "widths", "seed"])
-    figure, panels = setting_panels(names, runs["setting"].value_counts(), sharey=False)
+    figure, panels = setting_panels(names, runs["setting"].value_counts())
+    counts = {name: channel_dimensions(layers[layers["setting"] == name]) for name in names}
+    highest = max((count.max(initial=0) for count in counts.values()), default=0)
+    longest = max((len(count) for count in counts.values()), default=0)
     for axes, name in zip(panels, names, strict=False):
-        dimensions_panel(axes, layers[layers["setting"] == name])
+        dimensions_panel(axes, counts[name], triplets(layers[layers["setting"] == name]))
+    panels[0].set(yscale="log", ylim=(0.5, 6 * max(3, highest)), xticks=range(1, max(longest, 3) + 1))  # of all panels
     label_outer(panels, names)
     return figure
 
 
-def dimensions_panel(axes, layers):
-    """How many channels of each dimension there are, and in how many layers three neurons are as parallel as a pair has to be."""
-    count = channel_dimensions(layers)
-    axes.bar(np.arange(len(count)) + 1, count, 0.7, color=style.CHANNEL_COLOUR)
-    axes.set(yscale="log", xlabel="dimension", ylabel="channels", ylim=(0.5, 10 * max(3, count.max(initial=0))))
-    axes.set_xticks(range(1, max(len(count), 3) + 1))
-    triplets = (layers["channel"] & (layers["triplet_cosine"] < PARALLEL_DISTANCE)).sum()
+def dimensions_panel(axes, count, triplets):
+    """How many channels of each dimension there are, and the number of triplets."""
+    axes.bar(np.arange(len(count)) + 1, count, 0.7, color=palette.CHANNEL_COLOUR)
+    axes.set(xlabel="dimension", ylabel="channels")
     style.say_count(axes, triplets, "triplets")
+
+
+def triplets(layers):
+    """In how many layers of runs in a channel three neurons are as parallel as a pair has to be."""
+    return int((layers["channel"] & (layers["triplet_cosine"] < PARALLEL_DISTANCE)).sum())
 
 
 def main(snakemake):

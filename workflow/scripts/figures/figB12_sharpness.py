@@ -4,6 +4,7 @@ Source: paper, Appendix C, Figure B12.
 """
 
 import numpy as np
+import palette
 import style
 
 from flatchannels.storage import products
@@ -22,7 +23,9 @@ def draw(landscape):
     surface.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$, along $e_{\max}$", xscale="log")
     style.log_ticks(surface.xaxis)
     width.plot(gamma, landscape["sharpness"], color="black")
-    width.plot(gamma, landscape["sharpness"][-1] * (gamma / gamma[-1]) ** 2, color=style.GREY, linestyle="--", label=r"$\propto \gamma^2$")
+    width.plot(
+        gamma, landscape["sharpness"][-1] * (gamma / gamma[-1]) ** 2, color=palette.GREY, linestyle="--", label=r"$\propto \gamma^2$"
+    )
     width.set(xlabel=r"$\gamma$", ylabel=r"$\lambda_{\max}$", xscale="log", yscale="log")
     style.log_ticks(width.xaxis)
     width.legend()

@@ -4,6 +4,7 @@ Source: paper, Appendix C.3, Figure B13.
 """
 
 import numpy as np
+import palette
 import style
 
 from flatchannels.storage import products
@@ -21,7 +22,7 @@ def draw(record):
         axes.set(xlabel="$x_1$", ylabel="$x_2$", title=title, xticks=[-2, 0, 2], yticks=[-2, 0, 2])
     figure.colorbar(picture, ax=list(panels[:2]), label="$f(x)$", ticks=[-2, 0, 2], shrink=0.8)
     row = int(np.argmin(abs(x - 1)))
-    panels[2].plot(x, record["target"][:, row], color=style.GREY, linewidth=2.5, label="target")
+    panels[2].plot(x, record["target"][:, row], color=palette.GREY, linewidth=2.5, label="target")
     panels[2].plot(x, record["function"][:, row], color="black", label="learned")
     panels[2].set(xlabel="$x_1$", ylabel=f"$f(x_1, {x[row]:.1g})$", xticks=[-2, 0, 2])
     panels[2].legend(loc="upper left", borderaxespad=0, handlelength=1.2)

@@ -3,6 +3,7 @@
 Source: paper, Appendix B.2, Figure B6.
 """
 
+import palette
 import style
 from fig3_channel import flows, why_none
 from matplotlib.lines import Line2D
@@ -10,7 +11,6 @@ from saddle_panels import none_found
 
 from flatchannels.storage import products
 
-COLOURS = ["#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#d55e00", "#0072b2"]  # Okabe and Ito
 HALF = {"linestyle": "-", "linewidth": 1.2}
 OTHERS = {"linestyle": (0, (3, 1.5)), "linewidth": 0.9}
 
@@ -38,7 +38,7 @@ def draw(meta, arrays):
 
 def look(neuron, meta):
     """Colour and line of a neuron; those of the halves of the split one are solid."""
-    return {"color": COLOURS[neuron % len(COLOURS)]} | (HALF if neuron in meta["pair"] else OTHERS)
+    return {"color": palette.neuron_colour(neuron)} | (HALF if neuron in meta["pair"] else OTHERS)
 
 
 def main(snakemake):

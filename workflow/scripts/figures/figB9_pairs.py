@@ -3,15 +3,12 @@
 A panel for each setting; Figure 4a shows those of softplus and one hidden layer in one. Source: paper, Appendix B, Figure B9.
 """
 
+import palette
 import style
-from fig4_channels import ordered, pair_handles, pairs_panel
-from matplotlib.patches import Patch
+from channel_panels import label_outer, ordered, pairs_legend, pairs_panel, setting_panels
 
-from flatchannels.names import widths_key
+from flatchannels.names import widths_key, widths_of
 from flatchannels.storage import table_files
-
-LAYER_COLOURS = ["#117733", "#aa4499", "#999933"]  # of layers 1, 2, 3 of deep networks
-COLUMNS = 5
 
 
 def draw(layers):
@@ -20,41 +17,19 @@ def draw(layers):
     figure, panels = setting_panels(names, layers["setting"][layers["layer"] == 1].value_counts())
     for axes, name in zip(panels, names, strict=False):
         here = layers[layers["setting"] == name]
-        deep = here["widths"].str.contains("x").any()
-        colours = [LAYER_COLOURS[(number - 1) % 3] for number in here["layer"]] if deep else [style.width_colour(w) for w in here["widths"]]
-        pairs_panel(axes, here, colours)
+        pairs_panel(axes, here, [colour(row.widths, row.layer) for row in here.itertuples()])
     label_outer(panels, names)
-    widths = sorted({w for w in layers["widths"] if "x" not in w}, key=widths_key)
-    handles = [Patch(color=style.width_colour(w), label=f"$r$ = {w}") for w in widths]
-    depth = max((w.count("x") + 1 for w in layers["widths"]), default=1)
-    handles += [Patch(color=LAYER_COLOURS[k % 3], label=f"layer {k + 1}") for k in range(depth if depth > 1 else 0)]
-    figure.legend(handles=[*handles, *pair_handles()], loc="outside upper center", ncols=5)
+    widths = sorted(set(layers["widths"]), key=widths_key)
+    depth = max((len(widths_of(name)) for name in widths), default=1)
+    colours = {f"$r$ = {name}": palette.width_colour(name) for name in widths if len(widths_of(name)) == 1}
+    colours |= {f"layer {layer}": palette.layer_colour(layer) for layer in range(1, depth + 1) if depth > 1}
+    pairs_legend(figure, colours)
     return figure
 
 
-def setting_panels(names, counts, **shared):
-    """A figure with a panel for each setting, titled with its name and number of runs; unused panels are taken away."""
-    rows = max(1, -(-len(names) // COLUMNS))
-    figure = style.new_figure(1.75 * rows + 0.6)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False, **({"sharex": True, "sharey": True} | shared)).ravel()
-    for axes, name in zip(panels, names, strict=False):
-        axes.set_title(f"{style.setting_label(name)} ({counts.get(name, 0)})")
-    for axes in panels[max(len(names), 1) :]:
-        axes.remove()
-    if not names:
-        style.say_empty(panels[0])
-    return figure, panels
-
-
-def label_outer(panels, names):
-    """Labels of the axes at the left and below alone."""
-    for index, axes in enumerate(panels[: len(names)]):
-        if index % COLUMNS:
-            axes.set_ylabel("")
-        if index + COLUMNS < len(names):
-            axes.set_xlabel("")
-        else:
-            axes.tick_params(labelbottom=True)
+def colour(widths, layer):
+    """Colour of a marker: that of the width of one hidden layer, or of the layer where there are several."""
+    return palette.width_colour(widths) if len(widths_of(widths)) == 1 else palette.layer_colour(layer)
 
 
 def main(snakemake):

@@ -4,19 +4,20 @@ Source: `flatchannels.infinity.routes`; the criteria are those of the paper's Ap
 """
 
 import numpy as np
+import palette
 import style
 from matplotlib.patches import Patch
 
-from flatchannels.names import widths_key
+from flatchannels.names import setting_key, widths_key
 from flatchannels.reporting.shares import wilson_interval
 from flatchannels.storage import table_files
 
-CATEGORIES = {  # in the order of the bars: colour; hatched where nothing is certified
-    "gated pairs, certified": "#0072b2",
-    "triples, certified": "#56b4e9",
-    "with hinges, certified": "#cc79a7",
-    "others, certified": "#009e73",
-    "turn back to a finite minimum": "#e69f00",
+CATEGORIES = {  # in the order of the bars: colour; grey where nothing is certified
+    "gated pairs, certified": palette.BLUE,
+    "triples, certified": palette.SKY,
+    "with hinges, certified": palette.PURPLE,
+    "others, certified": palette.GREEN,
+    "turn back to a finite minimum": palette.ORANGE,
     "steep neurons, undecided": "0.72",
     "others, undecided": "0.88",
 }
@@ -44,14 +45,9 @@ def draw(routes):
 
 
 def ordered_rows(routes):
-    """(setting with its biases, widths) of the bars, from the top."""
-    names = set(zip(labels(routes), routes["widths"]))
-    return sorted(names, key=lambda name: (name[0].split()[0], name[0], widths_key(name[1])))
-
-
-def labels(routes):
-    """Name of the setting of each run, with the word that there are no biases."""
-    return [setting + ("" if bias else " no bias") for setting, bias in zip(routes["setting"], routes["bias"])]
+    """(setting, bias, widths) of the bars, from the top."""
+    rows = set(zip(routes["setting"], routes["bias"], routes["widths"], strict=True))
+    return sorted(rows, key=lambda row: (setting_key(row[0]), not row[1], widths_key(row[2])))
 
 
 def category(run):
@@ -70,21 +66,20 @@ def category(run):
 
 def bars_panel(axes, routes, categories, rows, intervals=False):
     """Shares of the categories, one bar per row of `rows`; with the number of runs, and Wilson intervals of what is certified."""
-    here = np.array(labels(routes), dtype=object)
-    for position, (label, widths) in enumerate(rows):
-        kinds = categories[routes.index[(here == label) & (routes["widths"] == widths)]]
+    for position, (setting, bias, widths) in enumerate(rows):
+        kinds = categories[routes.index[(routes["setting"] == setting) & (routes["bias"] == bias) & (routes["widths"] == widths)]]
         left = 0.0
         for name, colour in CATEGORIES.items():
             share = 100 * (kinds == name).mean() if len(kinds) else 0.0
             axes.barh(position, share, 0.75, left=left, color=colour)
             left += share
-        axes.text(102, position, len(kinds), va="center", fontsize=6, color="black" if len(kinds) else style.GREY)
+        axes.text(102, position, len(kinds), va="center", fontsize=6, color="black" if len(kinds) else palette.GREY)
         if intervals and len(kinds):
             certified = int(kinds.str.endswith(", certified").sum())
             low, high = wilson_interval(certified, len(kinds))
             axes.plot([100 * low, 100 * high], [position, position], color="black", linewidth=0.8)
     axes.set(xlim=(0, 100), xlabel="runs (%)", yticks=range(len(rows)), ylim=(max(len(rows), 1) - 0.4, -0.6))
-    axes.set_yticklabels([f"{label}, {widths.replace('x', '-')}" for label, widths in rows])
+    axes.set_yticklabels([f"{palette.full_label(name, bias)}: {widths.replace('x', '-')}" for name, bias, widths in rows])
     axes.tick_params(axis="y", length=0, labelsize=6)
     if not len(routes):
         style.say_empty(axes)

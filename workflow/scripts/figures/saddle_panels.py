@@ -5,8 +5,6 @@ import style
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.ticker import MaxNLocator
 
-INTO, OTHER = "#0072b2", "#d55e00"  # Okabe and Ito; flows to the one and to the other side of Γ
-
 
 def surface_axes(figure, place, view, zoom=0.92):
     """Three-dimensional axes at place (left, bottom, width, height), seen from view (elevation, azimuth)."""

@@ -1,4 +1,4 @@
-"""Sizes, fonts, colours and helpers that all figures share.
+"""Sizes, fonts and helpers that all figures share; colours and names are in `palette`.
 
 A figure is a function `draw(tables…) → Figure` in its own file; `save` writes it in the format of each suffix. Equal
 tables give equal files: no dates, fixed SVG identifiers.
@@ -8,16 +8,13 @@ import io
 from pathlib import Path
 
 import matplotlib
+import palette
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from flatchannels.storage import atomic
 
 TEXT_WIDTH = 5.5  # inches: the text width of the paper, at which fonts appear in their nominal size
-GREY = "0.55"
-# Widths are ordered, hence a sequential scale (viridis, readable with every colour vision), cut before its pale end.
-WIDTH_COLOURS = {"1": "#440154", "2": "#3b528b", "3": "#21918c", "4": "#5ec962", "5": "#d9b800"}
-OTHER_COLOURS = ["#cc79a7", "#d55e00", "#999999", "#0072b2"]  # Okabe and Ito, for widths beyond the scale
 
 matplotlib.rcParams.update({
     "font.size": 8, "axes.titlesize": 8, "axes.labelsize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7,
@@ -43,14 +40,6 @@ def save(figure, paths):
         atomic.write_bytes(path, buffer.getvalue())
 
 
-def width_colour(widths):
-    """Colour of a width such as "3" or "4x4"; the same in all figures."""
-    others = ["8", "16", "4x4", "4x4x4"]
-    if widths in WIDTH_COLOURS:
-        return WIDTH_COLOURS[widths]
-    return OTHER_COLOURS[others.index(widths)] if widths in others else "black"
-
-
 def panel_label(axes, letter):
     """A bold letter at the top left, outside of the axes."""
     axes.annotate(letter, (0, 1), xytext=(-22, 6), xycoords="axes fraction", textcoords="offset points", weight="bold", size=9)
@@ -58,12 +47,13 @@ def panel_label(axes, letter):
 
 def say_empty(axes, text="no runs"):
     """What an empty panel says instead of showing nothing."""
-    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=palette.GREY)
 
 
 def log_ticks(axis):
-    """Decimal labels at 1, 2 and 5 of every decade instead of powers of ten, for axes of one or two decades."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """Decimal labels instead of powers of ten: at 1, 2 and 5 of every decade, on axes of more than two decades at 1 alone."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 
@@ -79,25 +69,10 @@ def width_ticks(axes, names, axis="x"):
     axes.set(**{f"{axis}lim": (-0.6, max(len(names), 1) - 0.4)})
 
 
-SETTING_COLOURS = {"rosenbrock": "black", "gp-s0.1": "#4477aa", "gp-s0.5": "#66ccee", "gp-s2": "#ccbb44", "gp-s10": "#ee6677"}  # after Tol
-FINITE_COLOUR, CHANNEL_COLOUR = "#cc3311", "#0077bb"  # red and blue as in the paper's Figure 4
-
-
-def setting_colour(name):
-    """Colour of a setting of the sweep `channels`; grey for other activations and for deep networks."""
-    return SETTING_COLOURS.get(name, GREY)
-
-
-def setting_label(name):
-    """What a figure calls a setting: Rosenbrock, GP 0.5, erf, 3 layers."""
-    family, *rest = name.split(" ")
-    return " ".join(rest) or (f"GP {family[4:]}" if family.startswith("gp-s") else family.capitalize())
-
-
 def say_count(axes, count, what="runs", **place):
     """The number of runs that a panel shows, at its top right."""
     where = {"x": 0.98, "y": 0.97, "ha": "right", "va": "top"} | place
-    axes.text(s=f"{count} {what}", transform=axes.transAxes, color=GREY, fontsize=6.5, **where)
+    axes.text(s=f"{count} {what}", transform=axes.transAxes, color=palette.GREY, fontsize=6.5, **where)
 
 
 def share_bars(axes, positions, rows, width=0.7, **look):
