@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from pandas.testing import assert_frame_equal  # noqa: E402
 
 from flatchannels.storage import run_records, table_files  # noqa: E402
+from flatchannels.storage.schemas.catalogue import SCHEMAS  # noqa: E402
 
 TABLES = ["results/statistics/runs.parquet", "results/statistics/shares.parquet"]
 KILLS_PER_SWEEP = 5  # at most; after that it may finish
@@ -87,7 +88,7 @@ def check_equal(first, second):
     """The same records and tables, but for seconds."""
     assert digests(first) == digests(second) != {}
     for path in TABLES:
-        tables = [table_files.read_table(Path(folder) / path, Path(path).stem) for folder in (first, second)]
+        tables = [table_files.read_table(Path(folder) / path, SCHEMAS[Path(path).stem]) for folder in (first, second)]
         assert_frame_equal(*(table.drop(columns=table.filter(like="seconds").columns) for table in tables), check_exact=True)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.reasons import Finish, Stop
-from flatchannels.reporting.tables import CHANNEL_TABLES as TABLES_OF_CHANNELS
-from flatchannels.reporting.tables import RUN_TABLES as TABLES
+from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA
+from flatchannels.storage.schemas.runs import RUNS
 
 TRAINING = {"rtol": 1e-5, "maxnorm": 1000, "trajectory_samples": 12, "spectrum_samples": 5}
 
@@ -47,10 +47,10 @@ def run_rows(losses, widths="2", duplicates=0, **more):
         "stop": "STATIONARY", "finish": "CONVERGED", "message": "", "record": "made-up.npz", "versions": "{}", "cpu": "made up",
     }  # fmt: skip
     frame = pd.DataFrame({**defaults, **more}, index=np.arange(len(losses)))
-    for column, kind in TABLES["runs"].items():
+    for column, kind in RUNS.kinds.items():
         if column not in frame:
             frame[column] = 1.0 if kind == "float64" else 1
-    return frame[list(TABLES["runs"])].astype(TABLES["runs"])
+    return frame[list(RUNS.kinds)].astype(RUNS.kinds)
 
 
 def channel_rows(setting="gp-s0.5", seeds=10, channels=0, infinite=0, **more):
@@ -66,7 +66,7 @@ def channel_rows(setting="gp-s0.5", seeds=10, channels=0, infinite=0, **more):
         "channel": number < channels, "first_ratio": np.where(towards, 0.5, np.nan), "late_ratio": np.where(towards, 0.99, np.nan),
         "subspace": 8, "channel_dimension": (number < channels).astype(int), "channel_layers": "", "strict_layers": "",
     }  # fmt: skip
-    kinds = TABLES_OF_CHANNELS["channel_runs"]
+    kinds = CHANNEL_RUNS.kinds
     return runs.assign(**(defaults | more))[list(kinds)].astype(kinds)
 
 
@@ -76,5 +76,5 @@ def spectrum_rows(runs, growth=10.0, smallest=1e-9):
     rows = runs.loc[runs.index.repeat(len(t))].reset_index(drop=True)
     time = np.tile(t, len(runs))
     largest = np.where(rows["channel"], time ** np.log10(growth), 1.0)
-    kinds = TABLES_OF_CHANNELS["channel_spectra"]
+    kinds = CHANNEL_SPECTRA.kinds
     return rows.assign(t=time, largest=largest, smallest=smallest * largest)[list(kinds)].astype(kinds)

@@ -21,9 +21,10 @@ from flatchannels.landscape.coordinates import Pair, from_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.scalars import kernel_values
 from flatchannels.reasons import Stop
-from flatchannels.reporting import routes
 from flatchannels.reporting.claims import infinity as claims
 from flatchannels.reporting.claims.infinity import power_law
+from flatchannels.storage.schemas.infinity import JUMPS, ROUTES
+from flatchannels.storage.table_files import typed_table
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "figures"))
 
@@ -189,14 +190,14 @@ def test_the_chart_of_pairs_in_two_layers_is_the_network_and_its_loss_tends_to_a
 
 def made_up_routes(rows=12):
     """Rows of the table of routes with all kinds of verdicts."""
-    frame = pd.DataFrame({key: ["x" if kind == "str" else 1] * rows for key, kind in routes.TABLES["routes"].items()})
+    frame = pd.DataFrame({key: ["x" if kind == "str" else 1] * rows for key, kind in ROUTES.kinds.items()})
     names = [("pair", "certified"), ("triple", "certified"), ("2 pair", "certified"), ("antiparallel pair", "certified"),
              ("pair + steep", "certified"), ("steep", "turns back"), ("pair + steep", "undecided"), ("unknown", "undecided"),
              ("duplicate + pair", "certified")]  # fmt: skip
     frame = frame.assign(channel=np.arange(rows) % 2 == 0, widths=np.where(np.arange(rows) < 6, "4", "4x4"), loss=0.5, loss_infinity=0.4,
                          seed=range(rows), dimension=8, activation="softplus", limit_min=1e-3, bias=True)  # fmt: skip
     frame["route"], frame["verdict"] = zip(*(names[n % len(names)] for n in range(rows)))
-    return frame.astype(routes.TABLES["routes"])
+    return frame.astype(ROUTES.kinds)
 
 
 def test_figure_r_counts_every_run_once():
@@ -225,13 +226,13 @@ def made_up_jumps(exponent=2.0):
         frame[key], frame[f"limit_{key}"] = limit + epsilon**2, limit
     frame = frame.assign(excess=3 * epsilon**exponent, limit_error=epsilon**2, largest=epsilon**-2.0, loss=1, loss_infinity=1)
     frame = frame.assign(seed=1, dimension=8, family="rosenbrock")
-    return frame[list(jumps.TABLES["jumps"])].astype(jumps.TABLES["jumps"])
+    return frame[list(JUMPS.kinds)].astype(JUMPS.kinds)
 
 
 @pytest.mark.parametrize("table", ["routes", "jumps"])
 def test_figures_without_runs_say_so(table):
-    module, kinds = {"routes": (figR_routes, routes.TABLES), "jumps": (fig5_jumps, jumps.TABLES)}[table]
-    figure = module.draw(pd.DataFrame(columns=list(kinds[table])).astype(kinds[table]))
+    module, schema = {"routes": (figR_routes, ROUTES), "jumps": (fig5_jumps, JUMPS)}[table]
+    figure = module.draw(typed_table(schema, []))
     assert any(text.get_text().startswith("no ") for axes in figure.axes for text in axes.texts)
 
 

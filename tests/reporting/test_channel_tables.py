@@ -10,8 +10,8 @@ from flatchannels.networks.layout import Layout
 from flatchannels.pipeline import config
 from flatchannels.reasons import Stop
 from flatchannels.reporting import channel_shares, channel_tables
-from flatchannels.reporting import tables as tables_
 from flatchannels.storage import dataset_files, run_records
+from flatchannels.storage.schemas import channels as schemas
 
 TRAINING = synthetic.TRAINING
 
@@ -67,7 +67,7 @@ def test_every_run_has_a_verdict_and_every_layer_a_row(tables):
     assert runs["channel_layers"].tolist() == ["1+2", "2", "", ""] and runs["strict_layers"].tolist() == ["1", "2", "", ""]
     assert layers[["seed", "layer"]].to_numpy().tolist() == [[seed, layer] for seed in [1, 2, 3, 4] for layer in [1, 2]]
     assert set(runs["setting"]) == {"gp-s0.5 2 layers"} and set(runs["family"]) == {"gp-s0.5"}
-    assert list(runs) == list(tables_.CHANNEL_TABLES["channel_runs"])
+    assert list(runs) == list(schemas.CHANNEL_RUNS.columns)
 
 
 def test_spectra_are_those_of_the_records_without_the_padding(tables):
@@ -90,7 +90,7 @@ def test_shares_leave_out_failed_runs_but_for_convergence(tables):
 
 def test_without_records_all_tables_are_there_and_empty():
     tables = channel_tables.channel_tables([], [])
-    assert {name: list(table) for name, table in tables.items()} == {name: list(kinds) for name, kinds in tables_.CHANNEL_TABLES.items()}
+    assert {name: list(table) for name, table in tables.items()} == {schema.name: list(schema.columns) for schema in schemas.SCHEMAS}
     assert not any(len(table) for table in tables.values())
 
 

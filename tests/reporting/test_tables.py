@@ -15,10 +15,10 @@ from flatchannels.reporting import levels as levels_
 from flatchannels.reporting import runs as runs_
 from flatchannels.reporting import shares as shares_
 from flatchannels.reporting import solutions as solutions_
-from flatchannels.reporting import tables as tables_
 from flatchannels.storage import run_records, table_files
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.run_records import Failure
+from flatchannels.storage.schemas.runs import LOSS_LEVELS, RUNS, SHARES, SOLUTIONS
 
 # Wilson intervals
 
@@ -250,9 +250,9 @@ def test_the_run_table_has_one_row_per_run_and_its_planted_values(record_paths):
 
 def test_tables_survive_the_disk(record_paths, tmp_path):
     runs = runs_.run_table(record_paths)
-    for name, table in {"runs": runs, "solutions": solutions_.solutions(runs), "shares": shares_.shares(runs)}.items():
-        table_files.write_table(tmp_path / "table.parquet", name, table)
-        pd.testing.assert_frame_equal(table_files.read_table(tmp_path / "table.parquet", name), table)
+    for schema, table in [(RUNS, runs), (SOLUTIONS, solutions_.solutions(runs)), (SHARES, shares_.shares(runs))]:
+        table_files.write_table(tmp_path / "table.parquet", schema, table)
+        pd.testing.assert_frame_equal(table_files.read_table(tmp_path / "table.parquet", schema), table)
 
 
 def test_solutions_are_counted_per_outcome(record_paths):
@@ -284,8 +284,8 @@ def test_a_sweep_in_which_every_run_failed_gives_tables_without_results(tmp_path
 
 def test_tables_of_no_run_have_their_columns_and_types():
     runs = runs_.run_table([])
-    for name, build in {"loss_levels": levels_.loss_levels, "solutions": solutions_.solutions, "shares": shares_.shares}.items():
-        assert build(runs).dtypes.astype(str).to_dict() == tables_.RUN_TABLES[name]
+    for schema, build in [(LOSS_LEVELS, levels_.loss_levels), (SOLUTIONS, solutions_.solutions), (SHARES, shares_.shares)]:
+        assert build(runs).dtypes.astype(str).to_dict() == schema.kinds
 
 
 def test_a_damaged_record_stops_the_table(record_paths):

@@ -15,6 +15,7 @@ from interruptions import empty
 from pandas.testing import assert_frame_equal
 
 from flatchannels.storage import run_records, table_files
+from flatchannels.storage.schemas.runs import RUNS
 
 ROOT = Path(__file__).parents[2]
 LACKING = missing() or ("" if find_spec("snakemake_executor_plugin_slurm") else "snakemake-executor-plugin-slurm is not installed")
@@ -114,5 +115,5 @@ def check_equal(first, second):
     assert len(paths) == 8 and paths == sorted(path.relative_to(second) for path in (second / "results" / "runs").rglob("*.npz"))
     for path in paths:
         assert run_records.read_runs(first / path)[0]["sha256"] == run_records.read_runs(second / path)[0]["sha256"], path
-    tables = [table_files.read_table(folder / TABLE, "runs") for folder in (first, second)]
+    tables = [table_files.read_table(folder / TABLE, RUNS) for folder in (first, second)]
     assert_frame_equal(*(table.drop(columns=table.filter(like="seconds").columns) for table in tables), check_exact=True)

@@ -8,6 +8,9 @@ import synthetic
 from flatchannels import Dataset
 from flatchannels.storage import dataset_files, run_records, table_files
 from flatchannels.storage.errors import RecordError
+from flatchannels.storage.schemas.columns import Schema, number, text
+
+PLANTED = Schema("planted", "letter", {"name": text("A letter."), "value": number("A number.")})
 
 
 def write(kind, path):
@@ -16,13 +19,13 @@ def write(kind, path):
     elif kind == "dataset":
         dataset_files.write_dataset(path, Dataset(np.ones((4, 2)), np.arange(4.0), None), {"name": "planted"})
     else:
-        table_files.write_table(path, "planted", pd.DataFrame({"name": ["a", "b"], "value": [1.5, np.nan]}))
+        table_files.write_table(path, PLANTED, pd.DataFrame({"name": ["a", "b"], "value": [1.5, np.nan]}))
 
 
 READERS = {
     "runs": run_records.read_runs,
     "dataset": dataset_files.read_dataset_arrays,
-    "table": lambda path: table_files.read_table(path, "planted"),
+    "table": lambda path: table_files.read_table(path, PLANTED),
 }
 
 

@@ -11,7 +11,8 @@ import pytest
 import synthetic
 
 from flatchannels.reporting import channel_shares
-from flatchannels.reporting import tables as tables_
+from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA, CHANNELS
+from flatchannels.storage.table_files import typed_table
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts" / "figures"))
@@ -31,7 +32,7 @@ SETTINGS = {"rosenbrock": (10, 3, 2), "gp-s0.5": (20, 8, 4), "rosenbrock erf": (
 
 def layer_rows(runs):
     """Rows of the table channels for runs with one parallel pair where they are in a channel."""
-    kinds = tables_.CHANNEL_TABLES["channels"]
+    kinds = CHANNELS.kinds
     rows = [
         {**dict.fromkeys(kinds, 0.0), **run._asdict(), "layer": layer, "cosine": 1e-5 if run.channel else 0.1, "strength": 10.0 + layer,
          "sign": -1 if run.seed % 2 else 1, "layer_parallel": run.channel, "groups": "3+2" if run.channel else "", "triplet_cosine": 1e-4}
@@ -45,8 +46,8 @@ def tables_of(settings):
         synthetic.channel_rows(name, *numbers, widths="4x4x4" if "layers" in name else "4", channel_layers="")
         for name, numbers in settings.items()
     ]
-    runs = pd.concat(parts, ignore_index=True) if parts else tables_.typed_table("channel_runs", [])
-    spectra = synthetic.spectrum_rows(runs) if len(runs) else tables_.typed_table("channel_spectra", [])
+    runs = pd.concat(parts, ignore_index=True) if parts else typed_table(CHANNEL_RUNS, [])
+    spectra = synthetic.spectrum_rows(runs) if len(runs) else typed_table(CHANNEL_SPECTRA, [])
     return {"runs": runs, "layers": layer_rows(runs), "spectra": spectra, "shares": channel_shares.channel_shares(runs),
             "layer_shares": channel_shares.layer_shares(runs)}  # fmt: skip
 

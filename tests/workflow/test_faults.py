@@ -18,6 +18,7 @@ from snakemake.utils import update_config
 
 from flatchannels.pipeline import config, repair
 from flatchannels.storage import run_records, table_files
+from flatchannels.storage.schemas import runs as run_schemas
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 STEPS = 185  # between the shortest and the longest run of the sweep
@@ -119,7 +120,7 @@ def test_more_widths_and_seeds_leave_the_runs_that_exist_untouched(sweep, copy):
     command = [word if "tiny.yaml" not in word else "more.yaml" for word in interruptions.command()]
     subprocess.run(command, cwd=copy, check=True, capture_output=True)
     assert len(before) == 8 and all((path.stat().st_mtime_ns, path.read_bytes()) == old for path, old in before.items())
-    table = table_files.read_table(copy / TABLES[0], "runs")
+    table = table_files.read_table(copy / TABLES[0], run_schemas.RUNS)
     assert len(table) == 3 * 2 * 4 and len(set(table["record"])) == 12
     old = {str(path.relative_to(copy)) for path in before} & set(table["record"])
     assert {Path(path).name for path in old} == {"seeds-1-2.npz"} and len(old) == 4  # those of 3–3 are 3–4 now

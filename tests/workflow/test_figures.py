@@ -14,8 +14,9 @@ from flatchannels import Dataset
 from flatchannels.reporting import levels as levels_
 from flatchannels.reporting import runs as runs_
 from flatchannels.reporting import shares as shares_
-from flatchannels.reporting import tables as tables_
+from flatchannels.reporting.groups import CONFIGURATION
 from flatchannels.storage import dataset_files, table_files
+from flatchannels.storage.schemas.runs import LOSS_LEVELS, RUNS, SHARES, SOLUTIONS
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow" / "scripts" / "figures"))
@@ -42,12 +43,12 @@ def made_up_runs(widths=("1", "2", "3"), biases=(False, True), seeds=12, infinit
 def tables_of(runs):
     """loss_levels, solutions and shares, with solutions counted by their losses instead of parameters."""
     rows = [
-        {**dict(zip(tables_.CONFIGURATION, key[:-1], strict=True)), "widths": key[-1], "outcome": outcome, "runs": mask.sum(),
+        {**dict(zip(CONFIGURATION, key[:-1], strict=True)), "widths": key[-1], "outcome": outcome, "runs": mask.sum(),
          "solutions": group["loss"][mask].nunique(), "singletons": 0}
-        for key, group in runs[runs["stop"] != "FAILED"].groupby([*tables_.CONFIGURATION, "widths"])
+        for key, group in runs[runs["stop"] != "FAILED"].groupby([*CONFIGURATION, "widths"])
         for outcome, mask in {"all": group["loss"] > 0, "no duplicates": group["duplicates"] == 0}.items()
     ]  # fmt: skip
-    solutions = pd.DataFrame(rows, columns=list(tables_.RUN_TABLES["solutions"]))
+    solutions = pd.DataFrame(rows, columns=list(SOLUTIONS.columns))
     return levels_.loss_levels(runs), solutions, shares_.shares(runs)
 
 
@@ -170,9 +171,9 @@ def test_a_script_reads_the_tables_that_its_rule_names(name, tmp_path):
     runs = made_up_runs()
     levels, solutions, shares = tables_of(runs)
     inputs = {}
-    for table, frame in {"runs": runs, "loss_levels": levels, "solutions": solutions, "shares": shares}.items():
-        inputs[table] = tmp_path / f"{table}.parquet"
-        table_files.write_table(inputs[table], table, frame)
+    for schema, frame in [(RUNS, runs), (LOSS_LEVELS, levels), (SOLUTIONS, solutions), (SHARES, shares)]:
+        inputs[schema.name] = tmp_path / f"{schema.name}.parquet"
+        table_files.write_table(inputs[schema.name], schema, frame)
     inputs["dataset"] = tmp_path / "rosenbrock-grid.npz"
     dataset_files.write_dataset(inputs["dataset"], Dataset(**grid()), {})
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from flatchannels.pipeline import config, repair
-from flatchannels.reporting.tables import RUN_TABLES as TABLES
 from flatchannels.storage import run_records, table_files
+from flatchannels.storage.schemas import channels as channel_schemas
+from flatchannels.storage.schemas import runs as run_schemas
 
 ROOT = Path(__file__).parents[2]
 RUNS = 18  # of the sweep levels in the smoke preset
@@ -71,13 +72,13 @@ def edit(path):
 
 def test_every_product_is_made_and_readable(smoke):
     directory, _ = smoke
-    runs = table_files.read_table(directory / "results/statistics/runs.parquet", "runs")
+    runs = table_files.read_table(directory / "results/statistics/runs.parquet", run_schemas.RUNS)
     assert len(runs) == RUNS and set(runs["record"]) == {
         str(path.relative_to(directory)) for path in (directory / "results/runs/levels").rglob("*.npz")
     }
-    assert len(table_files.read_table(directory / "results/statistics/channel_runs.parquet", "channel_runs")) == 6
-    for table in TABLES:
-        assert len(table_files.read_table(directory / f"results/statistics/{table}.parquet", table))
+    assert len(table_files.read_table(directory / "results/statistics/channel_runs.parquet", channel_schemas.CHANNEL_RUNS)) == 6
+    for schema in run_schemas.SCHEMAS:
+        assert len(table_files.read_table(directory / f"results/statistics/{schema.name}.parquet", schema))
     assert "C1" in (directory / "results/scorecard.txt").read_text()
     for caption in (directory / "workflow/report").glob("fig*.rst"):
         for kind in ["pdf", "svg", "png"]:

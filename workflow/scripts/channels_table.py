@@ -4,12 +4,13 @@ from runs_table import summarise
 
 from flatchannels.reporting.channel_tables import channel_tables
 from flatchannels.storage import atomic, table_files
+from flatchannels.storage.schemas import channels
 
 
 def main(snakemake):
     tables = channel_tables(snakemake.input.records, snakemake.input.datasets)
-    for name, table in tables.items():
-        table_files.write_table(snakemake.output[name], name, table)
+    for schema in channels.SCHEMAS:
+        table_files.write_table(snakemake.output[schema.name], schema, tables[schema.name])
     atomic.write_text(snakemake.output.summary, summarise(tables["channel_runs"]))
 
 

@@ -1,13 +1,14 @@
 """Tables of the flows that began next to a saddle line, and of the last updates of runs in a channel."""
 
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES
 from flatchannels.studies import saddle_examples
 
 
 def main(snakemake):
     table = saddle_examples.escape_table(snakemake.input.plateau, snakemake.input.channel)
-    table_files.write_table(snakemake.output.escapes, "escapes", table)
-    table_files.write_table(snakemake.output.channel_updates, "channel_updates", saddle_examples.update_table(snakemake.input.records))
+    table_files.write_table(snakemake.output.escapes, ESCAPES, table)
+    table_files.write_table(snakemake.output.channel_updates, CHANNEL_UPDATES, saddle_examples.update_table(snakemake.input.records))
 
 
 if "snakemake" in globals():

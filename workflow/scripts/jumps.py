@@ -7,7 +7,8 @@ import compile  # first: it says where numba keeps compiled code
 from flatchannels.infinity import jumps
 from flatchannels.reporting import routes
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.infinity import JUMPS, ROUTES
 
 output, *tables = sys.argv[1:]
 compile.once()
-table_files.write_table(output, "jumps", jumps.make(routes.join([table_files.read_table(path, "routes") for path in tables])))
+table_files.write_table(output, JUMPS, jumps.make(routes.join([table_files.read_table(path, ROUTES) for path in tables])))

@@ -5,8 +5,9 @@ import sys
 import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.infinity import ROUTES
 from flatchannels.studies import network_routes
 
 dataset, output, *paths = sys.argv[1:]
 compile.once()
-table_files.write_table(output, "routes", network_routes.make(paths, dataset))
+table_files.write_table(output, ROUTES, network_routes.make(paths, dataset))

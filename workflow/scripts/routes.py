@@ -2,11 +2,12 @@
 
 from flatchannels.reporting import routes
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.infinity import ROUTES
 
 
 def main(snakemake):
-    tables = [table_files.read_table(path, "routes") for path in snakemake.input]
-    table_files.write_table(snakemake.output[0], "routes", routes.join(tables))
+    tables = [table_files.read_table(path, ROUTES) for path in snakemake.input]
+    table_files.write_table(snakemake.output[0], ROUTES, routes.join(tables))
 
 
 if "snakemake" in globals():

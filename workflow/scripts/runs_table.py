@@ -4,6 +4,7 @@ import pandas as pd
 
 from flatchannels.reporting.runs import run_table
 from flatchannels.storage import atomic, table_files
+from flatchannels.storage.schemas.runs import RUNS
 
 
 def summarise(runs):
@@ -19,7 +20,7 @@ def summarise(runs):
 
 def main(snakemake):
     runs = run_table(snakemake.input)
-    table_files.write_table(snakemake.output.table, "runs", runs)
+    table_files.write_table(snakemake.output.table, RUNS, runs)
     atomic.write_text(snakemake.output.summary, summarise(runs))
 
 

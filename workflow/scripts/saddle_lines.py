@@ -5,6 +5,7 @@ from pathlib import Path
 import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.storage import dataset_files, table_files
+from flatchannels.storage.schemas.saddles import SADDLE_LINES
 from flatchannels.studies import saddle_examples
 
 
@@ -16,7 +17,7 @@ def read_datasets(paths):
 def main(snakemake):
     compile.once()
     table = saddle_examples.line_table(snakemake.input.records, read_datasets(snakemake.input.datasets))
-    table_files.write_table(snakemake.output[0], "saddle_lines", table)
+    table_files.write_table(snakemake.output[0], SADDLE_LINES, table)
 
 
 if "snakemake" in globals():

@@ -4,6 +4,8 @@ import textwrap
 
 from flatchannels.reporting.claims import scorecard
 from flatchannels.storage import atomic, table_files
+from flatchannels.storage.schemas.catalogue import SCHEMAS
+from flatchannels.storage.schemas.claims import CLAIMS
 
 
 def as_text(verdicts):
@@ -17,8 +19,8 @@ def as_text(verdicts):
 
 
 def main(snakemake):
-    verdicts = scorecard.judge({name: table_files.read_table(path, name) for name, path in snakemake.input.items()})
-    table_files.write_table(snakemake.output.table, "claims", verdicts)
+    verdicts = scorecard.judge({name: table_files.read_table(path, SCHEMAS[name]) for name, path in snakemake.input.items()})
+    table_files.write_table(snakemake.output.table, CLAIMS, verdicts)
     atomic.write_text(snakemake.output.text, as_text(verdicts))
 
 

@@ -4,14 +4,15 @@ from flatchannels.reporting.levels import loss_levels
 from flatchannels.reporting.shares import shares
 from flatchannels.reporting.solutions import solutions
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.runs import LOSS_LEVELS, RUNS, SHARES, SOLUTIONS
 
-TABLES = {"loss_levels": loss_levels, "solutions": solutions, "shares": shares}
+TABLES = {schema.name: (schema, make) for schema, make in [(LOSS_LEVELS, loss_levels), (SOLUTIONS, solutions), (SHARES, shares)]}
 
 
 def main(snakemake):
-    name = snakemake.wildcards.table
-    runs = table_files.read_table(snakemake.input[0], "runs")
-    table_files.write_table(snakemake.output[0], name, TABLES[name](runs))
+    schema, make = TABLES[snakemake.wildcards.table]
+    runs = table_files.read_table(snakemake.input[0], RUNS)
+    table_files.write_table(snakemake.output[0], schema, make(runs))
 
 
 if "snakemake" in globals():

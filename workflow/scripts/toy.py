@@ -3,6 +3,7 @@
 import compile  # first: it says where numba keeps compiled code
 
 from flatchannels.storage import products, table_files
+from flatchannels.storage.schemas.toy import TOY_FLOWS, TOY_LIMITS, TOY_RATES
 
 
 def main(snakemake):
@@ -21,11 +22,11 @@ def main(snakemake):
         (output.descents, "toy_descents", descents),
     ]:  # fmt: skip
         products.write_toy(path, name, arrays, meta)
-    for path, name, table in [
-        (output.limits_table, "toy_limits", toy.limits_table(frame.objective.data)), (output.flows_table, "toy_flows", flow_table),
-        (output.rates_table, "toy_rates", rate_table),
+    for path, schema, table in [
+        (output.limits_table, TOY_LIMITS, toy.limits_table(frame.objective.data)), (output.flows_table, TOY_FLOWS, flow_table),
+        (output.rates_table, TOY_RATES, rate_table),
     ]:  # fmt: skip
-        table_files.write_table(path, name, table)
+        table_files.write_table(path, schema, table)
 
 
 if "snakemake" in globals():

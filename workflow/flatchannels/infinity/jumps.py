@@ -19,12 +19,9 @@ from flatchannels.landscape.coordinates import from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 from flatchannels.storage import dataset_files, run_records
+from flatchannels.storage.schemas.infinity import JUMPED_NETWORK, JUMPS
+from flatchannels.storage.table_files import typed_table
 
-NETWORK = {"family": "str", "dataset": "str", "dimension": "int64", "activation": "str", "widths": "str", "seed": "int64"}
-POINT = dict.fromkeys(["epsilon", "c", "a", "cosine", "loss", "excess", "limit_error", "largest"], "float64")
-# stage: "flow" along the run, "jump" after it. cosine: of Δ and w. excess: L − L_∞. limit_error: root mean square of what
-# the pair computes less what the gated unit of its c, a, w, Δ does. largest: Hessian eigenvalue. limit_*: at infinity.
-TABLES = {"jumps": NETWORK | {"stage": "str"} | POINT | dict.fromkeys(["limit_c", "limit_a", "limit_cosine", "loss_infinity"], "float64")}
 FIGURE_5 = {"family": "rosenbrock", "dimension": 8, "widths": "8", "activation": "softplus"}
 STRICT = 1e-10  # smallest over largest eigenvalue of the limit network
 SMALLEST_EPSILON = 1e-4
@@ -55,14 +52,13 @@ def make(routes):
     """The table of jumps for the channel that `choose` takes from the table of routes; empty without one."""
     row = choose(routes)
     if row is None:
-        return pd.DataFrame(columns=list(TABLES["jumps"])).astype(TABLES["jumps"])
+        return typed_table(JUMPS, [])
     meta, arrays = run_records.read_runs(row["record"], ["seed", "theta", "trajectory_theta"])
     n = int(np.flatnonzero(arrays["seed"] == row["seed"])[0])
     data, _ = dataset_files.read_dataset(f"results/datasets/{meta['dataset']}.npz")
     network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
     points = along(network, data, arrays["theta"][n], arrays["trajectory_theta"][n])
-    table = pd.DataFrame(points).assign(**{key: row[key] for key in NETWORK})
-    return table[list(TABLES["jumps"])].astype(TABLES["jumps"])
+    return typed_table(JUMPS, [{key: row[key] for key in JUMPED_NETWORK} | point for point in points])
 
 
 def along(network, data, theta, trajectory, smallest=SMALLEST_EPSILON):
@@ -118,7 +114,7 @@ def with_pair(network, theta, i, j, pair):
 
 
 def _measure(network, data, theta, i, j, infinity):
-    """The POINT of neurons i and j at θ, where L_∞ is `infinity`."""
+    """The columns POINT of neurons i and j at θ, where L_∞ is `infinity`."""
     pair = pair_of(network, theta, i, j)
     loss, _, hessian = network.derivatives(theta, data)
     x = np.column_stack([data.x, np.ones(len(data.x))]) if network.bias else data.x

@@ -11,6 +11,8 @@ from pathlib import Path
 from flatchannels.pipeline import config
 from flatchannels.storage import archives, dataset_files, products, run_records, table_files
 from flatchannels.storage.errors import RecordError
+from flatchannels.storage.schemas.catalogue import SCHEMAS
+from flatchannels.storage.schemas.infinity import ROUTES
 
 SUFFIXES = {".npz", ".parquet", ".unfinished"}
 
@@ -33,7 +35,10 @@ def damaged(results="results", made=(), asked=None):
 def check(path, folder, asked=None):
     """Read a file as what it must be; RecordError where it cannot be used, or was not made as asked."""
     if path.suffix == ".parquet":
-        table_files.read_table(path, "routes" if folder == "routes" else path.stem)
+        schema = ROUTES if folder == "routes" else SCHEMAS.get(path.stem)
+        if schema is None:
+            raise RecordError(path, "is no table of this package")
+        table_files.read_table(path, schema)
     elif path.suffix == ".npz" and folder == "runs":
         run_records.read_runs(path, asked=asked)
     elif path.suffix == ".npz" and folder == "datasets":

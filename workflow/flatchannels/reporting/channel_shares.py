@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.names import setting_key, widths_key
+from flatchannels.reporting.groups import NETWORK
 from flatchannels.reporting.shares import wilson_interval
-from flatchannels.reporting.tables import NETWORK, typed_table
+from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_SHARES
+from flatchannels.storage.table_files import typed_table
 
 
 def channel_shares(runs: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +32,7 @@ def channel_shares(runs: pd.DataFrame) -> pd.DataFrame:
                 "several dimensions": inside["channel_dimension"] > 1, "converged": group["converged"],
             }.items():  # fmt: skip
                 rows.append({**dict(zip(NETWORK, key, strict=True)), "quantity": quantity, **_share(hits)})
-    return typed_table("channel_shares", rows)
+    return typed_table(CHANNEL_SHARES, rows)
 
 
 def _share(hits):
@@ -51,7 +53,7 @@ def layer_shares(runs: pd.DataFrame) -> pd.DataFrame:
         for criterion, column in [("paper", "channel_layers"), ("diverging", "strict_layers")] if depth > 1 else []:
             for layers in layer_combinations(depth):
                 rows.append({"setting": name, "criterion": criterion, "layers": layers, **_share(group[column] == layers)})
-    return typed_table("channel_layers", rows)
+    return typed_table(CHANNEL_LAYERS, rows)
 
 
 def layer_combinations(depth: int) -> list[str]:

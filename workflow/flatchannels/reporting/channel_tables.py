@@ -19,8 +19,10 @@ from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import layout_of
 from flatchannels.reporting import channel_shares
 from flatchannels.reporting.runs import RUN_KEYS, run_columns
-from flatchannels.reporting.tables import TABLES, typed_table
 from flatchannels.storage import dataset_files, run_records
+from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA, CHANNELS
+from flatchannels.storage.schemas.columns import Schema
+from flatchannels.storage.table_files import typed_table
 
 
 def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFrame]:
@@ -32,7 +34,7 @@ def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFram
 
     Returns
     -------
-    dict, name → DataFrame with the columns of TABLES.
+    dict, name → DataFrame, one for each of `schemas.channels`.
 
     Raises
     ------
@@ -40,14 +42,14 @@ def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFram
     """
     test_points = {Path(path).name.removesuffix(".npz"): _test_points(path) for path in datasets}
     blocks = [_block(str(path), test_points) for path in paths]  # plain columns: a frame for each block would take most of the time
-    tables = {name: typed_table(name, _joined(blocks, name)) for name in ["channel_runs", "channels", "channel_spectra"]}
-    runs = tables["channel_runs"]
+    tables = {schema.name: typed_table(schema, _joined(blocks, schema)) for schema in [CHANNEL_RUNS, CHANNELS, CHANNEL_SPECTRA]}
+    runs = tables[CHANNEL_RUNS.name]
     return tables | {"channel_shares": channel_shares.channel_shares(runs), "channel_layers": channel_shares.layer_shares(runs)}
 
 
-def _joined(blocks: list[dict], name: str) -> dict[str, np.ndarray]:
+def _joined(blocks: list[dict], schema: Schema) -> dict[str, np.ndarray]:
     """The columns of a table from those of all blocks."""
-    return {key: np.concatenate([block[name][key] for block in blocks]) for key in TABLES[name]} if blocks else {}
+    return {key: np.concatenate([block[schema.name][key] for block in blocks]) for key in schema.columns} if blocks else {}
 
 
 def _test_points(path):
@@ -64,7 +66,7 @@ def _block(path, test_points):
     network = {"setting": setting_name(family, meta["activation"], len(meta["widths"])), "family": family, "dimension": meta["inputs"],
                "activation": meta["activation"], "widths": widths_name(meta["widths"]), "bias": meta["bias"]}  # fmt: skip
     rows = [row | {"layer_dimension": row["dimension"]} for row in criteria.layer_rows(meta, arrays)]
-    layers = {key: np.array([row[key] for row in rows]) for key in TABLES["channels"] if key not in network}
+    layers = {key: np.array([row[key] for row in rows]) for key in CHANNELS.columns if key not in network}
     depth, samples = len(meta["widths"]), arrays["spectrum_t"].shape[1]
     verdicts = [rows[start : start + depth] for start in range(0, len(rows), depth)]
     runs = run_columns(path, meta, arrays) | {

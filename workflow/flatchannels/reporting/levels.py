@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flatchannels.reporting.tables import CONFIGURATION, groups, typed_table
+from flatchannels.reporting.groups import CONFIGURATION, groups
+from flatchannels.storage.schemas.runs import LOSS_LEVELS
+from flatchannels.storage.table_files import typed_table
 
 LEVEL_TOLERANCE = 1e-3  # relative (paper, Appendix A)
 
@@ -48,4 +50,4 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
                 "runs": len(members), "duplicates": (members["duplicates"] > 0).sum(), "infinite": members["infinite"].sum(),
                 "loss_max": members["loss"].max(), "loss_min": members["loss"].min(),
             })  # fmt: skip
-    return typed_table("loss_levels", rows)
+    return typed_table(LOSS_LEVELS, rows)

@@ -12,9 +12,10 @@ import pandas as pd
 
 from flatchannels.names import widths_name
 from flatchannels.networks.layout import Layout
-from flatchannels.reporting.tables import COUNTS, RESULTS, SECONDS, TABLES, typed_table
 from flatchannels.storage import continuation, run_records
 from flatchannels.storage.errors import RecordError
+from flatchannels.storage.schemas.runs import COUNTS, RESULTS, RUNS, SECONDS
+from flatchannels.storage.table_files import typed_table
 
 DUPLICATE_DISTANCE = 1e-6  # L2 between input weights, bias included (paper, Appendix A)
 CONVERGED_GRADIENT = 1e-9  # ‖∇(L + R)‖∞
@@ -34,7 +35,7 @@ def run_table(paths: Iterable) -> pd.DataFrame:
         if mine != settings[0]:
             raise RecordError(path, f"was made with the training settings {mine}, {read[0][0]} with {settings[0]}")
     blocks = [run_columns(*block) for block in read]
-    return typed_table("runs", {key: np.concatenate([block[key] for block in blocks]) for key in TABLES["runs"]} if blocks else {})
+    return typed_table(RUNS, {key: np.concatenate([block[key] for block in blocks]) for key in RUNS.columns} if blocks else {})
 
 
 def run_columns(path: str, meta: dict, arrays: dict) -> dict[str, Any]:

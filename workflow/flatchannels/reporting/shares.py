@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from flatchannels.reporting.tables import CONFIGURATION, groups, outcomes, typed_table
+from flatchannels.reporting.groups import CONFIGURATION, groups, outcomes
+from flatchannels.storage.schemas.runs import SHARES
+from flatchannels.storage.table_files import typed_table
 
 
 def wilson_interval(count: int | float, runs: int | float, confidence: float = 0.95) -> tuple[float, float]:
@@ -40,4 +42,4 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
             rows.append({**dict(zip([*CONFIGURATION, "widths"], key, strict=True)), "quantity": quantity, "outcome": outcome,
                          "count": count, "runs": total, "share": count / total if total else np.nan, "low": low, "high": high,
                          "failed": len(everything) - len(ended)})  # fmt: skip
-    return typed_table("shares", rows)
+    return typed_table(SHARES, rows)

@@ -11,8 +11,10 @@ from scipy.spatial.distance import squareform
 
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout
-from flatchannels.reporting.tables import CONFIGURATION, groups, outcomes, typed_table
+from flatchannels.reporting.groups import CONFIGURATION, groups, outcomes
 from flatchannels.storage import run_records
+from flatchannels.storage.schemas.runs import SOLUTIONS
+from flatchannels.storage.table_files import typed_table
 
 # ASSUME: two networks nearer than this are the same solution; the paper cuts at the largest gap only, which is
 # undefined when all runs agree and meaningless when all differ. The value is the paper's own for equal neurons.
@@ -118,7 +120,7 @@ def solutions(runs: pd.DataFrame) -> pd.DataFrame:
             sizes = np.bincount(cluster(distances[np.ix_(chosen, chosen)][upper], len(chosen)))[1:]
             rows.append({**configuration, "outcome": outcome, "runs": len(chosen), "solutions": len(sizes),
                          "singletons": (sizes == 1).sum()})  # fmt: skip
-    return typed_table("solutions", rows)
+    return typed_table(SOLUTIONS, rows)
 
 
 def _read_theta(runs: pd.DataFrame) -> np.ndarray:

@@ -8,7 +8,6 @@ Source: paper, section 2, Appendices A and B.2.
 """
 
 import numpy as np
-import pandas as pd
 
 from flatchannels.landscape.criteria import analyse
 from flatchannels.landscape.escapes import SAME_CHANNEL, flow_arrays, padded, perturbed_flows, return_to_channel
@@ -27,6 +26,8 @@ from flatchannels.names import widths_name
 from flatchannels.networks.layout import layout_of
 from flatchannels.networks.network import Network
 from flatchannels.storage import products, run_records
+from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES, SADDLE_LINES
+from flatchannels.storage.table_files import typed_table
 
 CRITICAL = 1e-9  # ‖∇L‖∞ of a narrow network that counts as converged
 ROUNDING = 1e-13  # eigenvalues below this fraction of the largest are zeros
@@ -42,42 +43,15 @@ CHANNEL_TOP = np.geomspace(1.0, 1e5, 115)  # γ; every sixth is one of the 20 pr
 SAMPLES = 1000  # of each flow of `gradient_flow`; those of Heun's method come on top
 RUN_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
 
-# Columns and types of the tables.
-# saddle_lines: one row per neuron of each converged run of finite norm. verdict, matrix_min and matrix_max are of the
-#   Fukumizu–Amari matrix; stable_inside and stable_outside say whether the Hessian has no negative eigenvalue at γ = ½ and at
-#   γ = −½; zeros and zeros_end count its zeros at γ = ½ and at γ = 0; gradient is ‖∇L‖∞ / |γ| at |γ| = 1000.
-# escapes: one row per flow from a saddle line. cosine is that of its last updates with Γ, back whether it came back to the
-#   channel whose pair was merged.
-# channel_updates: one row per run in a channel of one pair. cosine is that of its last 51 updates with the direction in which
-#   the output weights of the pair part, and that of every saddle line of the pair; last is that of the very last one.
-# rise, in both, is the largest relative rise of the loss from one sample of the flow to the next.
-TABLES = {
-    "saddle_lines": {
-        **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "widths": "str", "bias": "bool",
-        "seed": "int64", "neuron": "int64", "loss": "float64", "a_star": "float64", "verdict": "str", "matrix_min": "float64",
-        "matrix_max": "float64", "stable_inside": "bool", "stable_outside": "bool", "zeros": "int64", "zeros_end": "int64",
-        "gradient": "float64", "record": "str",
-    },
-    "escapes": {
-        "example": "str", "seed": "int64", "neuron": "int64", "verdict": "str",
-        **dict.fromkeys(["start", "size", "curvature", "loss_line", "loss_channel", "loss", "gamma", "distance", "cosine",
-                         "rise"], "float64"), "back": "bool", "stop": "str",
-    },
-    "channel_updates": {
-        **dict.fromkeys(["sweep", "dataset"], "str"), "dimension": "int64", "activation": "str", "widths": "str", "bias": "bool",
-        "seed": "int64", "loss": "float64", "cosine": "float64", "last": "float64", "rise": "float64", "record": "str",
-    },
-}  # fmt: skip
-
 
 def line_table(paths, datasets):
     """The table saddle_lines of some records; datasets : dict, name → Dataset."""
-    return _table("saddle_lines", _rows(paths, lambda meta, arrays: line_rows(meta, arrays, datasets[meta["dataset"]])))
+    return typed_table(SADDLE_LINES, _rows(paths, lambda meta, arrays: line_rows(meta, arrays, datasets[meta["dataset"]])))
 
 
 def update_table(paths):
     """The table channel_updates of some records."""
-    return _table("channel_updates", _rows(paths, update_rows))
+    return typed_table(CHANNEL_UPDATES, _rows(paths, update_rows))
 
 
 def _rows(paths, of_block):
@@ -89,10 +63,6 @@ def _rows(paths, of_block):
                      "widths": widths_name(meta["widths"]), "bias": meta["bias"], "record": str(path)}  # fmt: skip
         rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
     return rows
-
-
-def _table(name, rows):
-    return pd.DataFrame(rows, columns=list(TABLES[name])).astype(TABLES[name])
 
 
 def line_rows(meta, arrays, data):
@@ -318,7 +288,7 @@ def escape_table(plateau_path, channel_path):
          "gamma": arrays["end_gamma"][k], "distance": arrays["end_distance"][k], "back": False, "stop": stop}
         for k, stop in enumerate(meta["stops"] if meta["found"] else [])
     ]  # fmt: skip
-    return _table("escapes", rows + products.read_saddles(channel_path, "channel")[0]["escapes"])
+    return typed_table(ESCAPES, rows + products.read_saddles(channel_path, "channel")[0]["escapes"])
 
 
 def union(*grids):

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 from scipy.linalg import eigh, eigvalsh
 from scipy.optimize import brentq
 from scipy.special import erf
@@ -27,6 +26,8 @@ from flatchannels.dynamics.polish import RESOLUTION, polish
 from flatchannels.dynamics.population import trapezoid
 from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.network import Network
+from flatchannels.storage.schemas.toy import TOY_FLOWS, TOY_LIMITS, TOY_RATES
+from flatchannels.storage.table_files import typed_table
 
 SLOPE, SHIFT = 5.0, 2.5
 NETWORK = Network(1, (2,), "erf", bias=False)
@@ -50,19 +51,6 @@ DESCENT_NODES = 128  # enough for |w| < 4, at half the cost of a step
 LANDSCAPE_GAMMA = np.concatenate([np.linspace(-1, 8, 55), np.linspace(8, 50, 43)[1:]])
 LANDSCAPE_ALPHA = np.linspace(-2.4, 3.2, 85)
 WALL = 1e4  # where flows into the channels end, as Σθ²/(2P)
-
-TABLES = {
-    # one row for each critical point of ℓ(w, 0), and for each zero of h
-    "toy_limits": {"kind": "str", "w": "float64", "c": "float64", "a": "float64", "loss": "float64", "h": "float64",
-                   "eigenvalue_min": "float64", "eigenvalue_max": "float64", "gradient_norm": "float64"},
-    # one row for each gradient flow; `limit_loss`, `exponent` and `ratio` where it ends in a channel
-    "toy_flows": {"data": "str", "start": "str", "stop": "str", "gamma": "float64", "alpha": "float64",
-                  "loss": "float64", "epsilon": "float64", "limit_loss": "float64", "exponent": "float64", "ratio": "float64"},
-    # one row for each learning rate of gradient descent; `ratio` is λ_max · rate / 2 at the end. Of its `steps` the last
-    # `descent_steps` were made one by one, the others by the flow; `settled` says whether ε had come to rest
-    "toy_rates": {"rate": "float64", "steps": "int64", "descent_steps": "int64", "sharpness": "float64", "ratio": "float64",
-                  "epsilon": "float64", "settled": "bool"},
-}  # fmt: skip
 
 
 def target(x):
@@ -238,11 +226,6 @@ def approach(theta, loss, end):
 # Products: what the figures draw, and tables
 
 
-def table(name, rows):
-    """A list of dicts as the table of that name; keys that are missing become NaN."""
-    return pd.DataFrame(rows, columns=list(TABLES[name])).astype(TABLES[name])
-
-
 def limits_table(data):
     """The table `toy_limits`."""
     ends = [(end.kind, end) for end in critical_limits(data)] + [("zero of h", best_limit(data, w)) for w in zeros_of_h(data)]
@@ -251,7 +234,7 @@ def limits_table(data):
         values = eigvalsh(end.hessian)
         rows.append({"kind": kind, "w": end.w, "c": end.c, "a": end.a, "loss": end.loss, "h": end.h, "eigenvalue_min": values[0],
                      "eigenvalue_max": values[-1], "gradient_norm": abs(end.gradient).max()})  # fmt: skip
-    return table("toy_limits", rows)
+    return typed_table(TOY_LIMITS, rows)
 
 
 def landscape(frame, gamma=LANDSCAPE_GAMMA, alpha=LANDSCAPE_ALPHA):
@@ -304,7 +287,7 @@ def flows(frame, finite, random_starts, root_seed):
             if start in STARTS:
                 paths.append(np.where(np.arange(len(flow.theta))[:, None] < inside, flow.theta, np.nan))
     coordinates = np.array([frame.coordinates(path) for path in _padded(paths)])
-    return {"gamma": coordinates[:, 0], "alpha": coordinates[:, 1], "theta": _padded(paths)}, table("toy_flows", rows)
+    return {"gamma": coordinates[:, 0], "alpha": coordinates[:, 1], "theta": _padded(paths)}, typed_table(TOY_FLOWS, rows)
 
 
 def _flow_row(frame, flow, inside, ends):
@@ -345,7 +328,7 @@ def descents(frame, finite, root_seed, *, epochs, batch, sgd_rate, adam_rate, gd
     coordinates = np.array([frame.coordinates(path) for path in paths])
     arrays = {"epoch": keep, "gamma": coordinates[:, 0], "alpha": coordinates[:, 1], "rate": gd_rates}
     arrays |= {key: np.array([descent[key] for descent, _ in found]) for key in ("step", "sharpness", "epsilon")}
-    return arrays, table("toy_rates", [row for _, row in found])
+    return arrays, typed_table(TOY_RATES, [row for _, row in found])
 
 
 def edge(objective, thetas, rate):

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from flatchannels.names import widths_key
 from flatchannels.storage import dataset_files, table_files
+from flatchannels.storage.schemas.runs import LOSS_LEVELS, SHARES, SOLUTIONS
 
 
 def draw(target, levels, solutions, shares):
@@ -18,7 +19,7 @@ def draw(target, levels, solutions, shares):
     Parameters
     ----------
     target : dict with x (N, 2) on a regular grid and y (N,).
-    levels, solutions, shares : tables of those names (flatchannels.reporting.tables.TABLES), one configuration each.
+    levels, solutions, shares : tables of those names (flatchannels.storage.schemas.runs), one configuration each.
     """
     figure = style.new_figure(4.5)
     top, bottom = figure.subfigures(2, 1, height_ratios=[1, 1.45])
@@ -134,7 +135,7 @@ def duplicates_panel(axes, shares, names):
 def main(snakemake):
     """Read the tables that the rule names and write the figure."""
     target, meta = dataset_files.read_dataset_arrays(snakemake.input.dataset)
-    tables = [table_files.read_table(snakemake.input[name], name) for name in ["loss_levels", "solutions", "shares"]]
+    tables = [table_files.read_table(snakemake.input[schema.name], schema) for schema in [LOSS_LEVELS, SOLUTIONS, SHARES]]
     tables = [table[(table["sweep"] == snakemake.params.sweep) & ~table["bias"]] for table in tables]
     style.save(draw(target, *tables), snakemake.output)
 

@@ -9,6 +9,7 @@ import style
 from channel_panels import channel_dimensions, ordered, pairs_legend, pairs_panel, ratios_panel, towards_a_pair
 
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_RUNS, CHANNEL_SHARES, CHANNEL_SPECTRA, CHANNELS
 
 SHOWN = "gp-s0.5"  # the setting of panels d and e
 LAYOUT = ["aaabbb", "cccddd", "cccDDD", "eeffgg", "EEffgg"]
@@ -139,13 +140,12 @@ def dimensions_panel(axes, layers, settings):
     style.say_count(axes, sum(layers["channel"][layers["setting"].isin(settings)]))
 
 
-TABLES = {"runs": "channel_runs", "layers": "channels", "spectra": "channel_spectra", "shares": "channel_shares",
-          "layer_shares": "channel_layers"}  # fmt: skip
+TABLES = {"runs": CHANNEL_RUNS, "layers": CHANNELS, "spectra": CHANNEL_SPECTRA, "shares": CHANNEL_SHARES, "layer_shares": CHANNEL_LAYERS}
 
 
 def main(snakemake):
     """Read the tables and write the figure."""
-    tables = {key: table_files.read_table(snakemake.input[name], name) for key, name in TABLES.items()}
+    tables = {key: table_files.read_table(snakemake.input[schema.name], schema) for key, schema in TABLES.items()}
     style.save(draw(**tables), snakemake.output)
 
 

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from flatchannels.reporting.claims.infinity import power_law
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.infinity import JUMPS
 
 FLOW, JUMP, LIMIT = palette.GREY, palette.BLUE, palette.VERMILLION
 DASHES = {"color": LIMIT, "linewidth": 0.8, "linestyle": (0, (4, 2))}
@@ -73,7 +74,7 @@ def fitted_line(axes, jump, key):
 
 def main(snakemake):
     """Read the table that the rule names and write the figure."""
-    style.save(draw(table_files.read_table(snakemake.input.jumps, "jumps")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.jumps, JUMPS)), snakemake.output)
 
 
 if "snakemake" in globals():

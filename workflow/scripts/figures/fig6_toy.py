@@ -9,6 +9,7 @@ import style
 from matplotlib.lines import Line2D
 
 from flatchannels.storage import products, table_files
+from flatchannels.storage.schemas.toy import TOY_LIMITS
 
 PLACES = ["channel 1", "channel 2", "plateau"]  # the order of the flows in the record, on infinite and then on finite data
 SADDLE_LEVELS = [0.043, 0.044, 0.045, 0.046, 0.047, 0.048]  # contours around the saddle line, whose loss is 0.0471
@@ -126,7 +127,7 @@ def edge_panel(axes, descents):
 def main(snakemake):
     """Read the records and the table and write the figure."""
     arrays = [products.read_toy(snakemake.input[name], f"toy_{name}") for name in ["landscape", "flows", "descents"]]
-    style.save(draw(*arrays, table_files.read_table(snakemake.input.toy_limits, "toy_limits")), snakemake.output)
+    style.save(draw(*arrays, table_files.read_table(snakemake.input.toy_limits, TOY_LIMITS)), snakemake.output)
 
 
 if "snakemake" in globals():

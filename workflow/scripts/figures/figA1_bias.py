@@ -9,12 +9,13 @@ from fig2_levels import duplicates_panel, level_legend, levels_panel, ordered_wi
 from matplotlib.patches import Patch
 
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.runs import LOSS_LEVELS, SHARES
 
 INFINITE = {"facecolor": "white", "linewidth": 0.6, "hatch": "//////"}
 
 
 def draw(levels, shares):
-    """The figure, from the tables loss_levels and shares (flatchannels.reporting.tables.TABLES) of both bias settings."""
+    """The figure, from the tables loss_levels and shares (flatchannels.storage.schemas.runs) of both bias settings."""
     figure = style.new_figure(5.2)
     names = ordered_widths(shares)
     panels = figure.subplots(2, 3, sharex="col", sharey=True, width_ratios=[4.4, 1, 1])
@@ -47,7 +48,7 @@ def outcome_panel(axes, shares, names):
 
 def main(snakemake):
     """Read the tables that the rule names and write the figure."""
-    tables = [table_files.read_table(snakemake.input[name], name) for name in ["loss_levels", "shares"]]
+    tables = [table_files.read_table(snakemake.input[schema.name], schema) for schema in [LOSS_LEVELS, SHARES]]
     style.save(draw(*(table[table["sweep"] == snakemake.params.sweep] for table in tables)), snakemake.output)
 
 

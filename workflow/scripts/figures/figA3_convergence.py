@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator
 from flatchannels.names import widths_key
 from flatchannels.reporting.runs import CONVERGED_GRADIENT
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.runs import RUNS
 
 SMALLEST = 1e-14  # eigenvalues below are rounding, and drawn as zero
 
@@ -80,7 +81,7 @@ def stacked_histogram(axes, runs, values, bins):
 
 def main(snakemake):
     """Read the table of runs and write the figure."""
-    runs = table_files.read_table(snakemake.input.runs, "runs")
+    runs = table_files.read_table(snakemake.input.runs, RUNS)
     style.save(draw(runs[runs["sweep"] == snakemake.params.sweep]), snakemake.output)
 
 

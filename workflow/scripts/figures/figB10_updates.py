@@ -7,6 +7,7 @@ import style
 from channel_panels import label_outer, ordered, ratios_panel, setting_panels, towards_a_pair
 
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.channels import CHANNEL_RUNS
 
 
 def draw(runs):
@@ -27,7 +28,7 @@ def draw(runs):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(table_files.read_table(snakemake.input.channel_runs, "channel_runs")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channel_runs, CHANNEL_RUNS)), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -11,6 +11,7 @@ from channel_panels import channel_dimensions, label_outer, ordered, setting_pan
 
 from flatchannels.landscape.criteria import PARALLEL_DISTANCE
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.channels import CHANNELS
 
 
 def draw(layers):
@@ -42,7 +43,7 @@ def triplets(layers):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(table_files.read_table(snakemake.input.channels, "channels")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channels, CHANNELS)), snakemake.output)
 
 
 if "snakemake" in globals():

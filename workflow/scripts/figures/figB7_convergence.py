@@ -7,6 +7,7 @@ import style
 from figA3_convergence import histograms
 
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.channels import CHANNEL_RUNS
 
 
 def draw(runs):
@@ -18,7 +19,7 @@ def draw(runs):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(table_files.read_table(snakemake.input.channel_runs, "channel_runs")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channel_runs, CHANNEL_RUNS)), snakemake.output)
 
 
 if "snakemake" in globals():

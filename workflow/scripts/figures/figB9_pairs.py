@@ -9,6 +9,7 @@ from channel_panels import label_outer, ordered, pairs_legend, pairs_panel, sett
 
 from flatchannels.names import widths_key, widths_of
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.channels import CHANNELS
 
 
 def draw(layers):
@@ -34,7 +35,7 @@ def colour(widths, layer):
 
 def main(snakemake):
     """Read the table and write the figure."""
-    style.save(draw(table_files.read_table(snakemake.input.channels, "channels")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.channels, CHANNELS)), snakemake.output)
 
 
 if "snakemake" in globals():

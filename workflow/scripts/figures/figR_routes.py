@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from flatchannels.names import setting_key, widths_key
 from flatchannels.reporting.shares import wilson_interval
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.infinity import ROUTES
 
 CATEGORIES = {  # in the order of the bars: colour; grey where nothing is certified
     "gated pairs, certified": palette.BLUE,
@@ -101,7 +102,7 @@ def ratio_panel(axes, routes, categories):
 
 def main(snakemake):
     """Read the table that the rule names and write the figure."""
-    style.save(draw(table_files.read_table(snakemake.input.routes, "routes")), snakemake.output)
+    style.save(draw(table_files.read_table(snakemake.input.routes, ROUTES)), snakemake.output)
 
 
 if "snakemake" in globals():

@@ -7,8 +7,11 @@ from scipy.stats import norm, t
 from flatchannels.landscape.criteria import ALIGNED_RATIO
 from flatchannels.names import setting_key
 from flatchannels.reporting.claims.verdict import FAILS, HOLDS, UNDECIDED, Verdict, all_above, claim, fractions, one_share
+from flatchannels.reporting.groups import NETWORK
 from flatchannels.reporting.shares import wilson_interval
-from flatchannels.reporting.tables import NETWORK, typed_table
+from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_RUNS, CHANNEL_SPECTRA
+from flatchannels.storage.schemas.columns import Schema
+from flatchannels.storage.table_files import typed_table
 
 SUBSTANTIAL = 0.05  # ASSUME: C7 calls it substantial probability, without a number
 SOME = 0.01  # ASSUME: what "also" and "some" are more than (C10, C11, C17)
@@ -122,7 +125,7 @@ def sharper_in_channels(tables: dict[str, pd.DataFrame]) -> Verdict:
     λ_max at the end, compared between runs of one network; its growth over the last two decades of t, and |λ_min| / λ_max at
     the end, of the runs in a channel.
     """
-    spectra = one_layer(tables, "channel_spectra")
+    spectra = one_layer(tables, CHANNEL_SPECTRA)
     spectra = spectra[spectra["t"] > 0].sort_values("t", kind="stable")
     flows = spectra.groupby([*NETWORK, "seed"], sort=False)
     ends = flows.last().reset_index()
@@ -147,7 +150,7 @@ def sharper_in_channels(tables: dict[str, pd.DataFrame]) -> Verdict:
 @claim("C10", "In networks with three hidden layers, channels appear in every layer and in every combination of layers.")
 def channels_in_every_layer(tables: dict[str, pd.DataFrame]) -> Verdict:
     """By the paper's criteria; those that ask for diverging output weights are told beside.  Source: paper, Figure 4f."""
-    shares = channel_table(tables, "channel_layers")
+    shares = channel_table(tables, CHANNEL_LAYERS)
     shares = shares[shares["setting"].str.endswith(" 3 layers")]
     counts = {name: rows.groupby("layers", sort=False)[["count", "runs"]].sum() for name, rows in shares.groupby("criterion")}
     paper = counts.get("paper", pd.DataFrame({"count": [], "runs": []}))
@@ -196,18 +199,18 @@ def channels_with_other_activations(tables: dict[str, pd.DataFrame]) -> Verdict:
     return verdict
 
 
-def channel_table(tables: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
+def channel_table(tables: dict[str, pd.DataFrame], schema: Schema) -> pd.DataFrame:
     """A table of the sweep `channels`, an empty one where there is none."""
-    return tables[name] if name in tables else typed_table(name, [])
+    return tables[schema.name] if schema.name in tables else typed_table(schema, [])
 
 
-def one_layer(tables: dict[str, pd.DataFrame], name: str) -> pd.DataFrame:
+def one_layer(tables: dict[str, pd.DataFrame], schema: Schema) -> pd.DataFrame:
     """The rows of a table that are about networks with one hidden layer."""
-    frame = channel_table(tables, name)
+    frame = channel_table(tables, schema)
     return frame[~frame["widths"].str.contains("x")]
 
 
 def channel_runs(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The runs of the sweep `channels` with one hidden layer that ended."""
-    runs = one_layer(tables, "channel_runs")
+    runs = one_layer(tables, CHANNEL_RUNS)
     return runs[runs["stop"] != "FAILED"]

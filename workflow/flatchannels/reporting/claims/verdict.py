@@ -16,8 +16,6 @@ from flatchannels.reporting.shares import wilson_interval
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 FIGURE_2 = {"sweep": "levels", "dimension": 2, "activation": "g"}
 CONVERGED_SHARE = 0.99  # ASSUME: the paper shows histograms; this is what a reproduction should reach
-COLUMNS = {"claim": "str", "statement": "str", "verdict": "str", "quantity": "str", "estimate": "float64", "low": "float64",
-           "high": "float64", "n": "int64", "decision": "str", "detail": "str"}  # fmt: skip
 CLAIMS: dict[str, tuple] = {}
 
 

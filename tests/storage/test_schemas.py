@@ -1,0 +1,35 @@
+"""Every table says what its columns are, and the document says the same."""
+
+from pathlib import Path
+
+import pytest
+
+from flatchannels.storage.schemas import catalogue
+from flatchannels.storage.schemas.columns import CURVATURE, GRADIENT, LOSS, NORM, ONE, TIME, WEIGHT
+
+ROOT = Path(__file__).parents[2]
+UNITS = {"float64": {ONE, LOSS, GRADIENT, CURVATURE, TIME, NORM, WEIGHT, "y", "s", ""}, "int64": {ONE}, "str": {""}, "bool": {""}}
+
+
+@pytest.mark.parametrize("schema", catalogue.SCHEMAS.values(), ids=catalogue.SCHEMAS)
+def test_every_column_has_a_type_a_unit_and_a_sentence(schema):
+    assert schema.row and schema.columns
+    for name, column in schema.columns.items():
+        assert column.unit in UNITS[column.kind], name
+        assert column.meaning.endswith((".", "…")) and "\n" not in column.meaning, name
+
+
+def test_the_document_lists_all_tables_and_columns():
+    assert (ROOT / "docs" / "tables.md").read_text() == catalogue.document(), (
+        "python -m flatchannels.storage.schemas.catalogue > docs/tables.md"
+    )
+
+
+def test_the_results_describe_every_table():
+    described = (ROOT / "results" / "README.md").read_text()
+    assert [name for name in catalogue.SCHEMAS if f"`statistics/{name}.parquet`" not in described] == []
+
+
+def test_the_rules_write_every_table():
+    rules = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    assert [name for name in catalogue.SCHEMAS if f"{name}.parquet" not in rules and f'"{name}"' not in rules] == []

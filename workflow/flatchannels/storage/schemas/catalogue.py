@@ -1,0 +1,40 @@
+"""All tables by name, and the document that lists their columns: python -m flatchannels.storage.schemas.catalogue."""
+
+from flatchannels.storage.schemas import channels, claims, infinity, runs, saddles, toy
+from flatchannels.storage.schemas.columns import Schema
+
+SCHEMAS: dict[str, Schema] = {
+    schema.name: schema for module in (runs, channels, saddles, infinity, toy, claims) for schema in module.SCHEMAS
+}
+HEAD = """\
+# Tables and their columns
+
+Written by `python -m flatchannels.storage.schemas.catalogue`, from `workflow/flatchannels/storage/schemas`; a test keeps both equal.
+The same words stand in the tables themselves:
+
+```python
+import pyarrow.parquet
+
+for field in pyarrow.parquet.read_schema("results/statistics/runs.parquet"):
+    print(field.name, field.type, {key.decode(): value.decode() for key, value in field.metadata.items()})
+```
+
+Units: y is that of the target, θ that of the parameters. Both are 1 for standardised data, and a number without dimension has the
+unit 1 too. A loss is a mean squared error, hence in y²; t is the time of the flow dθ/dt = −∇L, hence in θ²/y². Numbers of a run that
+failed are NaN or 0.
+"""
+
+
+def document() -> str:
+    """The text of docs/tables.md."""
+    parts = [HEAD]
+    for schema in SCHEMAS.values():
+        cells = [(f"`{name}`", column.kind, column.unit, column.meaning.replace("|", "\\|")) for name, column in schema.columns.items()]
+        rows = [f"| {' | '.join(row)} |" for row in cells]
+        parts.append("\n".join([f"## {schema.name}", "", f"One row per {schema.row}.", "", "| column | type | unit | meaning |",
+                                "|---|---|---|---|", *rows, ""]))  # fmt: skip
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -1,0 +1,101 @@
+"""Columns and schemas of tables, and the columns that several tables have.
+
+Units are those of the data: y is the unit of the target and θ that of the parameters, both 1 for this project's own datasets,
+which are standardised. A loss is a mean squared error, hence in y²; t is the time of the flow dθ/dt = −∇L of that loss, hence in
+θ²/y².
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ONE = "1"  # of a number without dimension
+LOSS = "y²"
+GRADIENT = "y²/θ"
+CURVATURE = "y²/θ²"
+TIME = "θ²/y²"
+NORM = "θ²"
+WEIGHT = "θ"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    kind : its type, as pandas names it: "str", "bool", "int64" or "float64".
+    meaning : what it holds, in a sentence.
+    unit : of a number, "1" for one without dimension; "" for texts, truth values, and where it differs from row to row.
+    """
+
+    kind: str
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table: its name, what a row is about, and its columns in order."""
+
+    name: str
+    row: str
+    columns: Mapping[str, Column]
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Name → type of each column."""
+        return {name: column.kind for name, column in self.columns.items()}
+
+
+def text(meaning: str) -> Column:
+    """A column of texts."""
+    return Column("str", meaning)
+
+
+def flag(meaning: str) -> Column:
+    """A column of truth values."""
+    return Column("bool", meaning)
+
+
+def count(meaning: str) -> Column:
+    """A column of whole numbers."""
+    return Column("int64", meaning, ONE)
+
+
+def number(meaning: str, unit: str = ONE) -> Column:
+    """A column of numbers; NaN stands for none."""
+    return Column("float64", meaning, unit)
+
+
+PLACE = {
+    "sweep": text("The sweep of the configuration."),
+    "dataset": text("The name of the dataset's file."),
+    "dimension": count("The number d of inputs."),
+    "activation": text("The activation of the hidden neurons."),
+}
+WIDTHS = {"widths": text("The widths of the hidden layers, 4x4 for two of four neurons.")}
+BIAS = {"bias": flag("Whether the neurons have biases.")}
+NETWORK = {
+    "setting": text("What the paper's panels compare, over all dimensions and widths: gp-s0.5, rosenbrock erf, rosenbrock 3 layers."),
+    "family": text("The dataset's name in the configuration."),
+    "dimension": PLACE["dimension"],
+    "activation": PLACE["activation"],
+    **WIDTHS,
+    **BIAS,
+}
+SEED = {"seed": count("The seed of the run.")}
+RECORD = {"record": text("The path of the record that holds the run.")}
+IN_CHANNEL = {
+    "infinite": flag("Whether ‖θ‖ = Σθ²/(2P) has reached the wall maxnorm; condition 1 of a channel."),
+    "channel": flag("Whether the run ended in a channel: conditions 1, 2 and 3 hold (paper, Appendix B.3)."),
+}
+CONDITIONS = {
+    "parallel": flag("Whether a pair of neurons has a cosine distance below 1e-3; condition 2 of a channel."),
+    "aligned": flag("Whether the last updates lie in the channel subspace; condition 3 of a channel."),
+    "channel": IN_CHANNEL["channel"],
+}
+SHARE = {
+    "count": count("How many of the runs have the quantity."),
+    "runs": count("How many runs there are."),
+    "share": number("count / runs; NaN without runs."),
+    "low": number("The lower end of the Wilson 95 % interval of the share."),
+    "high": number("The upper end of the Wilson 95 % interval of the share."),
+}

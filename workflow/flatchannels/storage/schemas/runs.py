@@ -1,0 +1,113 @@
+"""Tables of runs: one row per run, and what follows for loss levels, solutions and shares."""
+
+from flatchannels.storage.schemas.columns import (
+    BIAS,
+    CURVATURE,
+    GRADIENT,
+    IN_CHANNEL,
+    LOSS,
+    NORM,
+    PLACE,
+    RECORD,
+    SEED,
+    SHARE,
+    TIME,
+    WIDTHS,
+    Schema,
+    count,
+    flag,
+    number,
+    text,
+)
+
+RESULTS = {
+    "loss_initial": number("The loss at the initial point.", LOSS),
+    "loss_flow": number("The loss at the end of the flow.", LOSS),
+    "loss": number("The loss at the minimum that the finish found.", LOSS),
+    "loss_cusp": number("For relu the loss of the cusp next to the end of the flow; for others the loss.", LOSS),
+    "gradient_norm_flow": number("‖∇L‖∞ at the end of the flow; on the wall, of the gradient along it.", GRADIENT),
+    "gradient_norm": number("‖∇(L + R)‖∞ at the minimum.", GRADIENT),
+    "weight_norm_flow": number("‖θ‖ = Σθ²/(2P) at the end of the flow.", NORM),
+    "weight_norm": number("‖θ‖ = Σθ²/(2P) at the minimum.", NORM),
+    "hessian_min": number("The smallest eigenvalue of ∇²(L + R) at the minimum.", CURVATURE),
+    "hessian_max": number("The largest eigenvalue of ∇²(L + R) at the minimum.", CURVATURE),
+    "t_end": number("When the flow ended.", TIME),
+}
+COUNTS = {
+    "steps": count("Steps of the flow."),
+    "rejections": count("Steps of the flow that were refused."),
+    "gradients": count("Gradients that the flow took."),
+    "hessians": count("Hessians that the flow took."),
+    "polish_iterations": count("Newton steps of the finish."),
+}
+SECONDS = {
+    "seconds_flow": number("Wall time of the flow.", "s"),
+    "seconds_polish": number("Wall time of the finish.", "s"),
+}
+CONFIGURATION = PLACE | BIAS  # whose runs share their loss levels
+OUTCOME = {"outcome": text("Which runs are meant: all, finite or infinite norm, no duplicates.")}
+
+RUNS = Schema(
+    "runs",
+    "run",
+    {
+        **PLACE,
+        **WIDTHS,
+        **BIAS,
+        **SEED,
+        "parameters": count("The number P of parameters."),
+        **RESULTS,
+        "infinite": IN_CHANNEL["infinite"],
+        "loss_infinity": number("The loss in the limit ‖θ‖ → ∞, to leading order, of a run at the wall; for others the loss.", LOSS),
+        "duplicates": count("Pairs of neurons in one layer whose input weights are less than 1e-6 apart."),
+        "converged": flag("Whether ‖∇(L + R)‖∞ < 1e-9 and the smallest Hessian eigenvalue > −1e-6 times the largest."),
+        "stop": text("Why the flow ended (reasons.Stop)."),
+        "finish": text("Why the finish ended (reasons.Finish)."),
+        **COUNTS,
+        **SECONDS,
+        "message": text("The error of a run that failed; empty for others."),
+        **RECORD,
+        "versions": text("Versions of the software that made the run, JSON."),
+        "cpu": text("The processor that made the run."),
+    },
+)
+LOSS_LEVELS = Schema(
+    "loss_levels",
+    "loss level and width",
+    {
+        **CONFIGURATION,
+        "level": count("The number of the level in its configuration, 0 for the highest loss."),
+        "loss": number("The loss of the level: the largest of all its runs, of any width.", LOSS),
+        **WIDTHS,
+        "runs": count("How many runs of this width are on the level."),
+        "duplicates": count("How many of these have duplicate neurons."),
+        "infinite": count("How many of these are at the norm wall."),
+        "loss_max": number("The largest loss of these runs.", LOSS),
+        "loss_min": number("The smallest loss of these runs.", LOSS),
+    },
+)
+SOLUTIONS = Schema(
+    "solutions",
+    "width and outcome",
+    {
+        **CONFIGURATION,
+        **WIDTHS,
+        **OUTCOME,
+        "runs": count("How many runs have this outcome."),
+        "solutions": count("How many different networks these found, up to the order and sign of neurons."),
+        "singletons": count("How many of these networks were found by one run alone."),
+    },
+)
+SHARES = Schema(
+    "shares",
+    "width, quantity and outcome",
+    {
+        **CONFIGURATION,
+        **WIDTHS,
+        "quantity": text("What is counted: duplicates, infinite, converged."),
+        **OUTCOME,
+        **SHARE,
+        "failed": count("How many runs of this width failed; they are among the runs of the quantity converged alone."),
+    },
+)
+SCHEMAS = [RUNS, LOSS_LEVELS, SOLUTIONS, SHARES]
