@@ -27,7 +27,7 @@ KILLS_PER_SWEEP = 5  # at most; after that it may finish
 
 def command(*arguments):
     """Snakemake with the tiny preset, and the Snakefile of this checkout."""
-    tiny = ["--snakefile", ROOT / "workflow" / "Snakefile", "--configfile", ROOT / "tests" / "tiny.yaml"]
+    tiny = ["--snakefile", ROOT / "Snakefile", "--configfile", ROOT / "tests" / "tiny.yaml"]
     return [sys.executable, "-m", "snakemake", *map(str, [*TABLES, *tiny, "--cores", "2", *arguments])]
 
 

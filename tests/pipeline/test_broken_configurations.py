@@ -132,7 +132,7 @@ def snakemake(arguments):
                 os.dup2(writing, 1)
                 os.dup2(writing, 2)
                 sys.stdout, sys.stderr = (open(number, "w", buffering=1, encoding="utf-8", errors="replace") for number in (1, 2))
-                sys.argv = ["snakemake", "--snakefile", str(ROOT / "workflow" / "Snakefile"), "--cores", "1", *arguments]
+                sys.argv = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1", *arguments]
                 code = main(sys.argv[1:])
             except SystemExit as end:
                 code = end.code

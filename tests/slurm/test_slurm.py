@@ -32,7 +32,7 @@ def prolog(slow):
 
 def command(*arguments):
     """Snakemake with the tiny preset, and the Snakefile of this checkout."""
-    tiny = ["--snakefile", ROOT / "workflow" / "Snakefile", "--configfile", ROOT / "tests" / "tiny.yaml"]
+    tiny = ["--snakefile", ROOT / "Snakefile", "--configfile", ROOT / "tests" / "tiny.yaml"]
     return [sys.executable, "-m", "snakemake", TABLE, *tiny, *arguments]
 
 
@@ -68,14 +68,13 @@ def local(tmp_path_factory):
 )
 def test_jobs_that_are_cancelled_killed_or_too_slow_are_tried_again_and_nothing_differs(local, tmp_path, profile, slow, minutes):
     remote = empty(tmp_path / "remote")
-    (remote / "workflow").mkdir()
-    (remote / "workflow" / "profiles").symlink_to(ROOT / "workflow" / "profiles")  # its commands are named from there
+    (remote / "profiles").symlink_to(ROOT / "profiles")  # its commands are named from there
     with slurm(tmp_path / "slurm", prolog(slow)) as environment:
         said = open(tmp_path / "said", "w+")
         quick = ["--slurm-init-seconds-before-status-checks", "2"] if profile == "slurm" else ["--max-status-checks-per-second", "4"]
         quick += ["--latency-wait", "15", "--set-resources", f"runs:runtime={minutes}"]
         snakemake = subprocess.Popen(
-            command("--profile", f"workflow/profiles/{profile}", *quick), cwd=remote, env=environment, stdout=said, stderr=said
+            command("--profile", f"profiles/{profile}", *quick), cwd=remote, env=environment, stdout=said, stderr=said
         )
         try:
             harm(snakemake, environment, time.monotonic() + 400)

@@ -10,39 +10,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from checkouts import ROOT, copy_checkout, planned, snakemake
 
 from flatchannels.pipeline import config, repair
 from flatchannels.storage import run_records, table_files
 from flatchannels.storage.schemas import channels as channel_schemas
 from flatchannels.storage.schemas import runs as run_schemas
 
-ROOT = Path(__file__).parents[2]
 RUNS = 18  # of the sweep levels in the smoke preset
 OF_LEVELS = ["fig2", "figA1", "figA3"]  # figures that show this sweep and no other
 TABLES_AND_FIGURES = {"runs_table": 1, "table": 3, "fig2": 1, "figA1": 1, "figA3": 1}
-
-
-def snakemake(directory, *arguments, checkout=None):
-    """Run snakemake in a checkout, or with the Snakefile of another one."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    command += ["--snakefile", checkout / "workflow" / "Snakefile"] if checkout else []
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=directory, timeout=1200)
-
-
-def planned(directory, *arguments, config="config/smoke.yaml", checkout=None):
-    """Rule → number of jobs that snakemake would run."""
-    done = snakemake(directory, *arguments, "--dry-run", "--configfile", config, checkout=checkout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    stats = re.search(r"^Job stats:\n.*?\n-[- ]+\n(.*?)^total", done.stdout + done.stderr, re.MULTILINE | re.DOTALL)
-    return {line.split()[0]: int(line.split()[1]) for line in stats[1].splitlines()} if stats else {}
-
-
-def copy_checkout(source, target):
-    """What the workflow consists of, with new file times."""
-    for folder in ["workflow", "config", "envs"]:
-        shutil.copytree(source / folder, target / folder, copy_function=shutil.copyfile)
-    return target
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-WORKFLOW = Path(workflow.basedir)
+WORKFLOW = Path(str(workflow.current_basedir)).resolve().parent  # not `basedir`, which is that of whoever uses this as a module
 ROOT = WORKFLOW.parent
 sys.path.insert(0, str(WORKFLOW))  # this checkout's package, whether or not one is installed
 
-from flatchannels.pipeline import config as settings, progress, sources
+from flatchannels.pipeline import config as settings, progress, snakemake_internals as internals, sources
 
-# A plan is made of many objects that all stay: to look through them for garbage takes a tenth of the time and more.
+# For this process alone, snakemake. A plan is made of many objects that all stay: to look through them for garbage again and
+# again takes a tenth of the time and more.
 gc.freeze()
 gc.set_threshold(100_000, 50, 50)
 
@@ -39,12 +40,14 @@ def default_configfile():
 
 def checked(config):
     """The configuration with its defaults filled in."""
-    files = [os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else str(path) for path in workflow.configfiles]
+    if internals.configuration_of_a_module(workflow):
+        return or_stop(settings.validate, config, "config: of the module")
+    files = [os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path for path in internals.configuration_files(workflow)]
     for path in files:
         or_stop(settings.load, path)  # snakemake lets a key stand twice
-    update_config(config, settings.typed(workflow.config_settings.config))
-    source = ", ".join(files) + (" or --config" if workflow.config_settings.config else "")
-    return or_stop(settings.validate, config, source)
+    more = internals.configuration_on_the_command_line(workflow)
+    update_config(config, settings.typed(more))
+    return or_stop(settings.validate, config, ", ".join(files) + (" or --config" if more else ""))
 
 
 def or_stop(function, *arguments):
@@ -74,6 +77,11 @@ def run_job(wildcards):
     if CONTINUE:
         training |= continuation.limits_kept(record, training)
     return json.dumps(vars(block) | {"seed": config["seed"], "training": training})
+
+
+def is_softplus_with_one_layer(block):
+    """What the jump procedure of Figure 5 is for."""
+    return block.activation == "softplus" and len(block.widths) == 1 and block.bias
 
 
 def growing(amount):

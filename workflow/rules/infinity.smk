@@ -4,7 +4,7 @@ ENDS = {}  # sweep/dataset/activation/network → its records
 for record in BLOCKS:
     ENDS.setdefault(str(Path(record).parent.relative_to("results/runs")), []).append(record)
 # The channel of Figure 5 is chosen among these: softplus networks with one hidden layer, if there are any.
-FIGURE_5 = [network for network in ENDS if re.search(r"/softplus/r\d+$", network)] or list(ENDS)
+FIGURE_5 = [network for network, (record, *_) in ENDS.items() if is_softplus_with_one_layer(BLOCKS[record])] or list(ENDS)
 
 
 rule network_routes:

@@ -9,9 +9,8 @@ RUN_CODE = {
 }
 
 # With `continue_unfinished`, runs that a limit ended are made again, from where they are, and no others for a new limit.
-if CONTINUE and workflow.is_main_process and workflow.dag_settings:
-    again = [record for record in BLOCKS if continuation.can_go_on(record, config["training"])]
-    workflow.dag_settings.forcerun = {*workflow.dag_settings.forcerun, *again}
+if CONTINUE and internals.is_main_process(workflow):
+    internals.make_again(workflow, [record for record in BLOCKS if continuation.can_go_on(record, config["training"])])
 
 
 # The kernels are compiled once, before many processes want them at the same time.

@@ -4,22 +4,19 @@ import logging
 import time
 from collections import Counter
 
-from snakemake.logging import logger
-from snakemake.settings.enums import Quietness
-from snakemake_interface_logger_plugins.common import LogEvent
+from flatchannels.pipeline import snakemake_internals as internals
 
 INTERVAL = 10  # shortest time between two lines, s
 LINES = 50  # about so many lines for a long set of runs
-ROUTINE = {LogEvent.JOB_INFO, LogEvent.JOB_FINISHED, LogEvent.SHELLCMD}  # of one job; errors are shown as ever
+ROUTINE = {"job_info", "job_finished", "shellcmd"}  # of one job; errors are shown as ever
 
 
 def follow(workflow, blocks):
     """Report on the jobs of rule `runs` from now on; `blocks`: record path → config.Block, all that there are."""
-    pending = {job.jobid: blocks[job.output[0]] for job in workflow.dag.needrun_jobs() if job.rule.name == "runs"}
+    pending = {number: blocks[outputs[0]] for number, rule, outputs in internals.planned_jobs(workflow) if rule == "runs"}
     progress = Progress(pending, blocks.values())
-    for handler in logger.handlers:
-        if not isinstance(handler, logging.FileHandler):  # the log file keeps everything
-            handler.addFilter(progress)
+    for handler in internals.console():  # the log file keeps everything
+        handler.addFilter(progress)
     if pending:
         progress.report()
 
@@ -46,17 +43,17 @@ class Progress(logging.Filter):
         return counts
 
     def filter(self, record):
-        event = getattr(record, "event", None)
-        if event == LogEvent.JOB_STARTED or record.msg == "Select jobs to execute...":
+        event = internals.event_of(record)
+        if event == "job_started" or record.msg == "Select jobs to execute...":
             return False
-        if event == LogEvent.PROGRESS:
+        if event == "progress":
             return not self.pending
-        job = getattr(record, "jobid", getattr(record, "job_id", None))
+        job = internals.job_of(record)
         if event not in ROUTINE or job not in self.pending:
             return True
         if self.start is None:
             self.start = self.reported = time.monotonic()
-        if event == LogEvent.JOB_FINISHED:
+        if event == "job_finished":
             block = self.pending.pop(job)
             self.done[block.sweep] += block.runs
             now = time.monotonic()
@@ -76,7 +73,7 @@ class Progress(logging.Filter):
         if self.pending and self.done.total() > self.done_before:
             now = time.monotonic()
             line += f", about {duration(self._expected(now) - (now - self.start))} left"
-        logger.info(line, extra={"quietness": Quietness.PROGRESS})
+        internals.say(line)
 
 
 def duration(seconds):

@@ -1,0 +1,89 @@
+"""What the Snakefile takes from inside Snakemake, all of it: attributes that no document promises.
+
+Another version of Snakemake may name them otherwise. tests/pipeline/test_snakemake_internals.py fails then, and this is the place
+to change. (Public, and used elsewhere: `config`, `logger`, `workflow.basedir` and its like, `update_config`, `WorkflowError`.)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
+from snakemake.settings.types import DeploymentMethod
+from snakemake_interface_logger_plugins.common import LogEvent
+
+
+def folder_of_this_file(workflow) -> str:
+    """The folder of the file of rules that asks; `workflow.basedir` is that of the first Snakefile, perhaps somebody else's."""
+    return str(workflow.current_basedir)
+
+
+def is_main_process(workflow) -> bool:
+    """Whether this is the snakemake that the user called, not one that parses the Snakefile again for a job."""
+    return workflow.is_main_process
+
+
+def configuration_is_given(workflow) -> bool:
+    """Whether the user named a configuration: with `--configfile`, or `config:` in a `module`."""
+    return workflow.modifier.skip_configfile or bool(workflow.overwrite_configfiles)
+
+
+def configuration_of_a_module(workflow) -> bool:
+    """Whether another workflow hands over the configuration, with `config:` in a `module`."""
+    return workflow.modifier.skip_configfile
+
+
+def configuration_files(workflow) -> list[str]:
+    """The files that the configuration comes from."""
+    return [str(path) for path in workflow.configfiles]
+
+
+def configuration_on_the_command_line(workflow) -> dict:
+    """What `--config` gave."""
+    return workflow.config_settings.config or {}
+
+
+def makes_conda_environments(workflow) -> bool:
+    """Whether rules get the conda environments that they name (`--sdm conda`)."""
+    return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+
+
+def make_again(workflow, outputs: Iterable[str]) -> None:
+    """As `--forcerun` does, for some outputs. While the Snakefile is parsed its settings are not there yet, hence the detour."""
+    prepare, again = workflow._prepare_dag, set(outputs)
+
+    def prepare_and_force(*arguments, **named):
+        workflow.dag_settings.forcerun = {*workflow.dag_settings.forcerun, *again}
+        return prepare(*arguments, **named)
+
+    workflow._prepare_dag = prepare_and_force
+
+
+def planned_jobs(workflow) -> list[tuple[int, str, tuple[str, ...]]]:
+    """Number, rule and outputs of each job of this call. Only where the plan is made: in `onstart` and later."""
+    return [(job.jobid, job.rule.name, tuple(map(str, job.output))) for job in workflow.dag.needrun_jobs()]
+
+
+def console() -> list[logging.Handler]:
+    """Where messages are shown; the log file is not among them."""
+    return [handler for handler in logger.handlers if not isinstance(handler, logging.FileHandler)]
+
+
+def say(line: str) -> None:
+    """A line about progress, which `--quiet progress` takes away."""
+    logger.info(line, extra={"quietness": Quietness.PROGRESS})
+
+
+def event_of(record: logging.LogRecord) -> str:
+    """What a message is about, such as "job_info"; "" where it does not say."""
+    event = getattr(record, "event", None)
+    return event.value if isinstance(event, LogEvent) else ""
+
+
+def job_of(record: logging.LogRecord) -> int | None:
+    """The number of the job that a message is about."""
+    found: Any = getattr(record, "jobid", getattr(record, "job_id", None))
+    return found
