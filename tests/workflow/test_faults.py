@@ -104,7 +104,7 @@ def test_a_run_that_the_clock_ended_goes_on_at_every_call(sweep, tmp_path):
     for _ in range(3):
         code, said = snakemake(tmp_path, **limits)
         assert code == 0, said
-        _, run = records.read_runs(tmp_path / RUNS / "r2" / "seeds-1-2.npz")
+        _, run = run_records.read_runs(tmp_path / RUNS / "r2" / "seeds-1-2.npz")
         steps.append(run["steps"].sum())
     assert steps[0] < steps[1] < steps[2]
 
