@@ -5,9 +5,11 @@ inputs are its outputs. What is no part of such a chain of at least two is skipp
 """
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,14 +76,25 @@ def _torch(path: Path) -> dict[str, NDArray]:
     except ModuleNotFoundError:
         raise ModelError("needs torch: pip install torch; or save the weights as .npz or .safetensors") from None
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on pickle protocols, sparse and quantised tensors: what matters is told below
+            found = torch.load(path, map_location="cpu", weights_only=True)
+            if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
+                found = found["state_dict"]
+            if not isinstance(found, Mapping):
+                raise ModelError(f"holds a {type(found).__name__}; it must hold a state_dict")
+            tensors = {str(key): value for key, value in found.items() if isinstance(value, torch.Tensor) and not value.is_complex()}
+            return {key: _from_tensor(value) for key, value in tensors.items()}
+    except ModelError:
+        raise
     except Exception as error:  # whatever a foreign pickle makes torch stumble over; nothing of it is executed
         raise ModelError(f"is no state_dict of plain tensors ({type(error).__name__}); nothing was executed") from None
-    if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
-        found = found["state_dict"]
-    if not isinstance(found, Mapping):
-        raise ModelError(f"holds a {type(found).__name__}; it must hold a state_dict")
-    return {str(key): value.double().numpy() for key, value in found.items() if isinstance(value, torch.Tensor) and not value.is_complex()}
+
+
+def _from_tensor(value: Any) -> NDArray:
+    if value.is_sparse:
+        value = value.to_dense()
+    return (value.dequantize() if value.is_quantized else value).double().numpy()
 
 
 def chains(arrays: Mapping[str, NDArray], activation: str | None = None, layers: Sequence[str] = ()) -> list[Model]:

@@ -3,27 +3,31 @@
 Source: paper, section 3 (a pair of neurons is a gated linear unit at infinity).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.inspection import telling
 from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate, Certifier
 from flatchannels.inspection.evidence import Evidence, GroupEvidence, evidence
+from flatchannels.inspection.formats import chains
 from flatchannels.inspection.losses import loss_named
 from flatchannels.inspection.model import Model, from_layers
 from flatchannels.inspection.samples import Samples, samples_for
 from flatchannels.inspection.structure import Group, LayerStructure, layer_structure
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.torch_modules import layers_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+Network = Model | Sequence[tuple[ArrayLike, ArrayLike | None]] | Mapping[str, Any] | Any
 Data = Samples | Dataset | Sequence[ArrayLike]
 
 
@@ -101,7 +105,7 @@ class Inspection:
 
 
 def inspect(
-    network: Model | Sequence[tuple[ArrayLike, ArrayLike | None]],
+    network: Network,
     activation: str | None = None,
     data: Data | None = None,
     loss: str = "mse",
@@ -112,8 +116,10 @@ def inspect(
 
     Parameters
     ----------
-    network : a `Model`, or [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None.
-    activation : between the layers. Without it antiparallel neurons, which for many activations are mirror images, form no groups.
+    network : a `Model`; [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None; named arrays, such as a
+        state_dict; or a module of torch.
+    activation : between the layers; a `Sequential` of torch says it itself. Without it antiparallel neurons, which for many
+        activations are mirror images, form no groups.
     data : `Samples`, a `Dataset`, (x, y) or (x, y, weights) as `samples_for` takes them: what data say about the groups is added.
     loss : of the data, "mse" or "cross-entropy".  hessian : whether to look for the extreme eigenvalues of the Hessian.
     certify : `flatchannels.certified.certificate`, which needs the compiled engine, to be called with the mean squared error.
@@ -125,7 +131,7 @@ def inspect(
     if activation is not None and activation not in ACTIVATIONS:
         raise ValueError(f"activation is {activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
     given = loss_named(loss)
-    model = network if isinstance(network, Model) else from_layers(network, activation)
+    model = _model(network)
     model = replace(model, activation=activation or model.activation)
     layers = tuple(
         layer_structure(number, below.rows, above.W.T, model.activation)
@@ -139,6 +145,28 @@ def inspect(
     if certify is not None:
         told = certify(model, layers, samples) if loss == "mse" else Certificate(DOES_NOT_APPLY, "certificates are for mse")
     return Inspection(model, layers, found, told)
+
+
+def _model(network: Network) -> Model:
+    if isinstance(network, Model):
+        return network
+    if isinstance(network, Mapping):
+        found = chains({str(key): _plain(value) for key, value in network.items()})
+        if len(found) > 1:
+            names = "; ".join(" ".join(layer.name for layer in model.layers) for model in found)
+            raise ValueError(f"there are {len(found)} chains of layers ({names}); give one of them, or a list of `formats.chains`")
+        return found[0]
+    if hasattr(network, "state_dict"):
+        try:
+            return from_layers(*layers_of(network))
+        except ValueError:  # no plain sequence: its matrices may still be chains, and the activation is for the user to say
+            return _model(network.state_dict())
+    return from_layers(network)
+
+
+def _plain(values: Any) -> Any:
+    """A tensor of torch as an array; whatever else as it is."""
+    return values.detach().cpu().double().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
 def samples_of(model: Model, data: Data, loss: str) -> Samples:

@@ -156,10 +156,22 @@ def _groups(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: flo
         return ()
     nearness = _Nearness(rows[neurons])
     distances = nearness.plain if parity is None else np.minimum(nearness.plain, nearness.mirrored)
-    found = [group for group in _candidates(neurons, distances, rows, outputs, parity)]
-    others = np.setdiff1d(neurons, [neuron for group in found for neuron in group.neurons])
-    typical = float(np.median(np.linalg.norm(outputs[others], axis=1))) if len(others) > 2 else 0.0
-    return tuple(sorted((group for group in found if _is_strong(group, typical)), key=lambda group: group.neurons))
+    found = _candidates(neurons, distances, rows, outputs, parity)
+    others = np.setdiff1d(neurons, [neuron for group in found for neuron in group.neurons]).tolist()
+    strong = []
+    for group in sorted(found, key=lambda group: np.linalg.norm(group.outputs, axis=1).mean()):  # a weak one counts among the others
+        if _is_strong(group, _typical(np.linalg.norm(outputs[others], axis=1))):
+            strong.append(group)
+        else:
+            others += group.neurons
+    return tuple(sorted(strong, key=lambda group: group.neurons))
+
+
+def _typical(strengths: Array) -> float:
+    """Of the neurons that are in no group: the median, the smaller of two, 0 of none."""
+    if len(strengths) > 2:
+        return float(np.median(strengths))
+    return float(strengths.min()) if len(strengths) else 0.0
 
 
 def _candidates(neurons: NDArray[np.int64], distances: Array, rows: Array, outputs: Array, parity: float | None) -> list[Group]:

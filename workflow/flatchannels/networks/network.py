@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,10 @@ from flatchannels.networks import kernels
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, in_blocks
 from flatchannels.networks.layout import Layout, checked_sizes
+from flatchannels.networks.torch_modules import layers_of, module_of
+
+if TYPE_CHECKING:
+    import torch
 
 Vector = NDArray[np.float64]
 Layers = Sequence[tuple[ArrayLike, ArrayLike | None]]
@@ -119,6 +123,37 @@ class Network:
         """[(W, b), …] from θ, copies; the inverse of `pack`."""
         matrices = [matrix.copy() for matrix in self.matrices(theta)]
         return [(matrix[:, :-1], matrix[:, -1]) if self.bias else (matrix, None) for matrix in matrices]
+
+    @classmethod
+    def from_layers(cls, layers: Layers, activation: str = "softplus") -> "tuple[Network, Vector]":
+        """The network of [(W, b), …] and its θ; the biases are None in all layers or in none.
+
+        Raises
+        ------
+        ValueError: shapes that do not follow one another, more than one output, or biases in some layers alone.
+        """
+        shapes = [np.shape(W) for W, _ in layers]
+        if len(shapes) < 2 or any(len(shape) != 2 for shape in shapes):
+            raise ValueError(f"the matrices have shapes {shapes}; there must be at least two, of (out, in)")
+        if shapes[-1][0] != 1:
+            raise ValueError(f"there are {shapes[-1][0]} outputs; the engine has one (flatchannels.inspect takes any number)")
+        bias = layers[0][1] is not None
+        net = cls(int(shapes[0][1]), tuple(int(shape[0]) for shape in shapes[:-1]), activation, bias)
+        return net, net.pack(layers)
+
+    @classmethod
+    def from_torch(cls, module: "torch.nn.Module") -> "tuple[Network, Vector]":
+        """The network of a `Sequential` of `Linear` layers with one activation, and its θ.
+
+        ValueError as `from_layers`, and for another module.
+        """
+        return cls.from_layers(*layers_of(module))
+
+    def to_torch(self, theta: ArrayLike) -> "torch.nn.Sequential":
+        """This network with parameters θ as a torch module in float64: the inverse of `from_torch`."""
+        if self.smoothing:
+            raise ValueError("a smoothed relu has no module of torch")
+        return module_of(self.unpack(theta), self.activation)
 
     def initialise(self, generator: np.random.Generator) -> Vector:
         """Glorot normal: W ~ N(0, 2 / (fan in + fan out)), biases 0 (paper, section 1; Glorot & Bengio 2010).

@@ -1,0 +1,104 @@
+"""Fully connected networks from and to torch, which is imported when it is needed; of any number of outputs.
+
+A module is a `Sequential` of `Linear` layers with one activation between all of them. The activations that torch lacks, g and erf,
+come as modules of their own.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+Layers = list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+
+NAMES = {"Softplus": "softplus", "ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu", "SiLU": "silu"}  # class → ours
+SILENT = ("Flatten", "Identity", "Dropout")  # that change nothing when a trained network is used
+LINEAR_FROM = 40.0  # z from which torch takes softplus as linear: by default 20, where it is off by 2e-9
+
+
+def layers_of(module: "torch.nn.Module") -> tuple[Layers, str]:
+    """[(W, b), …] from the inputs to the outputs, float64 copies, and the name of the activation.
+
+    Raises
+    ------
+    ValueError: a module that is no such sequence, mixes activations, has one that is not known here, or one hidden layer too few.
+    """
+    parts = _flat(module)
+    linear = [part for part in parts if type(part).__name__ == "Linear"]
+    alternating = [type(part).__name__ == "Linear" for part in parts] == [n % 2 == 0 for n in range(2 * len(linear) - 1)]
+    if len(linear) < 2 or not alternating:
+        found = ", ".join(type(part).__name__ for part in parts) or type(module).__name__
+        raise ValueError(f"the module is {found}; it must be Linear, activation, Linear, …, Linear in a Sequential")
+    names = [_name(part) for part in parts if type(part).__name__ != "Linear"]
+    if len(set(names)) > 1:
+        raise ValueError(f"the module mixes the activations {', '.join(sorted(set(names)))}; it must have one")
+    return [(_array(layer.weight), None if layer.bias is None else _array(layer.bias)) for layer in linear], names[0]
+
+
+def module_of(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation: str) -> "torch.nn.Sequential":
+    """A `Sequential` in float64 from [(W, b), …] and the name of an activation.  ValueError for one that is not known."""
+    import torch
+
+    modules: list[torch.nn.Module] = []
+    for n, (W, b) in enumerate(layers):
+        W = torch.tensor(np.asarray(W, dtype=float))
+        linear = torch.nn.Linear(W.shape[1], W.shape[0], bias=b is not None, dtype=torch.float64)
+        with torch.no_grad():
+            linear.weight.copy_(W)
+            if b is not None:
+                linear.bias.copy_(torch.tensor(np.asarray(b, dtype=float)))
+        modules += [linear] if n == len(layers) - 1 else [linear, _activation(activation)]
+    return torch.nn.Sequential(*modules)
+
+
+def _flat(module: Any) -> list[Any]:
+    """The modules of nested `Sequential`s in their order, without those that change nothing."""
+    if type(module).__name__ == "Sequential":
+        return [part for child in module.children() for part in _flat(child)]
+    return [] if type(module).__name__.startswith(SILENT) else [module]
+
+
+def _name(module: Any) -> str:
+    """Our name of an activation's module."""
+    kind = type(module).__name__
+    name = getattr(module, "flatchannels_activation", NAMES.get(kind))
+    if name is None:
+        raise ValueError(f"the module has a {kind}; the activation must be one of {', '.join(NAMES)}, or come from to_torch")
+    if kind == "Softplus" and module.beta != 1:
+        raise ValueError(f"Softplus has beta {module.beta}; it must be 1")
+    if kind == "GELU" and module.approximate != "none":
+        raise ValueError(f"GELU is approximated by {module.approximate}; it must be exact")
+    return name
+
+
+def _activation(name: str) -> "torch.nn.Module":
+    import torch
+
+    if name == "softplus":
+        return torch.nn.Softplus(threshold=LINEAR_FROM)
+    for kind, ours in NAMES.items():
+        if ours == name:
+            return getattr(torch.nn, kind)()
+
+    class Function(torch.nn.Module):
+        """An activation that torch lacks."""
+
+        flatchannels_activation = name
+
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            """σ(z)."""
+            if name == "erf":
+                return torch.erf(z * 0.5**0.5)
+            return torch.sigmoid(4 * z) + torch.nn.functional.softplus(z, threshold=LINEAR_FROM)
+
+    if name not in ("erf", "g"):
+        raise ValueError(f"activation is {name!r}; it must be one of {', '.join(NAMES.values())}, g, erf")
+    return Function()
+
+
+def _array(tensor: Any) -> NDArray[np.float64]:
+    return np.array(tensor.detach().cpu().double().numpy())
