@@ -10,6 +10,7 @@ from scipy.optimize import brentq, linear_sum_assignment
 from scipy.stats import norm
 
 from flatchannels import names
+from flatchannels.networks.layout import Layout
 from flatchannels.reasons import Stop
 from flatchannels.reporting import levels as levels_
 from flatchannels.reporting import runs as runs_
@@ -54,18 +55,18 @@ def test_wilson_refuses_impossible_counts():
 def test_duplicates_are_pairs_of_equal_input_weights_whatever_the_output_weights():
     hidden = np.array([[1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [1.0, 2.0 + 9e-7]])
     theta = np.concatenate([hidden.ravel(), [5.0, -6.0, 7.0, 8.0]])[None]
-    assert runs_.count_duplicates(theta, 2, [4], False) == [3]
+    assert runs_.count_duplicates(theta, Layout(2, (4,), False)) == [3]
     hidden[3, 1] = 2.0 + 1.1e-6
     theta = np.concatenate([hidden.ravel(), [5.0, -6.0, 7.0, 8.0]])[None]
-    assert runs_.count_duplicates(theta, 2, [4], False) == [1]
+    assert runs_.count_duplicates(theta, Layout(2, (4,), False)) == [1]
 
 
 def test_the_bias_tells_neurons_apart_and_layers_count_separately():
     first = np.array([[1.0, 2.0, 0.5], [1.0, 2.0, 0.6]])
     second = np.array([[1.0, 2.0, 0.5], [1.0, 2.0, 0.5]])  # equal, but in the second layer
     theta = np.concatenate([first.ravel(), second.ravel(), [1.0, 2.0, 3.0]])[None]
-    assert runs_.count_duplicates(theta, 2, [2, 2], True) == [1]
-    assert runs_.count_duplicates(theta[:, :9], 2, [2], True) == [0]
+    assert runs_.count_duplicates(theta, Layout(2, (2, 2), True)) == [1]
+    assert runs_.count_duplicates(theta[:, :9], Layout(2, (2,), True)) == [0]
 
 
 # Runs at infinity

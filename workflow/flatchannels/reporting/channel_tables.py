@@ -7,30 +7,38 @@ or of a setting · channel_layers: one per combination of layers of the deep net
 Source: paper, section 4 and Appendix B.3.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from flatchannels.landscape import criteria
-from flatchannels.names import dataset_family, setting_name, widths_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import layout_of
 from flatchannels.reporting import channel_shares
+from flatchannels.reporting.identity import network_columns
 from flatchannels.reporting.runs import RUN_KEYS, run_columns
 from flatchannels.storage import dataset_files, run_records
 from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA, CHANNELS
 from flatchannels.storage.schemas.columns import Schema
 from flatchannels.storage.table_files import typed_table
 
+Array = NDArray[np.float64]
+Points = tuple[Array, Array]  # x (M, d) and y (M,)
+Columns = dict[str, NDArray]  # of a table, by name
 
-def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFrame]:
+
+def channel_tables(paths: Iterable[str | PathLike[str]], datasets: Iterable[str | PathLike[str]]) -> dict[str, pd.DataFrame]:
     """All tables.
 
     Parameters
     ----------
-    paths : of the records, read one after the other.  datasets : paths of their datasets, named <dataset>.npz.
+    paths : of the records, read one after the other.
+    datasets : paths of their datasets, named <dataset>.npz.
 
     Returns
     -------
@@ -38,7 +46,8 @@ def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFram
 
     Raises
     ------
-    RecordError: a record or dataset that cannot be used.
+    RecordError
+        A record or dataset cannot be used.
     """
     test_points = {Path(path).name.removesuffix(".npz"): _test_points(path) for path in datasets}
     blocks = [_block(str(path), test_points) for path in paths]  # plain columns: a frame for each block would take most of the time
@@ -47,24 +56,22 @@ def channel_tables(paths: Iterable, datasets: Iterable) -> dict[str, pd.DataFram
     return tables | {"channel_shares": channel_shares.channel_shares(runs), "channel_layers": channel_shares.layer_shares(runs)}
 
 
-def _joined(blocks: list[dict], schema: Schema) -> dict[str, np.ndarray]:
+def _joined(blocks: list[dict[str, Columns]], schema: Schema) -> Columns:
     """The columns of a table from those of all blocks."""
     return {key: np.concatenate([block[schema.name][key] for block in blocks]) for key in schema.columns} if blocks else {}
 
 
-def _test_points(path):
+def _test_points(path: str | PathLike[str]) -> Points | None:
     """x (M, d) and y (M,) of the test points of a dataset, or None where it has none."""
     arrays, _ = dataset_files.read_dataset_arrays(path)
     return (arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
 
 
-def _block(path, test_points):
+def _block(path: str, test_points: Mapping[str, Points | None]) -> dict[str, Columns]:
     """The rows of one record in the tables of runs, layers and spectra."""
     spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
     meta, arrays = run_records.read_runs(path, list({*RUN_KEYS, *criteria.RECORD_KEYS, *spectrum}))
-    family = dataset_family(meta["dataset"], meta["inputs"], meta["spec"])
-    network = {"setting": setting_name(family, meta["activation"], len(meta["widths"])), "family": family, "dimension": meta["inputs"],
-               "activation": meta["activation"], "widths": widths_name(meta["widths"]), "bias": meta["bias"]}  # fmt: skip
+    network = network_columns(meta)
     rows = [row | {"layer_dimension": row["dimension"]} for row in criteria.layer_rows(meta, arrays)]
     layers = {key: np.array([row[key] for row in rows]) for key in CHANNELS.columns if key not in network}
     depth, samples = len(meta["widths"]), arrays["spectrum_t"].shape[1]
@@ -81,13 +88,13 @@ def _block(path, test_points):
     for key, name in [("t", "spectrum_t"), ("smallest", "spectrum_min"), ("largest", "spectrum_max")]:
         spectra[key] = arrays[name].ravel()[there]
 
-    def named(columns):
+    def named(columns: Columns) -> Columns:
         return columns | {key: np.full(len(columns["seed"]), value) for key, value in network.items()}
 
     return {"channel_runs": named(runs), "channels": named(layers), "channel_spectra": named(spectra)}
 
 
-def _strict_layers(verdict):
+def _strict_layers(verdict: list[dict[str, Any]]) -> str:
     """The layers of a run in a channel in which a pair is parallel and the output weights diverge: "1+3"."""
     return "+".join(str(row["layer"]) for row in verdict if row["channel"] and row["layer_parallel"] and row["layer_diverging"])
 
@@ -97,10 +104,18 @@ def largest_dimension(groups: str) -> int:
     return int(groups.split("+")[0]) - 1 if groups else 0
 
 
-def losses_at(theta: np.ndarray, meta: dict, points: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
-    """Mean squared error (n,) of networks θ (n, P) at test points (x (M, d), y (M,)); NaN without points or for NaN in θ.
+def losses_at(theta: Array, meta: Mapping[str, Any], points: Points | None) -> Array:
+    """Mean squared errors of networks at test points.
 
-    meta : inputs, widths, bias and activation of the networks.
+    Parameters
+    ----------
+    theta : (n, P), the networks.
+    meta : their inputs, widths, bias and activation.
+    points : x (M, d) and y (M,), or None.
+
+    Returns
+    -------
+    (n,); NaN without points, and for a network with NaN.
     """
     if points is None:
         return np.full(len(theta), np.nan)
@@ -115,6 +130,6 @@ def losses_at(theta: np.ndarray, meta: dict, points: tuple[np.ndarray, np.ndarra
     return losses
 
 
-def _affine(h, weights, bias):
+def _affine(h: Array, weights: Array, bias: bool) -> Array:
     """h Wᵀ + b (M, out) from h (M, in) and [W | b]."""
     return h @ weights[:, :-1].T + weights[:, -1] if bias else h @ weights.T

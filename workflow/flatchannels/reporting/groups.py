@@ -1,30 +1,52 @@
 """The groups of runs that tables are about."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import pandas as pd
 
-from flatchannels.names import natural_key, widths_key
-from flatchannels.storage.schemas import columns
+from flatchannels.names import natural_key, setting_key, widths_key
+from flatchannels.reasons import Stop
+from flatchannels.storage.schemas import columns as column_schemas
 from flatchannels.storage.schemas import runs as run_schemas
 
 CONFIGURATION = list(run_schemas.CONFIGURATION)  # columns: runs that share their loss levels
-NETWORK = list(columns.NETWORK)  # columns: runs of one network on one dataset
+NETWORK = list(column_schemas.NETWORK)  # columns: runs of one network on one dataset
+ALL = "all"  # in the column of widths: of every network of a setting; comes first
 
 
-def groups(runs: pd.DataFrame, columns: list[str], failed: bool = False) -> list[tuple[tuple, pd.DataFrame]]:
-    """(values of columns, rows) of every group, widths and datasets in numerical order; failed runs left out unless asked for."""
-    if not failed and "stop" in runs:
-        runs = runs[runs["stop"] != "FAILED"]
-    found = runs.groupby(columns, sort=False)
+def _widths_order(name: str) -> tuple:
+    return () if name == ALL else widths_key(name)
 
-    keys = {"widths": widths_key, "dataset": natural_key}
 
-    def key(item):
-        return tuple(keys[column](value) if column in keys else value for column, value in zip(columns, item[0], strict=True))
+ORDER: dict[str, Callable[[str], Any]] = {"setting": setting_key, "widths": _widths_order, "dataset": natural_key}
 
-    return sorted(found, key=key)
+
+def ended(runs: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the runs that did not fail."""
+    return runs[runs["stop"] != Stop.FAILED.name]
+
+
+def groups(runs: pd.DataFrame, columns: Sequence[str]) -> list[tuple[tuple, pd.DataFrame]]:
+    """The rows of each group of runs.
+
+    Parameters
+    ----------
+    runs : table of runs, or of anything else with these columns.
+    columns : whose values tell the groups apart.
+
+    Returns
+    -------
+    list of (values of the columns, rows), in the order of the values: settings, widths and datasets in that of their numbers.
+    """
+
+    def order(group: tuple[tuple, pd.DataFrame]) -> list:
+        return [ORDER[column](value) if column in ORDER else value for column, value in zip(columns, group[0], strict=True)]
+
+    return sorted(runs.groupby(list(columns), sort=False), key=order)
 
 
 def outcomes(runs: pd.DataFrame) -> dict[str, pd.Series]:
-    """Masks of the subsets of runs by how they ended."""
+    """Masks of the subsets of runs by how they ended: all, finite, infinite, no duplicates."""
     everything = pd.Series(True, index=runs.index)
     return {"all": everything, "finite": ~runs["infinite"], "infinite": runs["infinite"], "no duplicates": runs["duplicates"] == 0}

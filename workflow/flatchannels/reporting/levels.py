@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flatchannels.reporting.groups import CONFIGURATION, groups
+from flatchannels.reporting.groups import CONFIGURATION, ended, groups
 from flatchannels.storage.schemas.runs import LOSS_LEVELS
 from flatchannels.storage.table_files import typed_table
 
@@ -17,7 +17,25 @@ def find_levels(losses: Sequence[float] | np.ndarray | pd.Series, tolerance: flo
 
     Losses are taken in descending order; one joins the first level that it matches within `tolerance`, relative to the
     larger of the two. Levels lie further apart than that, so only the latest level can match.
-    ValueError for a negative loss or NaN. Source: paper, Appendix A.
+
+    Parameters
+    ----------
+    losses : (n,), at least 0.
+    tolerance : relative.
+
+    Returns
+    -------
+    levels : (n,), the level of each loss.
+    losses : of the levels, highest first.
+
+    Raises
+    ------
+    ValueError
+        A loss is negative or NaN.
+
+    Notes
+    -----
+    Source: paper, Appendix A.
     """
     losses = np.asarray(losses, dtype=float)
     if not np.all(losses >= 0):
@@ -38,10 +56,18 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs per loss level and width; the levels are common to all widths of a configuration.
 
     ASSUME: runs of every outcome enter, the ones at the norm wall with the mean squared error that they have there;
-    their levels at infinity are common to all widths more closely than those at the wall (loss_at_infinity).
+    their levels at infinity are common to all widths more closely than those at the wall (`runs.loss_at_infinity`).
+
+    Parameters
+    ----------
+    runs : table of runs.
+
+    Returns
+    -------
+    The table of loss levels.
     """
     rows = []
-    for configuration, group in groups(runs, CONFIGURATION):
+    for configuration, group in groups(ended(runs), CONFIGURATION):
         level, losses = find_levels(group["loss"])
         group = group.assign(level=level)
         for (index, widths), members in groups(group, ["level", "widths"]):

@@ -9,9 +9,10 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
 
+from flatchannels.names import widths_of
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout
-from flatchannels.reporting.groups import CONFIGURATION, groups, outcomes
+from flatchannels.reporting.groups import CONFIGURATION, ended, groups, outcomes
 from flatchannels.storage import run_records
 from flatchannels.storage.schemas.runs import SOLUTIONS
 from flatchannels.storage.table_files import typed_table
@@ -23,14 +24,23 @@ EXACT_WIDTH = 8  # up to here the assignment of neurons runs over subsets, all p
 
 
 def neuron_vectors(theta: np.ndarray, inputs: int, width: int, bias: bool, activation: str) -> np.ndarray:
-    """Vectors (w_i, b_i, a_i) of the neurons of networks with one hidden layer: (n, width, inputs + bias + 1).
+    """Vectors (w_i, b_i, a_i) of the neurons of networks with one hidden layer.
 
-    relu neurons are brought to |(w, b)| = |a|: scaling one up and the other down leaves the function as it is.
-    ASSUME: the output bias is not compared; at a critical point it follows from the neurons.
+    Those of homogeneous activations (relu) are brought to |(w, b)| = |a|: scaling one up and the other down leaves the function as
+    it is. ASSUME: the output bias is not compared; at a critical point it follows from the neurons.
+
+    Parameters
+    ----------
+    theta : (n, P), the networks.
+    inputs, width, bias, activation : of all of them.
+
+    Returns
+    -------
+    (n, width, inputs + bias + 1).
     """
     hidden, output = Layout(inputs, (width,), bias).matrices(theta)
     outgoing = output[:, 0, :width, None]
-    if activation == "relu":
+    if ACTIVATIONS[activation].homogeneous:
         norm_in = np.linalg.norm(hidden, axis=2, keepdims=True)
         balance = np.sqrt(np.divide(np.abs(outgoing), norm_in, out=np.ones_like(norm_in), where=(norm_in > 0) & (outgoing != 0)))
         hidden, outgoing = hidden * balance, outgoing / balance
@@ -52,7 +62,18 @@ def network_distances(vectors: np.ndarray, sign_symmetry: bool) -> np.ndarray:
     ASSUME: the paper's assignment costs are squared distances, so that this is the L2 distance of parameters modulo
     permutations. It tells apart the equal functions along a saddle line, where a sum a_i + a_j is split differently.
 
-    vectors: (n, r, k); returns (n (n − 1) / 2,). Source: paper, Appendix A.
+    Parameters
+    ----------
+    vectors : (n, r, k), of the neurons.
+    sign_symmetry : whether a neuron may change its sign.
+
+    Returns
+    -------
+    (n (n − 1) / 2,).
+
+    Notes
+    -----
+    Source: paper, Appendix A.
     """
     rows = [np.empty(0)]
     for i in range(len(vectors) - 1):
@@ -65,10 +86,18 @@ def network_distances(vectors: np.ndarray, sign_symmetry: bool) -> np.ndarray:
 
 
 def assignment_costs(costs: np.ndarray) -> np.ndarray:
-    """Least total cost of assigning rows to columns, for every matrix of `costs` (m, r, r).
+    """Least total cost of assigning rows to columns, for every one of many matrices.
 
     Up to r = 8 by recursion over subsets of columns, all matrices at once: ten times faster than m Hungarian calls
     at r = 5. The cost of a set S of columns for the first |S| rows is the least over which column the last row takes.
+
+    Parameters
+    ----------
+    costs : (m, r, r).
+
+    Returns
+    -------
+    (m,).
     """
     matrices, width, _ = costs.shape
     if width > EXACT_WIDTH:
@@ -87,6 +116,18 @@ def cluster(distances: np.ndarray, runs: int) -> np.ndarray:
     Heights below SOLUTION_DISTANCE are rounding and raised to it, and it counts as a height itself: so all-identical
     runs are one cluster, all-different runs are as many as there are, and otherwise the paper's rule decides.
     Runs of unequal loss are compared as well: within one loss there may be no second cluster to show the gap.
+
+    Parameters
+    ----------
+    distances : (n (n − 1) / 2,), condensed.
+    runs : n.
+
+    Returns
+    -------
+    (n,).
+
+    Notes
+    -----
     Source: paper, Appendix A.
     """
     if runs < 2:
@@ -105,13 +146,27 @@ def solutions(runs: pd.DataFrame) -> pd.DataFrame:
     Reads the parameters from the records that the table of runs names (paths as given there).
     `singletons` were found once: where they are many, more seeds would find more solutions.
     ASSUME: defined for one hidden layer; deeper networks get no row.
+
+    Parameters
+    ----------
+    runs : table of runs.
+
+    Returns
+    -------
+    The table of solutions.
+
+    Raises
+    ------
+    RecordError
+        A record cannot be used.
     """
     rows = []
-    for key, group in groups(runs, [*CONFIGURATION, "widths"]):
+    for key, group in groups(ended(runs), [*CONFIGURATION, "widths"]):
         configuration = dict(zip([*CONFIGURATION, "widths"], key, strict=True))
-        if "x" in configuration["widths"]:
+        width, *deeper = widths_of(configuration["widths"])
+        if deeper:
             continue
-        width, bias, activation = int(configuration["widths"]), configuration["bias"], configuration["activation"]
+        bias, activation = configuration["bias"], configuration["activation"]
         vectors = neuron_vectors(_read_theta(group), configuration["dimension"], width, bias, activation)
         distances = squareform(network_distances(vectors, has_sign_symmetry(activation, bias)), checks=False)
         for outcome, mask in outcomes(group).items():

@@ -10,8 +10,8 @@ import pandas as pd
 
 from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.criteria import analyse
-from flatchannels.names import dataset_family, setting_name, widths_name
 from flatchannels.networks.network import Network
+from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.reporting.routes import join
 from flatchannels.storage import dataset_files, run_records
 
@@ -39,16 +39,14 @@ def _rows(path, meta, arrays, data):
     """A dict for each run of a record that rests at the wall."""
 
     network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
-    name, maxnorm = dataset_family(meta["dataset"], meta["inputs"], meta["spec"]), meta["training"]["maxnorm"]
+    maxnorm = meta["training"]["maxnorm"]
     for n in np.flatnonzero(arrays["weight_norm"] >= maxnorm):
         theta = arrays["theta"][n]
         run = analyse(theta, arrays["trajectory_theta"][n], network.layout, maxnorm, arrays["theta_initial"][n])
         begin = time.perf_counter()
         route = find_route(network, data, theta, maxnorm)
         yield {
-            "sweep": meta["sweep"], "dataset": meta["dataset"], "setting": setting_name(name, meta["activation"], len(meta["widths"])),
-            "family": name, "dimension": meta["inputs"], "activation": meta["activation"], "bias": meta["bias"],
-            "widths": widths_name(meta["widths"]), "seed": arrays["seed"][n], "loss": arrays["loss"][n],
+            **place_columns(meta), **network_columns(meta), "seed": arrays["seed"][n], "loss": arrays["loss"][n],
             "weight_norm": arrays["weight_norm"][n], "parallel": run.parallel, "aligned": run.aligned, "channel": run.in_channel,
             "route": route.route, "verdict": route.verdict, "reason": route.reason, "loss_infinity": route.loss_infinity,
             "limit_gradient": route.gradient_norm, "limit_min": route.hessian_min, "limit_max": route.hessian_max,

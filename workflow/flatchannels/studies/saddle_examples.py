@@ -22,9 +22,9 @@ from flatchannels.landscape.saddle_lines import (
 )
 from flatchannels.landscape.spectrum import hessian_polynomial, hessians_along_line, spectrum_along_line
 from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_cosines
-from flatchannels.names import widths_name
 from flatchannels.networks.layout import layout_of
 from flatchannels.networks.network import Network
+from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import products, run_records
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES, SADDLE_LINES
 from flatchannels.storage.table_files import typed_table
@@ -59,8 +59,7 @@ def _rows(paths, of_block):
     rows = []
     for path in paths:
         meta, arrays = run_records.read_runs(path, RUN_KEYS)
-        constants = {"sweep": meta["sweep"], "dataset": meta["dataset"], "dimension": meta["inputs"], "activation": meta["activation"],
-                     "widths": widths_name(meta["widths"]), "bias": meta["bias"], "record": str(path)}  # fmt: skip
+        constants = place_columns(meta) | {"record": str(path)}
         rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
     return rows
 

@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
 from flatchannels.names import widths_key
-from flatchannels.reporting.runs import CONVERGED_GRADIENT
+from flatchannels.precision import CONVERGED_GRADIENT
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.runs import RUNS
 
