@@ -83,6 +83,15 @@ def test_the_landscape_lies_below_the_plane_and_meets_it_on_the_saddle_line(fram
     assert np.all(losses[0, [0, 2]] > frame.loss) and np.all(losses[1, [0, 2]] < frame.loss)  # plateau, and beyond it
 
 
+@pytest.mark.parametrize("gamma", [-0.5, 0.0, 1.5, 5.0, 50.0])
+def test_the_landscape_has_no_jumps_from_one_minimum_to_another(frame, gamma):
+    alphas = np.linspace(-1.8, 3.8, 29)
+    coarse, fine = (frame.landscape([gamma], grid)[0] for grid in (alphas, np.linspace(-1.8, 3.8, 28 * 40 + 1)))
+    assert fine[::40] == pytest.approx(coarse, rel=1e-9)
+    rises = abs(np.diff(np.log(fine)))
+    assert rises.max() < 0.1 and np.all(rises[1:] < 3 * rises[:-1] + 0.01)  # smooth on a grid of 0.005
+
+
 def test_the_direction_of_alpha_is_the_softest_one_and_the_starts_lie_where_the_paper_says(frame):
     value, vector = (part[..., 0] for part in np.linalg.eigh(OBJECTIVE.derivatives(frame.saddle(toy.GAMMA_FRAME))[2]))
     assert value < 0 and np.allclose(np.sign(vector[1]) * vector, toy.ALPHA_DIRECTION, atol=1e-4) and toy.ALPHA_DIRECTION[0] > 0

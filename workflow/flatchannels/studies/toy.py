@@ -22,7 +22,7 @@ from flatchannels.data.seeds import generator
 from flatchannels.dynamics.descent import gradient_descent, log_spaced, stochastic
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.objectives import Affine, Objective
-from flatchannels.dynamics.polish import RESOLUTION, polish
+from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.population import trapezoid
 from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.network import Network
@@ -48,8 +48,9 @@ NEAR_THE_EDGE = 0.9  # λ_max η / 2 on the flow where gradient descent of rate 
 LOOK = 0.1  # share of all steps so far after which a descent is looked at again
 SETTLED = 1e-3  # relative change of ε from look to look; without the edge it would be 2.4 %, for ε falls as t^(−1/4)
 DESCENT_NODES = 128  # enough for |w| < 4, at half the cost of a step
-LANDSCAPE_GAMMA = np.concatenate([np.linspace(-1, 8, 55), np.linspace(8, 50, 43)[1:]])
-LANDSCAPE_ALPHA = np.linspace(-2.4, 3.2, 85)
+LANDSCAPE_GAMMA = np.concatenate([np.linspace(-0.5, 12, 76), np.linspace(12, 50, 39)[1:]])
+LANDSCAPE_ALPHA = np.linspace(-1.8, 3.8, 169)
+LANDSCAPE_STEP = 0.02  # in α, from one minimum to the next
 WALL = 1e4  # where flows into the channels end, as Σθ²/(2P)
 
 
@@ -177,23 +178,22 @@ class Frame:
     def landscape(self, gammas, alphas):
         """The loss over (γ, α), minimised over the two other directions: (len(gammas), len(alphas)).
 
-        There are several minima. The search goes through the grid four times, in α and in γ, forwards and backwards, from the minima
-        of the neighbours; the lowest is taken, which is continuous where one branch takes over from another.
+        Of several minima it is the one that continues the saddle line, where it is the line itself, in small steps outwards in α.
         """
-        losses, places = np.full((len(gammas), len(alphas)), np.inf), np.zeros((len(gammas), len(alphas), 2))
-        forwards, backwards = slice(None), slice(None, None, -1)
-        rows, columns = np.arange(len(gammas)), np.arange(len(alphas))
-        sweeps = [[(k, n) for k in rows for n in columns[way]] for way in (forwards, backwards)]
-        sweeps += [[(k, n) for n in columns for k in rows[way]] for way in (forwards, backwards)]
-        for sweep in sweeps:
-            before = None
-            for k, n in sweep:
-                section = Affine(self.objective, self.axes[:, 2:], self.point(gammas[k], alphas[n]))
-                is_neighbour = before is not None and abs(before[0] - k) + abs(before[1] - n) == 1
-                found = polish(section, places[before] if is_neighbour else np.zeros(2), max_iterations=50)
-                if found.loss < losses[k, n] * (1 - RESOLUTION):
-                    losses[k, n], places[k, n] = found.loss, found.theta
-                before = k, n
+        return np.array(
+            [self._branch(gamma, alphas[alphas < 0][::-1])[::-1] + self._branch(gamma, alphas[alphas >= 0]) for gamma in gammas]
+        )
+
+    def _branch(self, gamma, alphas):
+        """The losses of the landscape at points on one side of the saddle line, in the order of their distance: a list."""
+        losses, place, reached = [], np.zeros(2), 0.0
+        for alpha in alphas:
+            steps = max(1, int(np.ceil(abs(alpha - reached) / LANDSCAPE_STEP)))
+            for between in np.linspace(reached, alpha, steps + 1)[1:]:
+                found = polish(Affine(self.objective, self.axes[:, 2:], self.point(gamma, between)), place, max_iterations=50)
+                place = found.theta
+            losses.append(found.loss)
+            reached = alpha
         return losses
 
 

@@ -11,6 +11,10 @@ from fig6_toy import PLACES, last, output, sigma
 from flatchannels.storage import products
 
 SPLITS = [0.5, 1.5, 3.0]  # γ of the halves shown, as shares of the output weight
+NEURONS = [palette.neuron_colour(number) for number in range(2)]
+FAR, ALPHAS = 12.0, (-1.6, 3.4)  # the part of the landscape that is shown
+HIGHEST, ABOVE = -0.7, 0.03  # log10 of the loss at which it is cut off, and how far above it lines are drawn
+VIEW = (40, 35)  # elevation and azimuth in degrees
 
 
 def draw(landscape, flows):
@@ -31,36 +35,36 @@ def split_panel(panels, landscape):
     x, (w, a) = landscape["x"], landscape["narrow"]
     for axes, gamma in zip(panels, SPLITS, strict=True):
         axes.plot(x, a * sigma(w * x), color="black", linewidth=1.6)
-        for share, colour in [(gamma, palette.TOY_COLOURS["channel 1"]), (1 - gamma, palette.TOY_COLOURS["channel 2"])]:
+        for share, colour in zip([gamma, 1 - gamma], NEURONS, strict=True):
             axes.plot(x, share * a * sigma(w * x), color=colour, linestyle="--", linewidth=0.9)
         axes.text(0.04, 0.95, rf"$\gamma$ = {gamma:g}", transform=axes.transAxes, va="top", fontsize=6)
-        axes.set(xticks=[-2, 0, 2], yticks=[-5, 0, 5])
+        axes.set(xticks=[-2, 0, 2], yticks=[-5, 0, 5], ylim=(-8, 11))
     panels[-1].set_xlabel("$x$")
 
 
 def surface_panel(axes, landscape, flows):
-    """The landscape over (γ, α) with the saddle line and the flow into channel 1, which begins next to it."""
-    gamma, alpha = landscape["gamma"], landscape["alpha"]
-    columns, rows = gamma >= -0.5, (alpha >= -3.0) & (alpha <= 0.9)
-    height = np.log10(landscape["loss"])[np.ix_(columns, rows)].T
-    grid = np.meshgrid(gamma[columns], alpha[rows])
-    axes.plot_surface(*grid, np.minimum(height, -0.7), cmap="Greys_r", linewidth=0, rstride=1, cstride=1, alpha=0.9, rasterized=True)
-    line = gamma[columns]
-    w, a = landscape["narrow"]
-    level = np.log10(landscape["loss"][:, np.argmin(abs(alpha))][columns])
-    axes.plot(line, 0 * line, level + 0.03, color="black", linestyle="--", linewidth=1)
-    plateau = line < a / np.sqrt(2)
-    axes.plot(line[plateau], 0 * line[plateau], level[plateau] + 0.03, color="black", linewidth=2)
+    """The landscape over (γ, α) with the saddle line and the flows into both channels, which begin to both sides of it."""
+    columns, rows = landscape["gamma"] <= FAR, (landscape["alpha"] >= ALPHAS[0]) & (landscape["alpha"] <= ALPHAS[1])
+    gamma, alpha = landscape["gamma"][columns], landscape["alpha"][rows]
+    height = np.log10(landscape["loss"])[np.ix_(columns, rows)]
+    axes.plot_surface(*np.meshgrid(gamma, alpha), np.minimum(height, HIGHEST).T, cmap="Greys_r", linewidth=0, rcount=len(alpha) // 2,
+                      ccount=len(gamma), alpha=0.9, rasterized=True)  # fmt: skip
+    level = height[:, np.argmin(abs(alpha))] + ABOVE
+    axes.plot(gamma, 0 * gamma, level, color="black", linestyle="--", linewidth=1)
+    plateau = gamma < landscape["narrow"][1] / np.sqrt(2)
+    axes.plot(gamma[plateau], 0 * gamma[plateau], level[plateau], color="black", linewidth=2)
     for place in PLACES[:2]:
         g, al = (flows[key][PLACES.index(place)] for key in ("gamma", "alpha"))
-        shown = np.isfinite(g) & (g < gamma[-1])
-        axes.plot(g[shown], al[shown], interpolated(landscape, g[shown], al[shown]) + 0.04, color=palette.TOY_COLOURS[place], linewidth=1.4)
+        shown = np.isfinite(g) & (g < FAR)
+        z, colour = interpolated(landscape, g[shown], al[shown]) + ABOVE, palette.TOY_COLOURS[place]
+        axes.plot(g[shown], al[shown], z, color=colour, linewidth=1.4)
+        axes.plot(g[0], al[0], z[0], "o", color=colour, ms=3, mec="white", mew=0.5)
     axes.set_title("loss", fontsize=7, loc="right", y=0.8)
-    axes.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$", xticks=[0, 4, 8], yticks=[-3, -2, -1, 0], zticks=[-3, -2, -1])
+    axes.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$", xticks=[0, 5, 10], yticks=[-1, 0, 1, 2, 3], zticks=[-3, -2, -1])
     axes.set_zticklabels(["$10^{-3}$", "$10^{-2}$", "0.1"])
     axes.tick_params(pad=-3, labelsize=6)
     axes.xaxis.labelpad = axes.yaxis.labelpad = -9
-    axes.view_init(elev=38, azim=-62)
+    axes.view_init(*VIEW)
     axes.set_box_aspect((1.2, 1, 0.7), zoom=1.05)
 
 
@@ -74,9 +78,9 @@ def interpolated(landscape, gamma, alpha):
 
 
 def infinity_panel(panels, landscape, flows):
-    """At the end of channel 1: the two neurons, whose output weights diverge; below, their sum and the target."""
-    x, theta = landscape["x"], last(flows, "channel 1")
-    for neuron, colour in enumerate([palette.TOY_COLOURS["channel 1"], palette.TOY_COLOURS["channel 2"]]):
+    """At the end of channel 2: the two neurons, whose output weights diverge; below, their sum and the target."""
+    x, theta = landscape["x"], last(flows, "channel 2")
+    for neuron, colour in enumerate(NEURONS):
         panels[0].plot(x, theta[2 + neuron] * sigma(theta[neuron] * x), color=colour)
     panels[0].set_title(rf"$a_1$ = {theta[2]:.0f}, $a_2$ = {theta[3]:.0f}".replace("-", "−"), fontsize=6, pad=2)
     panels[1].plot(x, landscape["target"], color=palette.GREY, linewidth=2.5, label="target")

@@ -75,20 +75,20 @@ def landscape_panel(axes, landscape, flows, descents):
     axes.plot([-plateau, plateau], [0, 0], color="black", linewidth=2)
     for number, (g, a) in enumerate(zip(flows["gamma"], flows["alpha"], strict=True)):
         place, finite = PLACES[number % 3], number >= 3
-        axes.plot(g, a, color=palette.TOY_COLOURS[place], linestyle=":" if finite else "-", linewidth=1.8 if finite else 1.2, zorder=3)
+        axes.plot(g, a, color=palette.TOY_COLOURS[place], linestyle=":" if finite else "-", linewidth=2.2 if finite else 1.4, zorder=3)
         if not finite:
             axes.plot(g[0], a[0], "o", color=palette.TOY_COLOURS[place], ms=4, mec="white", mew=0.6, zorder=5)
     looks = {
-        "SGD": {"color": palette.TOY_COLOURS["SGD"], "linewidth": 0.6},
-        "Adam": {"color": palette.TOY_COLOURS["Adam"], "linewidth": 1.0},
+        "SGD": {"color": palette.TOY_COLOURS["SGD"], "linewidth": 0.7},
+        "Adam": {"color": palette.TOY_COLOURS["Adam"], "linewidth": 0.7},
     }
     for name, g, a in zip(METHODS, descents["gamma"], descents["alpha"], strict=True):
-        axes.plot(g, a, **looks[name.split()[0]], alpha=0.9, zorder=2)
-        axes.plot(g[-1], a[-1], "s", color=looks[name.split()[0]]["color"], ms=3, zorder=4)
+        axes.plot(g, a, **looks[name.split()[0]], zorder=4)
+        axes.plot(g[-1], a[-1], "s", color=looks[name.split()[0]]["color"], ms=3.5, mec="white", mew=0.5, zorder=5)
     axes.set(xlabel=r"$\gamma = (a_1 - a_2)/\sqrt{2}$", ylabel=r"$\alpha$", xlim=gamma[[0, -1]], ylim=alpha[[0, -1]])
     handles = [
         *(Line2D([], [], color=palette.TOY_COLOURS[place], label=f"flow, {place}") for place in PLACES),
-        Line2D([], [], color=palette.GREY, linestyle=":", linewidth=1.8, label="flow, finite data"),
+        Line2D([], [], color=palette.GREY, linestyle=":", linewidth=2.2, label="flow, finite data"),
         *(Line2D([], [], **look, label=name) for name, look in looks.items()),
         Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="saddle line"),
         Line2D([], [], color="black", linewidth=2, label="its plateau"),
@@ -119,7 +119,7 @@ def edge_panel(axes, descents):
         axes.plot(steps[later], sharpness[later], color=colour, label=rf"$\eta$ = {rate:g}")
         axes.axhline(2 / rate, color=colour, linestyle="--", linewidth=0.7)
     axes.set(xlabel="iteration of gradient descent", ylabel=r"$\lambda_{\max}$", xscale="log", yscale="log")
-    axes.set_xlim(1, descents["step"].max())
+    axes.set_xlim(100, descents["step"].max())
     style.log_ticks(axes.yaxis)
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=6, handlelength=1.4)
 
