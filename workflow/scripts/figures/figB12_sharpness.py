@@ -20,7 +20,7 @@ def draw(landscape):
     picture = surface.contourf(gamma, alpha, np.clip(rise, levels[0], levels[-1]).T, levels, norm="log", cmap="cividis")
     picture.set_rasterized(True)
     figure.colorbar(picture, ax=surface, label="loss above the bottom", ticks=[1e-5, 1e-3, 1e-1, 1e1])
-    surface.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$, along $e_{\max}$", xscale="log")
+    surface.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$, along $e_{\max}$", xscale="log", yticks=[-0.1, -0.05, 0, 0.05, 0.1])
     style.log_ticks(surface.xaxis)
     width.plot(gamma, landscape["sharpness"], color="black")
     width.plot(

@@ -25,6 +25,7 @@ def draw(record):
     panels[2].plot(x, record["target"][:, row], color=palette.GREY, linewidth=2.5, label="target")
     panels[2].plot(x, record["function"][:, row], color="black", label="learned")
     panels[2].set(xlabel="$x_1$", ylabel=f"$f(x_1, {x[row]:.1g})$", xticks=[-2, 0, 2])
+    panels[2].set_box_aspect(1)
     panels[2].legend(loc="upper left", borderaxespad=0, handlelength=1.2)
     for letter, axes in zip("abc", panels, strict=True):
         style.panel_label(axes, letter)
