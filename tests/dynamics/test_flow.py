@@ -189,6 +189,32 @@ def test_differences_of_the_past_that_mislead_are_dropped():
     assert flow.stop == Stop.STATIONARY and flow.steps < 500
 
 
+@pytest.mark.parametrize("radius", [None, 1.0])
+def test_a_new_start_follows_the_floor_of_a_stiff_valley(radius):
+    """Next to the floor the slope points across, 1e6 times as steep as along it."""
+    A = np.diag([1e9, -1e-3, 0.0])
+    theta = np.array([1e-6, 0.6, 0.8])
+    theta /= np.linalg.norm(theta)
+    bdf = Bdf(Quadratic(A), theta, 0.0, 1e-5, radius)
+    bdf.h = 1.0
+    bdf._restart()
+    difference = bdf.D[1]
+    assert difference[0] == pytest.approx(-theta[0], rel=1e-6)
+    if radius is None:
+        assert difference[1:] == pytest.approx([1e-3 * theta[1], 0.0], rel=2e-3)
+    else:
+        assert abs(theta @ difference) < 1e-15 * np.linalg.norm(theta)
+        assert difference[1] / difference[2] == pytest.approx(-0.8 / 0.6, rel=1e-3)
+
+
+def test_a_new_start_does_not_step_further_than_a_perturbation_takes_to_grow():
+    bdf = Bdf(Quadratic(np.diag([-2.0, 1.0])), np.array([1e-3, 1.0]), 0.0, 1e-5)
+    bdf.h = 100.0
+    bdf._restart()
+    assert 0.2 < bdf.h < 0.5
+    assert bdf.D[1][0] > 0 > bdf.D[1][1]
+
+
 def test_flow_leaves_the_wall_again_where_the_multiplier_changes_sign():
     # The angle to the valley decides: strong decay outward along the first axis, then a minimum inside.
     minimum = np.array([0.5, 3.0])

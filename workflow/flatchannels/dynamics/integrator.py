@@ -12,7 +12,7 @@ from scipy.linalg import eigvalsh
 
 from flatchannels.dynamics import ndf
 from flatchannels.dynamics.curvature import resolution
-from flatchannels.dynamics.implicit import FRESH_STEPS, ITERATIONS, Equation, Newton, Point, Solution
+from flatchannels.dynamics.implicit import FRESH_STEPS, ITERATIONS, Equation, Factor, Newton, Point, Solution
 from flatchannels.dynamics.objectives import TwiceDifferentiable
 
 Array = NDArray[np.float64]
@@ -77,9 +77,7 @@ class Bdf:
     def step(self) -> None:
         """One accepted step. Raises StepTooSmall."""
         while True:
-            # Resolution of the time since the start of this integrator: the flow is autonomous, and after the wall is hit
-            # at a late t the first steps can be far shorter than the spacing of the numbers there.
-            if not self.h > 16 * np.spacing(self.elapsed):
+            if self._too_small():
                 raise StepTooSmall(f"step size {self.h:.1e} at t = {self.t:.3e}")
             predicted = ndf.predicted(self.D, self.order)
             solution = self._solve(predicted)
@@ -102,6 +100,11 @@ class Bdf:
         self._accept(theta, solution)
         if self.equal_steps > self.order:
             self._choose_order(error, scale, safety)
+
+    def _too_small(self) -> bool:
+        # Resolution of the time since the start of this integrator: the flow is autonomous, and after the wall is hit at a
+        # late t the first steps can be far shorter than the spacing of the numbers there.
+        return not self.h > 16 * np.spacing(self.elapsed)
 
     @property
     def last_point(self) -> Point:
@@ -147,11 +150,26 @@ class Bdf:
             self._restart()
 
     def _restart(self) -> None:
-        """Order 1 from the present point: a shorter step does not help where the differences of the past mislead."""
-        _, gradient = self.objective.loss_and_gradient(self.theta)
+        """Order 1 from the present point: a shorter step does not help where the differences of the past mislead.
+
+        The first difference is that of a linearly implicit Euler step. The slope itself will not do: next to the floor of a narrow
+        valley it points across, and leads as far beyond the floor as λ_max h is large. Nor may the step be longer than a perturbation
+        takes to grow, which would turn its sign along that direction.
+
+        Source: Hairer & Wanner II, section IV.7 (linearly implicit methods).
+        """
+        _, gradient, hessian = self.objective.derivatives(self.theta)
+        factor = Factor(hessian, self.h, self.multiplier)
+        while factor.indefinite and not self._too_small():
+            self.h *= 0.5
+            factor = Factor(hessian, self.h, self.multiplier)
+        difference = -self.h * factor.solve(gradient + self.multiplier * self.theta)
+        if self.radius is not None:
+            border = factor.solve(self.theta)
+            difference -= (self.theta @ difference) / (self.theta @ border) * border
         self.order = 1
         self.D[:] = 0.0
-        self.D[0], self.D[1] = self.theta, -self.h * (gradient + self.multiplier * self.theta)
+        self.D[0], self.D[1] = self.theta, difference
 
     def _rescale(self, factor: float) -> None:
         """Change the step size by `factor` and the differences with it."""
