@@ -64,17 +64,24 @@ def channel_rows(setting="gp-s0.5", seeds=10, channels=0, infinite=0, **more):
     defaults = {
         "setting": setting, "family": family, "loss_test": runs["loss"] + 0.1, "parallel": towards, "aligned": number < channels,
         "channel": number < channels, "first_ratio": np.where(towards, 0.5, np.nan), "late_ratio": np.where(towards, 0.99, np.nan),
-        "subspace": 8, "channel_dimension": (number < channels).astype(int), "channel_layers": "", "strict_layers": "",
+        "aligned_span": number < channels, "first_ratio_span": np.where(towards, 0.5, np.nan),
+        "late_ratio_span": np.where(towards, 0.99, np.nan), "channel_span": number < channels, "channel_pair": towards,
+        "channel_turned": number < channels, "subspace": 8, "channel_dimension": (number < channels).astype(int),
+        "channel_layers": "", "strict_layers": "",
     }  # fmt: skip
     kinds = CHANNEL_RUNS.kinds
     return runs.assign(**(defaults | more))[list(kinds)].astype(kinds)
 
 
-def spectrum_rows(runs, growth=10.0, smallest=1e-9):
-    """Rows of channel_spectra: λ_max is 1, and in channels it grows by a factor per decade of t."""
+def spectrum_rows(runs, growth=10.0, smallest=1e-9, finite=1e-2):
+    """Rows of channel_spectra: λ_max is 1, and in channels it grows by a factor per decade of t.
+
+    smallest, finite : λ_min / λ_max in channels, and of the other runs.
+    """
     t = np.logspace(-2, 4, 7)
     rows = runs.loc[runs.index.repeat(len(t))].reset_index(drop=True)
     time = np.tile(t, len(runs))
     largest = np.where(rows["channel"], time ** np.log10(growth), 1.0)
     kinds = CHANNEL_SPECTRA.kinds
-    return rows.assign(t=time, largest=largest, smallest=smallest * largest)[list(kinds)].astype(kinds)
+    smallest = np.where(rows["channel"], smallest, finite) * largest
+    return rows.assign(t=time, largest=largest, smallest=smallest)[list(kinds)].astype(kinds)

@@ -91,12 +91,12 @@ def test_the_first_update_and_the_mean_of_the_last_51():
     network, found = (5, (4,), True), GROUPS[(4,)]
     theta, layers = planted(*network, found, epsilon=2e-4)
     across = np.zeros_like(theta)
-    across[layers[0].rows[1]] = 1e5
+    across[layers[0].rows[1]] = 1e5 * np.linalg.svd(theta[layers[0].rows[[0, 2]]])[2][-1]  # of another neuron, at right angles to the pair
     run = verdict(theta, along_a_channel(theta, layers, found, first=across), network)
     assert run.first_ratio < 0.1 and run.late_ratio == pytest.approx(1) and run.ratios.shape == (119,)
-    assert run.late_ratio == pytest.approx(run.ratios[-51:].mean())
+    assert run.first_ratio_span == run.ratios[0] and run.late_ratio_span == pytest.approx(run.ratios[-51:].mean())
     short = verdict(theta, along_a_channel(theta, layers, found, samples=5, first=across), network)
-    assert short.late_ratio == pytest.approx(short.ratios.mean())
+    assert short.late_ratio_span == pytest.approx(short.ratios.mean()) and short.late_ratio == pytest.approx((run.first_ratio + 3) / 4)
 
 
 def test_updates_on_the_wall_do_not_count():
@@ -160,15 +160,52 @@ def test_rows_of_a_block_have_one_line_per_run_and_layer():
     network, found = (2, (4, 4), True), GROUPS[(4, 4)]
     theta, layers = planted(*network, found, epsilon=2e-4)
     trajectory = along_a_channel(theta, layers, found)
-    nothing = np.full_like(theta, np.nan)
-    block = {"seed": np.array([3, 4]), "theta": np.stack([theta, nothing]), "theta_initial": np.stack([trajectory[0] - 1, nothing]),
+    nothing, first = np.full_like(theta, np.nan), trajectory[0] + np.random.default_rng(1).normal(size=theta.size)
+    block = {"seed": np.array([3, 4]), "theta": np.stack([theta, nothing]), "theta_initial": np.stack([first, nothing]),
              "trajectory_theta": np.stack([trajectory, np.full_like(trajectory, np.nan)])}  # fmt: skip
-    meta = {"inputs": 2, "widths": [4, 4], "bias": True, "training": {"maxnorm": 0.9999 * weight_norm(theta)}}
+    meta = {"inputs": 2, "widths": [4, 4], "bias": True, "activation": "softplus", "training": {"maxnorm": 0.9999 * weight_norm(theta)}}
     rows = layer_rows(meta, block)
     assert [(row["seed"], row["layer"], row["channel"]) for row in rows] == [(3, 1, True), (3, 2, True), (4, 1, False), (4, 2, False)]
     assert [row["groups"] for row in rows] == ["2", "3", "", ""] and [row["dimension"] for row in rows] == [1, 2, 0, 0]
     assert rows[0]["channel_layers"] == "1+2" and rows[2]["channel_layers"] == ""
     assert rows[0]["first_ratio"] < 0.9 < rows[0]["late_ratio"]
+    assert all(rows[0][key] and not rows[2][key] for key in ["channel", "channel_span", "channel_pair", "channel_turned"])
+
+
+def test_the_readings_of_the_third_condition_differ_by_what_they_project():
+    """Another neuron may move along the mean weights of the pair; the pair itself may move apart."""
+    network = (5, (4,), True)
+    theta, layers = planted(*network, GROUPS[(4,)], epsilon=2e-4)
+    theta *= 10
+    rows = layers[0].rows
+    mean = theta[rows[[0, 2]]].mean(axis=0)
+    difference = theta[rows[0]] - theta[rows[2]]
+    difference -= mean * (mean @ difference) / (mean @ mean)
+    elsewhere, apart = np.zeros_like(theta), np.zeros_like(theta)
+    elsewhere[rows[1]], apart[rows[0]], apart[rows[2]] = mean, difference, -difference
+    for step, original, span in [(elsewhere, True, False), (apart, False, True)]:
+        step = 1e-6 * step / np.linalg.norm(step)
+        trajectory = theta - step * np.arange(60, 0, -1)[:, None]
+        run = verdict(1.01 * theta, trajectory, network, maxnorm=1.01 * weight_norm(theta))
+        assert (run.infinite, run.parallel, run.aligned, run.aligned_span) == (True, True, original, span)
+        assert run.in_channel == original
+
+
+def test_an_antiparallel_pair_is_one_where_the_activation_has_the_symmetry():
+    network, found = (5, (4,), True), GROUPS[(4,)]
+    theta, layers = planted(*network, found, epsilon=2e-4)
+    trajectory, meta = along_a_channel(theta, layers, found), {"inputs": 5, "widths": [4], "bias": True}
+    meta["training"] = {"maxnorm": 0.9999 * weight_norm(theta)}
+    signs = np.ones_like(theta)
+    signs[layers[0].rows[2]] = signs[layers[0].columns[2]] = -1
+    block = {"seed": np.array([1]), "theta": (signs * theta)[None], "theta_initial": (signs * trajectory[0] + 1)[None],
+             "trajectory_theta": (signs * trajectory)[None]}  # fmt: skip
+    for activation, counted in [("erf", True), ("tanh", True), ("sigmoid", True), ("softplus", False), ("g", False)]:
+        [row] = layer_rows(meta | {"activation": activation}, block)
+        assert (row["channel"], row["channel_turned"]) == (False, counted)
+    parallel = block | {"theta": theta[None], "trajectory_theta": trajectory[None], "theta_initial": trajectory[:1] + 1}
+    [row] = layer_rows(meta | {"activation": "erf"}, parallel)
+    assert row["channel"] and row["channel_turned"]
 
 
 def test_runs_that_go_to_infinity_fulfil_the_criteria_and_their_first_updates_do_not():

@@ -7,7 +7,6 @@ rule scorecard:
         shares="results/statistics/shares.parquet",
         channel_runs="results/statistics/channel_runs.parquet",
         channel_spectra="results/statistics/channel_spectra.parquet",
-        channel_layers="results/statistics/channel_layers.parquet",
         saddle_lines="results/statistics/saddle_lines.parquet",
         escapes="results/statistics/escapes.parquet",
         channel_updates="results/statistics/channel_updates.parquet",

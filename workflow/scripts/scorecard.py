@@ -3,19 +3,38 @@
 import textwrap
 
 from flatchannels.reporting.claims import scorecard
+from flatchannels.reporting.claims.verdict import EXACT, NUMERICAL
 from flatchannels.storage import atomic, table_files
 from flatchannels.storage.schemas.catalogue import SCHEMAS
 from flatchannels.storage.schemas.claims import CLAIMS
 
 
 def as_text(verdicts):
-    """Each claim with its verdict, and below it the numbers: estimate, 95 % interval, runs, details."""
-    lines = ["The paper's claims, as these runs show them:"]
+    """Each claim with its verdict, and below it the numbers: estimate, interval, what they rest on, details."""
+    lines = ["The paper's claims, as these runs show them:", *wrapped(scorecard.false_verdicts(verdicts), "")]
     for row in verdicts.itertuples():
-        numbers = f"{row.quantity}: {row.estimate:.3g} [{row.low:.3g}, {row.high:.3g}], {row.n} runs. {row.detail}"
         lines.append(f"{row.claim:5}{row.verdict}: {row.statement}")
-        lines += textwrap.wrap(numbers, 120, initial_indent=" " * 5, subsequent_indent=" " * 5)
+        numbers = f"{estimate(row)}, {row.n} {row.counted}. {row.detail}" if row.n else "no data"
+        lines += wrapped(f"{row.quantity}: {numbers}", " " * 5)
     return "\n".join(lines) + "\n"
+
+
+def estimate(row):
+    """0.2 [0.176, 0.226] (95 % interval by run), 2 ± 3e-05 (numerical error) or 1 (exact)."""
+    if row.estimate != row.estimate:
+        return "no estimate"
+    if row.uncertainty == EXACT:
+        return f"{row.estimate:.3g} (exact)"
+    if row.uncertainty == NUMERICAL:
+        return f"{row.estimate:.6g} ± {row.high - row.estimate:.1g} (numerical error)"
+    if row.high - row.low == float("inf"):
+        return f"{row.estimate:.3g} (a single network: no interval)"
+    return f"{row.estimate:.3g} [{row.low:.3g}, {row.high:.3g}] ({row.uncertainty})"
+
+
+def wrapped(text, indent):
+    """The text in lines of 120 characters."""
+    return textwrap.wrap(text, 120, initial_indent=indent, subsequent_indent=indent)
 
 
 def main(snakemake):

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.landscape.geometry import closest_pair, closest_triplet, euclidean_distances, groups
-from flatchannels.landscape.subspace import channel_basis
-from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_ratios
+from flatchannels.landscape.subspace import channel_basis, mean_basis
+from flatchannels.landscape.symmetry import mirror_signs
+from flatchannels.landscape.updates import LATE_UPDATES, current_ratios, inside_the_wall, update_ratios
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout, layout_of
 
 Array = NDArray[np.float64]
@@ -80,17 +82,21 @@ class Channels:
     """What the end of a run and the way to it say about channels.
 
     layers : one `LayerChannels` per hidden layer.
-    ratios : ‖Δθ_proj‖/‖Δθ‖ of all updates within the wall, the first one being that from the initial point; the projection
-        is onto the channel subspace of the point where the last of them ends. NaN where that point has no group.
-    first_ratio : the first of them.  late_ratio : the mean of the last 51, or of all where there are fewer.
-    subspace : dimension n of the channel subspace; a random update has a ratio near √(n/P).
+    first_ratio : ‖Δθ_proj‖/‖Δθ‖ of the first update, that from the initial point.  late_ratio : the mean of those of the last 51
+        updates within the wall, or of all where there are fewer. The projection is the one of the original's code (`mean_basis`),
+        which decides on the third condition.  NaN where the last point within the wall has no group.
+    ratios, first_ratio_span, late_ratio_span : of all updates, the first and the last, by the reading that this project took before:
+        onto the channel subspace of the last point (`channel_basis`).
+    subspace : dimension n of the space projected on at the last point; a random update has a ratio near √(n/P).
     infinite, parallel, aligned : the paper's three conditions.
     """
 
     layers: tuple[LayerChannels, ...]
-    ratios: Array
     first_ratio: float
     late_ratio: float
+    ratios: Array
+    first_ratio_span: float
+    late_ratio_span: float
     subspace: int
     infinite: bool
 
@@ -101,8 +107,13 @@ class Channels:
 
     @property
     def aligned(self) -> bool:
-        """Condition 3."""
+        """Condition 3, as the original's code reads it."""
         return bool(self.late_ratio > ALIGNED_RATIO)
+
+    @property
+    def aligned_span(self) -> bool:
+        """Condition 3 by the rows of the groups alone."""
+        return bool(self.late_ratio_span > ALIGNED_RATIO)
 
     @property
     def in_channel(self) -> bool:
@@ -162,18 +173,37 @@ def analyse(theta: ArrayLike, trajectory: Array, layout: Layout, maxnorm: float 
     ends = tuple(analyse_layer(theta[layer.rows], theta[layer.columns], squares) for layer in layers)
     points = trajectory if theta_initial is None else np.concatenate([theta_initial[None], trajectory])
     points = inside_the_wall(points, maxnorm)
-    basis = channel_basis(points[-1], layers) if len(points) else np.zeros((theta.size, 0))
-    ratios = update_ratios(points, basis) if basis.size else np.full(max(len(points) - 1, 0), np.nan)
-    late = ratios[-LATE_UPDATES:]
-    late = late[np.isfinite(late)]
+    last = points[-1] if len(points) else theta
+    members = [groups(last[layer.rows]) for layer in layers]
+    found, basis = any(members), channel_basis(last, layers)
+
+    def projected(points: Array) -> Array:
+        return (
+            current_ratios(points, lambda point: mean_basis(point, layers, members)) if found else np.full(max(len(points) - 1, 0), np.nan)
+        )
+
+    ratios = update_ratios(points, basis) if found else np.full(max(len(points) - 1, 0), np.nan)
     return Channels(
         layers=ends,
+        first_ratio=_first(projected(points[:2])),
+        late_ratio=_mean(projected(points[-LATE_UPDATES - 1 :])),
         ratios=ratios,
-        first_ratio=float(ratios[0]) if ratios.size else np.nan,
-        late_ratio=float(late.mean()) if late.size else np.nan,
-        subspace=basis.shape[1],
+        first_ratio_span=_first(ratios),
+        late_ratio_span=_mean(ratios[-LATE_UPDATES:]),
+        subspace=mean_basis(last, layers, members).shape[1],
         infinite=bool(squares / (2 * theta.size) >= maxnorm),
     )
+
+
+def _first(ratios: Array) -> float:
+    """The first of some ratios; NaN without any."""
+    return float(ratios[0]) if ratios.size else np.nan
+
+
+def _mean(ratios: Array) -> float:
+    """The mean of the ratios that are numbers; NaN without any."""
+    ratios = ratios[np.isfinite(ratios)]
+    return float(ratios.mean()) if ratios.size else np.nan
 
 
 RECORD_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta"]  # what `layer_rows` reads of a record
@@ -190,15 +220,22 @@ def layer_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str,
     -------
     list of dicts, run by run. `layer` counts from 1. Of the whole run, and the same in its rows: infinite, parallel,
     first_ratio, late_ratio, subspace, aligned, channel, channel_layers ("1+3"). `groups` are the sizes, largest first ("3+2").
+    Beside `channel`, the verdict, stand three others: channel_span, with the third condition by the rows of the groups
+    alone; channel_pair, without the third condition; channel_turned, where neurons count up to the activation's symmetry.
     """
     rows = []
-    layout = layout_of(meta)
+    layout, activation = layout_of(meta), ACTIVATIONS[meta["activation"]]
     for seed, theta, start, trajectory in zip(*(arrays[key] for key in RECORD_KEYS), strict=True):
-        run = analyse(theta, trajectory, layout, meta["training"]["maxnorm"], start)
+        run = turned = analyse(theta, trajectory, layout, meta["training"]["maxnorm"], start)
+        signs = mirror_signs(theta, layout, activation)
+        if (signs < 0).any():
+            turned = analyse(theta * signs, trajectory * signs, layout, meta["training"]["maxnorm"], start * signs)
         whole = {
             "seed": int(seed), "infinite": run.infinite, "parallel": run.parallel, "first_ratio": run.first_ratio,
             "late_ratio": run.late_ratio, "subspace": run.subspace, "aligned": run.aligned, "channel": run.in_channel,
-            "channel_layers": "+".join(map(str, run.channel_layers)),
+            "first_ratio_span": run.first_ratio_span, "late_ratio_span": run.late_ratio_span, "aligned_span": run.aligned_span,
+            "channel_span": run.infinite and run.parallel and run.aligned_span, "channel_pair": run.infinite and run.parallel,
+            "channel_turned": turned.in_channel, "channel_layers": "+".join(map(str, run.channel_layers)),
         }  # fmt: skip
         for number, layer in enumerate(run.layers, 1):
             sizes = sorted((len(group) for group in layer.groups), reverse=True)

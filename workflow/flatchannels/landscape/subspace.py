@@ -1,4 +1,8 @@
-"""The subspace in which the groups of a network move along their channels.
+"""The subspace in which the groups of a network move along their channels, by two readings of the paper's third condition.
+
+The text projects onto the output weights of the neurons of a channel and the span of their input weights: `channel_basis`, which this
+project takes at the last point. The code of the original projects the input weights of *all* neurons of a layer onto the mean
+input weights of each of its groups, at the current point: `mean_basis`.
 
 Source: paper, Appendix B.3, condition 3.
 """
@@ -32,11 +36,33 @@ def channel_basis(theta: ArrayLike, layers: Sequence[HiddenLayer], threshold: fl
     Source: paper, Appendix B.3, condition 3. ASSUME: every neuron of a group may take up the whole span.
     """
     theta = np.asarray(theta, dtype=float)
-    layer_bases = []
-    for layer in layers:
-        parts = [_group_basis(theta, layer, group) for group in groups(theta[layer.rows], threshold)]
-        if parts:
-            layer_bases.append(np.concatenate(parts, axis=1))
+    found = [(layer, groups(theta[layer.rows], threshold)) for layer in layers]
+    return _joined([np.concatenate([_group_basis(theta, layer, group) for group in here], axis=1) for layer, here in found if here], theta)
+
+
+def mean_basis(theta: ArrayLike, layers: Sequence[HiddenLayer], members: Sequence[list[list[int]]]) -> Array:
+    """An orthonormal basis of the directions onto which the original's code projects an update that starts at θ.
+
+    These are the output weights of all neurons of the groups, and for each neuron of a layer with groups, of a group or not, its
+    input weights within the span of the groups' mean input weights.
+
+    Parameters
+    ----------
+    theta : (P,), the current point.  layers : as above.  members : of each layer its groups, lists of neurons.
+
+    Returns
+    -------
+    (P, n) float64 with orthonormal columns; n = 0 without any group.
+
+    ASSUME: the groups are those at the end of the run, because early in it there are none; the current point is the one at which
+    an update starts; groups of one layer are taken together, and so are layers.
+    """
+    theta = np.asarray(theta, dtype=float)
+    return _joined([_mean_basis(theta, layer, here) for layer, here in zip(layers, members, strict=True) if here], theta)
+
+
+def _joined(layer_bases: list[Array], theta: Array) -> Array:
+    """The basis (P, n) of the span of the orthonormal bases of some layers."""
     if not layer_bases:
         return np.zeros((theta.size, 0))
     basis = np.concatenate(layer_bases, axis=1)
@@ -44,15 +70,25 @@ def channel_basis(theta: ArrayLike, layers: Sequence[HiddenLayer], threshold: fl
     return basis if len(layer_bases) == 1 else orthonormal(basis)
 
 
+def _mean_basis(theta: Array, layer: HiddenLayer, members: list[list[int]]) -> Array:
+    """The columns of `mean_basis` for one layer."""
+    outputs = layer.columns[sorted({neuron for group in members for neuron in group})].ravel()
+    return _layer_basis(theta.size, outputs, layer.rows, np.stack([theta[layer.rows[group]].mean(axis=0) for group in members], axis=1))
+
+
 def _group_basis(theta: Array, layer: HiddenLayer, group: list[int]) -> Array:
     """The columns of `channel_basis` for one group."""
-    outputs = layer.columns[group].ravel()
-    span = orthonormal(theta[layer.rows[group]].T)
-    basis = np.zeros((theta.size, outputs.size + len(group) * span.shape[1]))
+    return _layer_basis(theta.size, layer.columns[group].ravel(), layer.rows[group], theta[layer.rows[group]].T)
+
+
+def _layer_basis(parameters: int, outputs: NDArray[np.int64], rows: NDArray[np.int64], directions: Array) -> Array:
+    """The unit vectors (P, n) of some output weights, and for each of the rows (m, k) a basis of the span of the directions (k, g)."""
+    span = orthonormal(directions)
+    basis = np.zeros((parameters, outputs.size + len(rows) * span.shape[1]))
     basis[outputs, np.arange(outputs.size)] = 1
     column = outputs.size
-    for neuron in group:
-        basis[layer.rows[neuron], column : column + span.shape[1]] = span
+    for row in rows:
+        basis[row, column : column + span.shape[1]] = span
         column += span.shape[1]
     return basis
 

@@ -6,6 +6,8 @@ Departs from the paper in leaving out the updates made on the norm wall: there t
 Source: paper, Appendix B.3, Figures 3e and 4b.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -36,6 +38,11 @@ def update_ratios(points: Array, basis: Array) -> Array:
     lengths = np.linalg.norm(updates, axis=1)
     projected = np.linalg.norm(updates @ basis, axis=1)
     return np.divide(projected, lengths, out=np.full(len(updates), np.nan), where=lengths > 0)
+
+
+def current_ratios(points: Array, basis_at: Callable[[Array], Array]) -> Array:
+    """The same ratios (T − 1,) where the basis (P, n) is that of the point at which each update starts."""
+    return np.concatenate([np.zeros(0), *(update_ratios(points[k : k + 2], basis_at(points[k])) for k in range(len(points) - 1))])
 
 
 def update_cosines(thetas: ArrayLike, direction: Array) -> Array:

@@ -1,6 +1,7 @@
-"""Table of the runs of the sweep `channels` → shares, with Wilson 95 % intervals.
+"""Table of the runs of the sweep `channels` → shares, with 95 % intervals: of one network Wilson's, of several by network.
 
-Failed runs are left out, but for the share that converged.  Source: paper, section 4 and Appendix B.3.
+Failed runs are left out, but for the share that converged.  Source: paper, section 4 and Appendix B.3; the intervals by network are
+`cluster_intervals`, where the paper takes all runs for independent.
 """
 
 from itertools import chain, combinations
@@ -8,16 +9,22 @@ from itertools import chain, combinations
 import pandas as pd
 
 from flatchannels.names import widths_of
+from flatchannels.reporting.cluster_intervals import cluster_share
 from flatchannels.reporting.groups import ALL, NETWORK, ended, groups
 from flatchannels.reporting.shares import share_columns
 from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_SHARES
 from flatchannels.storage.table_files import typed_table
 
+# Columns of the table channel_runs and quantities of channel_shares: what of a run in a channel is asked for. The first decides.
+READINGS = {"channel": "the original's reading of condition 3", "channel_span": "the rows of the group alone",
+            "channel_pair": "conditions 1 + 2 alone"}  # fmt: skip
+
 
 def channel_shares(runs: pd.DataFrame) -> pd.DataFrame:
     """Shares of the runs of every network, and of every setting (dimension 0 and widths "all").
 
-    Of all runs count "channel" and "infinite". "aligned" is the third criterion, of the runs that fulfil the other two. "several
+    Of all runs count "channel", "channel_span" and "channel_pair", in a channel by the readings of the third criterion, "channel_turned",
+    up to the symmetry of the activation, and "infinite". "aligned" is the third criterion, of the runs that fulfil the other two. "several
     dimensions" is a group of three neurons or more, of the runs in a channel. "converged" is of all, failed ones included.
 
     Parameters
@@ -28,18 +35,25 @@ def channel_shares(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     The table of channel shares.
     """
-    everything = runs.assign(dimension=0, widths=ALL)
+    networks = runs[NETWORK]
     rows = []
-    for table in [everything, runs]:
+    for table in [runs.assign(dimension=0, widths=ALL), runs]:
         for key, group in groups(table, NETWORK):
             done = ended(group)
-            inside, towards = done[done["channel"]], done[done["infinite"] & done["parallel"]]
+            inside, towards = done[done["channel"]], done[done["channel_pair"]]
             for quantity, hits in {
-                "channel": done["channel"], "infinite": done["infinite"], "aligned": towards["aligned"],
+                **{name: done[name] for name in [*READINGS, "channel_turned", "infinite"]}, "aligned": towards["aligned"],
                 "several dimensions": inside["channel_dimension"] > 1, "converged": group["converged"],
             }.items():  # fmt: skip
-                rows.append({**dict(zip(NETWORK, key, strict=True)), "quantity": quantity, **share_columns(hits)})
+                rows.append({**dict(zip(NETWORK, key, strict=True)), "quantity": quantity, **_share(hits, networks)})
     return typed_table(CHANNEL_SHARES, rows)
+
+
+def _share(hits: pd.Series, networks: pd.DataFrame) -> dict[str, float]:
+    """The columns of a share; networks has the columns that name the network of each run, and more rows than hits."""
+    found = cluster_share(hits.astype(bool), networks.loc[hits.index])
+    by_network = {"low": found.low, "high": found.high} if found.clusters > 1 else {}
+    return share_columns(hits) | {"networks": found.clusters} | by_network
 
 
 def layer_shares(runs: pd.DataFrame) -> pd.DataFrame:
@@ -61,7 +75,7 @@ def layer_shares(runs: pd.DataFrame) -> pd.DataFrame:
         depth = len(widths_of(widths))
         for criterion, column in [("paper", "channel_layers"), ("diverging", "strict_layers")] if depth > 1 else []:
             for layers in layer_combinations(depth):
-                rows.append({"setting": name, "criterion": criterion, "layers": layers, **share_columns(group[column] == layers)})
+                rows.append({"setting": name, "criterion": criterion, "layers": layers, **_share(group[column] == layers, runs[NETWORK])})
     return typed_table(CHANNEL_LAYERS, rows)
 
 

@@ -78,7 +78,8 @@ def _block(path: str, test_points: Mapping[str, Points | None]) -> dict[str, Col
     verdicts = [rows[start : start + depth] for start in range(0, len(rows), depth)]
     runs = run_columns(path, meta, arrays) | {
         **{key: np.array([verdict[0][key] for verdict in verdicts])
-           for key in ["parallel", "aligned", "channel", "first_ratio", "late_ratio", "subspace", "channel_layers"]},
+           for key in ["parallel", "aligned", "channel", "first_ratio", "late_ratio", "aligned_span", "first_ratio_span", "late_ratio_span",
+                       "channel_span", "channel_pair", "channel_turned", "subspace", "channel_layers"]},
         "loss_test": losses_at(arrays["theta"], meta, test_points.get(meta["dataset"])),
         "channel_dimension": np.array([max(largest_dimension(row["groups"]) for row in verdict) for verdict in verdicts]),
         "strict_layers": np.array([_strict_layers(verdict) for verdict in verdicts]),

@@ -10,6 +10,7 @@ from flatchannels.storage.schemas.runs import LOSS_LEVELS
 from flatchannels.storage.table_files import typed_table
 
 LEVEL_TOLERANCE = 1e-3  # relative (paper, Appendix A)
+SAME_MINIMUM = 1e-9  # relative difference of the losses of two converged networks of one shape below which they are one minimum
 
 
 def find_levels(losses: Sequence[float] | np.ndarray | pd.Series, tolerance: float = LEVEL_TOLERANCE) -> tuple[np.ndarray, np.ndarray]:
@@ -77,3 +78,16 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
                 "loss_max": members["loss"].max(), "loss_min": members["loss"].min(),
             })  # fmt: skip
     return typed_table(LOSS_LEVELS, rows)
+
+
+def distinct_minima(lines: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table with one row per neuron of each run (widths, bias, seed, loss): of each minimum those of its first seed.
+
+    Adds the column minimum, which names it. Losses of runs that end in the same minimum agree to rounding.
+    """
+    lines = lines.reset_index(drop=True)
+    level = pd.Series(0, index=lines.index)
+    for _, group in lines.groupby(["widths", "bias"]):
+        level[group.index] = find_levels(group["loss"], SAME_MINIMUM)[0]
+    lines = lines.assign(minimum=lines["widths"].astype(str) + " " + lines["bias"].astype(str) + " " + level.astype(str))
+    return lines[lines["seed"] == lines.groupby("minimum")["seed"].transform("min")]

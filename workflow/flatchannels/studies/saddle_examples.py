@@ -22,9 +22,10 @@ from flatchannels.landscape.saddle_lines import (
 )
 from flatchannels.landscape.spectrum import hessian_polynomial, hessians_along_line, spectrum_along_line
 from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_cosines
+from flatchannels.names import network_name
 from flatchannels.networks.layout import layout_of
 from flatchannels.networks.network import Network
-from flatchannels.reporting.identity import place_columns
+from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.storage import products, run_records
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES, SADDLE_LINES
 from flatchannels.storage.table_files import typed_table
@@ -59,7 +60,7 @@ def _rows(paths, of_block):
     rows = []
     for path in paths:
         meta, arrays = run_records.read_runs(path, RUN_KEYS)
-        constants = place_columns(meta) | {"record": str(path)}
+        constants = place_columns(meta) | network_columns(meta) | {"record": str(path)}
         rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
     return rows
 
@@ -91,17 +92,21 @@ def line_rows(meta, arrays, data):
 
 
 def update_rows(meta, arrays):
-    """One dict per run of a block that is in a channel of a single pair: its part of the rows of channel_updates."""
+    """One dict per run of a block at the norm wall with a single pair, which is parallel: its part of the rows of channel_updates.
+
+    The third criterion of a channel is not asked for, because it is about the updates that the table describes.
+    """
     net, rows = network_of(meta), []
     for run in runs_of(arrays):
         end = channels_of(meta, run)
-        if end is None or not end.in_channel or [len(group) for group in end.layers[0].groups] != [2]:
+        if end is None or not (end.infinite and end.parallel) or [len(group) for group in end.layers[0].groups] != [2]:
             continue
         [pair], inside = end.layers[0].groups, inside_the_wall(run["trajectory_theta"], meta["training"]["maxnorm"])
         cosines = abs(update_cosines(inside, pair_direction(net, pair)))
-        losses = run["trajectory_loss"][: len(inside)]
+        losses = run["trajectory_loss"][: len(inside)][-LATE_UPDATES - 1 :]
+        steps = np.diff(losses) / max(losses[0], np.finfo(float).tiny)
         rows.append({"seed": run["seed"], "loss": run["loss"], "cosine": cosines[-LATE_UPDATES:].mean(), "last": cosines[-1],
-                     "rise": max(0.0, np.max(np.diff(losses) / losses[:-1]))})  # fmt: skip
+                     "fall": -steps.sum(), "rise": np.maximum(steps, 0).sum()})  # fmt: skip
     return rows
 
 
@@ -115,6 +120,11 @@ def channels_of(meta, run):
 def network_of(meta):
     """The Network of a block of runs."""
     return Network(meta["inputs"], meta["widths"], meta["activation"], meta["bias"])
+
+
+def network_label(net, seed):
+    """Which run of a sweep a network is: "r3-nobias seed 5"."""
+    return f"{network_name(net.widths, net.bias)} seed {seed}"
 
 
 def runs_of(arrays):
@@ -161,10 +171,11 @@ def plateau(row, datasets):
 
     Returns
     -------
-    dict, what is to say about it.  dict of arrays (`products.SADDLES["plateau"]`), or None.
+    dict, what is to say about it; escapes: rows of that table of other networks, for the caller to add (`plateau_flows`).
+    dict of arrays (`products.SADDLES["plateau"]`), or None.
     """
     if row is None:
-        return {}, None
+        return {"escapes": []}, None
     meta, arrays = run_records.read_runs(row["record"], RUN_KEYS)
     theta = next(run["theta"] for run in runs_of(arrays) if run["seed"] == row["seed"])
     data, line = datasets[row["dataset"]], saddle_line(network_of(meta), theta, int(row["neuron"]))
@@ -173,6 +184,7 @@ def plateau(row, datasets):
     directions = branch(spectrum, -1)
     flows = perturbed_flows(data, line, PLATEAU_STARTS, directions(PLATEAU_STARTS), PLATEAU_SIZE, samples=SAMPLES)
     told = {key: row[key] for key in ["record", "verdict"]} | {key: int(row[key]) for key in ["seed", "neuron", "dimension"]}
+    told |= {"network": network_label(network_of(meta), row["seed"]), "escapes": []}
     return told | {"loss": float(row["loss"]), "pair": line.pair, "stops": [flow.stop.name for flow in flows]}, {
         "theta": theta, "origin": line.origin, "velocity": line.velocity,
         "gamma": spectrum.gammas, "eigenvalues": spectrum.values, "angles": spectrum.angles,
@@ -272,8 +284,8 @@ def _escape_rows(data, net, run, pair, found):
         numbers = {"start": flow.start, "size": flow.size, "curvature": flow.curvature, "loss_line": found.narrow.loss,
                    "loss_channel": run["loss"], "loss": flow.loss[-1], "gamma": flow.gamma[-1], "distance": flow.distance[-1],
                    "cosine": cosine, "rise": flow.rise}  # fmt: skip
-        rows.append({"example": "channel", "seed": int(run["seed"]), "neuron": found.line.pair[0], "verdict": kind.value,
-                     "stop": flow.stop.name, "back": back}
+        rows.append({"example": "channel", "network": network_label(net, run["seed"]), "seed": int(run["seed"]),
+                     "neuron": found.line.pair[0], "verdict": kind.value, "stop": flow.stop.name, "back": back}
                     | {key: float(value) for key, value in numbers.items()})  # fmt: skip
     return rows
 
@@ -282,11 +294,12 @@ def escape_table(plateau_path, channel_path):
     """The table escapes: the flows of the plateau, and those of all candidates that were tried for the channel."""
     meta, arrays = products.read_saddles(plateau_path, "plateau")
     rows = [
-        {"example": "plateau", "seed": meta["seed"], "neuron": meta["neuron"], "verdict": meta["verdict"], "start": arrays["start"][k],
+        {"example": "plateau", **{key: meta[key] for key in ["network", "seed", "neuron", "verdict"]}, "start": arrays["start"][k],
          "size": arrays["size"][k], "curvature": arrays["curvature"][k], "loss_line": meta["loss"], "loss": arrays["end_loss"][k],
          "gamma": arrays["end_gamma"][k], "distance": arrays["end_distance"][k], "back": False, "stop": stop}
         for k, stop in enumerate(meta["stops"] if meta["found"] else [])
     ]  # fmt: skip
+    rows += meta["escapes"]
     return typed_table(ESCAPES, rows + products.read_saddles(channel_path, "channel")[0]["escapes"])
 
 

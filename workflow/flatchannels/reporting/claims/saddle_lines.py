@@ -3,72 +3,119 @@
 import numpy as np
 import pandas as pd
 
-from flatchannels.reporting.claims.verdict import CONVERGED_SHARE, FAILS, HOLDS, UNDECIDED, Verdict, claim
+from flatchannels.reporting.claims.verdict import (
+    BY_RUN,
+    NEARLY_ALL,
+    UNDECIDED,
+    Tables,
+    Verdict,
+    above,
+    all_of,
+    claim,
+    fraction,
+    one_share,
+    simultaneous,
+)
+from flatchannels.reporting.groups import NETWORK
+from flatchannels.reporting.levels import distinct_minima
 from flatchannels.reporting.shares import wilson_interval
 
 SAME_LOSS = 1e-10  # difference of the losses of a flow's end and of the saddle line where it began, for a return to the line
 END_OF_SEGMENT = 1e-9  # |γ (1 − γ)| of flows that start at γ = 0 or 1
 PARALLEL = 0.99  # ASSUME: |cosine| of updates with the saddle line; the paper shows one example, with a cosine near 1
-STEADY = 1e-6  # relative rise of a loss from sample to sample; a step of the flow may rise by 1e-7
-NEARLY_ALL = 0.9  # ASSUME: the share of runs with which a claim about all of them holds
+BACKWARD = 0.01  # ASSUME: C6, a falling loss takes back at most this fraction of its fall from one sample to the next, all together
+MATRIX = {"stable_inside": "stable inside", "stable_outside": "stable outside"}  # column of the Hessian → verdict of the matrix
 
 
 @claim("C4", "A saddle line is a local minimum exactly on the plateau segment; perturbed there a flow returns, elsewhere it ends lower.")
-def plateaus(tables: dict[str, pd.DataFrame]) -> Verdict:
-    """The Fukumizu–Amari matrix tells where, at every neuron of every converged network. Source: paper, Figures 2c, 2d, A2.
+def plateaus(tables: Tables) -> Verdict:
+    """The Fukumizu–Amari matrix tells where, at every neuron of every minimum, and flows of many of them show it.
 
-    Flows that start at γ = 0 or 1, the ends of the segment, are left out.
+    A minimum counts once, however many seeds end in it, and as one that agrees if all its neurons do. Minima with a neuron that
+    is stable somewhere and those with one that is stable nowhere are judged apart. Flows that start at γ = 0 or 1, the ends of
+    the segment, are left out.  Source: paper, Figures 2c, 2d, A2.
     """
-    lines, flows = tables.get("saddle_lines", pd.DataFrame(columns=["verdict"])), tables.get("escapes", pd.DataFrame(columns=["example"]))
-    lines, flows = lines[lines["verdict"] != "degenerate"], flows[flows["example"] == "plateau"]
-    decision = (
-        f"the Hessian is positive semidefinite where the matrix says so, and only there, at {CONVERGED_SHARE:.0%} of the neurons; "
-        f"all flows from a plateau return within {SAME_LOSS:g}, all others end lower (holds), otherwise does not hold"
-    )
-    if lines.empty or flows.empty:
-        return Verdict(UNDECIDED, "share of neurons", np.nan, np.nan, np.nan, len(lines), decision, "no converged network, or no plateau")
-    agree = (lines["stable_inside"] == (lines["verdict"] == "stable inside")) & (
-        lines["stable_outside"] == (lines["verdict"] == "stable outside")
-    )
+    lines = _lines(tables)
+    lines = lines[lines["verdict"] != "degenerate"]
+    agree = pd.DataFrame({column: lines[column] == (lines["verdict"] == name) for column, name in MATRIX.items()}).all(axis=1)
+    stable = lines["verdict"].isin(MATRIX.values())
+    minima = {"stable somewhere": all_in_each(lines[stable], agree[stable]), "unstable": all_in_each(lines[~stable], agree[~stable])}
+    returned, lower, n_flows = _flows_as_predicted(tables)
+    counts = [*minima.values(), returned, lower]
+    confidence = simultaneous(len(counts))
+    verdict = all_of(above(wilson_interval(int(hits.sum()), len(hits), confidence), NEARLY_ALL) for hits in counts)
+    everywhere = all_in_each(lines, agree)
+    n, count = len(everywhere), int(everywhere.sum())
+    kinds = ", ".join(f"{number} {name}" for name, number in lines["verdict"].value_counts().items())
+    parts = "; ".join(f"{name}: {int(hits.sum())} of {len(hits)} minima" for name, hits in minima.items())
+    return Verdict(
+        verdict, "share of minima at all of whose neurons Hessian and matrix agree", count / n if n else np.nan,
+        *wilson_interval(count, n), BY_RUN, n, "distinct minima",
+        f"simultaneous 95 % intervals above {NEARLY_ALL:.0%} (holds), any below (does not hold): of the minima with a neuron that is "
+        "stable somewhere, and of those with an unstable one, in which the Hessian agrees with the matrix; of the networks whose flows "
+        f"from a plateau all return within {SAME_LOSS:g}, and of those whose flows from elsewhere all end lower",
+        f"{len(lines)} neurons: {kinds or 'none'}; {parts}; {n_flows} flows: from the plateaus of {int(returned.sum())} of {len(returned)} "
+        f"networks all return, from elsewhere on the lines of {int(lower.sum())} of {len(lower)} all end lower",
+    )  # fmt: skip
+
+
+def _flows_as_predicted(tables: Tables) -> tuple[pd.Series, pd.Series, int]:
+    """Of each network whether all flows from its plateau returned, and whether all others ended lower; the number of flows."""
+    flows = tables.get("escapes", pd.DataFrame(columns=["example", "network", "verdict", "start", "loss", "loss_line"]))
+    flows = flows[flows["example"].isin(["plateau", "network"]) & flows["verdict"].isin(MATRIX.values())]
     flows = flows[(flows["start"] * (1 - flows["start"])).abs() > END_OF_SEGMENT]
     inside = (flows["start"] > 0) & (flows["start"] < 1)
     stable = inside == (flows["verdict"] == "stable inside")
     change = flows["loss"] - flows["loss_line"]
-    returned, lower = change[stable].abs() < SAME_LOSS, change[~stable] < -SAME_LOSS
-    holds = agree.mean() >= CONVERGED_SHARE and returned.all() and lower.all() and len(returned) and len(lower)
-    low, high = wilson_interval(agree.sum(), len(agree))
-    counts = ", ".join(f"{count} {name}" for name, count in lines["verdict"].value_counts().items())
-    return Verdict(
-        HOLDS if holds else FAILS, "share of neurons where Hessian and matrix agree", agree.mean(), low, high, len(lines), decision,
-        f"neurons: {counts}; flows: {returned.sum()} of {len(returned)} from the plateau return (largest change of the loss "
-        f"{change[stable].abs().max():.1g}), {lower.sum()} of {len(lower)} others end lower (by {-change[~stable].max():.2g} at least)",
-    )  # fmt: skip
+    returned = (change.abs() < SAME_LOSS)[stable].groupby(flows["network"]).all()
+    lower = (change < -SAME_LOSS)[~stable].groupby(flows["network"]).all()
+    return returned, lower, len(flows)
 
 
 @claim("C5", "At γ = 0 and 1 as many more eigenvalues are zero as a neuron has input weights.")
-def extra_zeros(tables: dict[str, pd.DataFrame]) -> Verdict:
-    """d more without biases, d + 1 with, at every neuron of every converged network. Source: paper, Figure A4."""
-    lines = tables.get("saddle_lines", pd.DataFrame(columns=["zeros_end", "zeros", "dimension", "bias"]))
+def extra_zeros(tables: Tables) -> Verdict:
+    """d more without biases, d + 1 with, at every neuron of every minimum, each minimum counted once. Source: paper, Figure A4."""
+    lines = _lines(tables)
     agree = lines["zeros_end"] - lines["zeros"] == lines["dimension"] + lines["bias"]
-    n, count = len(agree), int(agree.sum())
+    minima = all_in_each(lines, agree)
+    n, count = len(minima), int(minima.sum())
+    interval = wilson_interval(count, n)
     return Verdict(
-        UNDECIDED if n == 0 else HOLDS if count / n >= CONVERGED_SHARE else FAILS, "share of neurons with d (+1) extra zeros",
-        count / n if n else np.nan, *wilson_interval(count, n), n,
-        f"at least {CONVERGED_SHARE:.0%} of these neurons, zeros being eigenvalues below 1e-13 of the largest",
-        f"{count} of {n}; the spectrum at γ = 1 is that at γ = 0",
+        above(interval, NEARLY_ALL) if n else UNDECIDED, "share of minima at all of whose neurons d (+1) more eigenvalues are zero",
+        count / n if n else np.nan, *interval, BY_RUN, n, "distinct minima",
+        f"95 % interval above {NEARLY_ALL:.0%} (holds), below (does not hold), zeros being eigenvalues below 1e-13 of the largest",
+        f"{int(agree.sum())} of {len(agree)} neurons; the spectrum at γ = 1 is that at γ = 0",
     )  # fmt: skip
+
+
+def _lines(tables: Tables) -> pd.DataFrame:
+    """The rows of the table saddle_lines, of each minimum those of one run."""
+    columns = ["widths", "bias", "seed", "neuron", "loss", "verdict", *MATRIX, "zeros", "zeros_end", "dimension"]
+    return distinct_minima(tables.get("saddle_lines", pd.DataFrame(columns=columns)))
+
+
+def all_in_each(lines: pd.DataFrame, hits: pd.Series) -> pd.Series:
+    """Of each minimum whether all its neurons are hits."""
+    return hits.astype(bool).groupby(lines["minimum"]).all()
 
 
 @claim("C6", "In a channel updates become parallel to the saddle line, while the loss keeps falling.")
-def parallel_updates(tables: dict[str, pd.DataFrame]) -> Verdict:
-    """Runs in a channel of one pair, to whose saddle lines one direction is common. Source: paper, Figure 3d, e."""
-    runs = tables.get("channel_updates", pd.DataFrame(columns=["cosine", "last", "rise"]))
-    n, count = len(runs), int(((runs["cosine"] > PARALLEL) & (runs["rise"] < STEADY)).sum())
-    low, high = wilson_interval(count, n)
-    return Verdict(
-        UNDECIDED if n == 0 else HOLDS if low > NEARLY_ALL else FAILS if high < NEARLY_ALL else UNDECIDED,
-        "share of runs in a channel of one pair", count / n if n else np.nan, low, high, n,
-        f"95 % interval of the share with a mean |cosine| of the last 51 updates above {PARALLEL} and no rise of the loss by more than "
-        f"{STEADY:g} above {NEARLY_ALL:.0%} (holds) or below (does not hold)",
-        f"1 − |cosine|: {1 - runs['cosine'].median():.1g} in the median, {1 - runs['last'].median():.1g} at the last update" if n else "",
+def parallel_updates(tables: Tables) -> Verdict:
+    """Runs at the norm wall with one parallel pair, to whose saddle lines one direction is common. Source: paper, Figure 3d, e.
+
+    They are selected by the first two criteria of a channel alone: the third is about how updates lie.
+    """
+    runs = tables.get("channel_updates", pd.DataFrame(columns=[*NETWORK, "cosine", "fall", "rise"]))
+    parallel, falls = runs["cosine"] > PARALLEL, (runs["fall"] > 0) & (runs["rise"] < BACKWARD * runs["fall"])
+    median = (
+        f"; 1 − |cosine| {1 - runs['cosine'].median():.1g}, relative fall {runs['fall'].median():.1g} in the median" if len(runs) else ""
+    )
+    verdict = one_share(
+        parallel & falls, runs, NEARLY_ALL, "share of runs at the wall with one parallel pair",
+        "; ".join(fraction(*part, runs) for part in [("parallel", parallel), ("loss falls", falls)]) + median,
     )  # fmt: skip
+    verdict.decision = (
+        f"95 % interval by network of the share with a mean |cosine| of the last 51 updates above {PARALLEL} and a loss that falls over "
+        f"them, with rises of at most {BACKWARD:.0%} of the fall, above {NEARLY_ALL:.0%} (holds) or below (does not hold)"
+    )
+    return verdict

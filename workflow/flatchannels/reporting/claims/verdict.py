@@ -1,69 +1,133 @@
 """What a claim's verdict is, and how shares give one.
 
 A verdict is "holds", "does not hold" or "undecided": the last whenever the runs at hand do not tell, as with few seeds.
-Shares are judged by their Wilson intervals. Where a claim is about every width, all intervals together have 95 %
-(Bonferroni), and every one of them must agree.
+Shares are judged by their intervals. Where a claim has several parts, all intervals together have 95 % (Bonferroni), and every part
+must agree. What is said about a dataset has intervals by network (`cluster_intervals`): the runs of one network share its target.
+What is said about given networks has Wilson's, over their runs, which are independent draws of the initial point.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from flatchannels.reporting.cluster_intervals import Estimate, cluster_share
+from flatchannels.reporting.groups import NETWORK
 from flatchannels.reporting.shares import wilson_interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
+RISK = 0.05  # chance of a false verdict that the intervals of a claim allow, all its parts together
+BY_RUN, BY_NETWORK, NUMERICAL, EXACT = "95 % interval by run", "95 % interval by network", "numerical error", "exact"
 FIGURE_2 = {"sweep": "levels", "dimension": 2, "activation": "g"}
 CONVERGED_SHARE = 0.99  # ASSUME: the paper shows histograms; this is what a reproduction should reach
-CLAIMS: dict[str, tuple] = {}
+NEARLY_ALL = 0.9  # ASSUME: the share of runs or networks with which a claim about all of them holds
 
 
 @dataclass
 class Verdict:
-    """What the tables say about a claim: an estimate of `quantity` with its 95 % interval, from n runs."""
+    """What the tables say about a claim.
+
+    quantity, estimate : what is estimated, and its value; NaN without data.
+    low, high, uncertainty : the bounds, and what they are: BY_RUN, BY_NETWORK, NUMERICAL or EXACT, where they are the estimate.
+    n, counted : how many of what the estimate rests on, "runs of 4 networks".
+    chance : of a false verdict, at most; 0 for what has no sampling error.
+    """
 
     verdict: str
     quantity: str
     estimate: float
     low: float
     high: float
+    uncertainty: str
     n: int
+    counted: str
     decision: str
     detail: str = ""
+    chance: float = RISK
 
 
-def claim(identifier: str, statement: str) -> Callable:
+Tables = dict[str, pd.DataFrame]
+Judge = Callable[[Tables], Verdict]
+
+
+class Claim(NamedTuple):
+    """What the paper says, and the function that judges it."""
+
+    statement: str
+    judge: Judge
+
+
+CLAIMS: dict[str, Claim] = {}
+
+
+def claim(identifier: str, statement: str) -> Callable[[Judge], Judge]:
     """Register a function {table name: DataFrame} → Verdict for the claim of that identifier."""
 
-    def register(function):
-        CLAIMS[identifier] = (statement, function)
+    def register(function: Judge) -> Judge:
+        CLAIMS[identifier] = Claim(statement, function)
         return function
 
     return register
 
 
-def all_above(bound: float, counts: list) -> str:
-    """Whether all shares (count, runs) lie above a bound, any one below, by simultaneous 95 % intervals; open without runs."""
-    confidence = 1 - 0.05 / max(len(counts), 1)
-    intervals = [wilson_interval(count, runs, confidence) for count, runs in counts]
-    if any(high < bound for _, high in intervals):
-        return FAILS
-    return HOLDS if intervals and all(low > bound for low, _ in intervals) else UNDECIDED
+# Verdicts from intervals
 
 
-def one_share(counts: list, bound: float, quantity: str) -> Verdict:
-    """The verdict on whether the share over all (name, count, runs) together lies above a bound."""
-    count, n = sum(count for _, count, _ in counts), sum(runs for *_, runs in counts)
-    decision = f"95 % interval above {bound:.0%} (holds), below (does not hold)"
-    interval = wilson_interval(count, n)
-    return Verdict(all_above(bound, [(count, n)]), quantity, count / n if n else np.nan, *interval, n, decision, fractions(counts))
+def above(interval: Estimate | tuple[float, float], bound: float) -> str:
+    """Whether an interval lies above a bound (holds) or below (does not hold)."""
+    low, high = interval[1:3] if isinstance(interval, Estimate) else interval
+    return HOLDS if low > bound else FAILS if high < bound else UNDECIDED
 
 
-def fractions(counts: list) -> str:
-    """gp-s0.5: 4/16 (10–49%); …"""
-    shown = [(name, count, runs, *wilson_interval(count, runs)) for name, count, runs in counts]
-    return "; ".join(f"{name}: {count}/{runs} ({low:.0%}–{high:.0%})" for name, count, runs, low, high in shown)
+def within(interval: Estimate | tuple[float, float], bounds: tuple[float, float]) -> str:
+    """Whether an interval lies inside a range (holds) or outside (does not hold)."""
+    low, high = interval[1:3] if isinstance(interval, Estimate) else interval
+    return HOLDS if bounds[0] <= low and high <= bounds[1] else FAILS if high < bounds[0] or low > bounds[1] else UNDECIDED
+
+
+def all_of(parts: Iterable[str]) -> str:
+    """The verdict on a claim from those on its parts: any one that does not hold, or all that do."""
+    found = set(parts)
+    return FAILS if FAILS in found else HOLDS if found == {HOLDS} else UNDECIDED
+
+
+def simultaneous(parts: int, risk: float = RISK) -> float:
+    """The confidence of each of several intervals that together have 1 − risk."""
+    return 1 - risk / max(parts, 1)
+
+
+# Shares of runs, by network
+
+
+def network_share(hits: pd.Series, runs: pd.DataFrame, confidence: float = 0.95) -> Estimate:
+    """`cluster_share` with the networks of the runs as clusters."""
+    return cluster_share(hits, runs[NETWORK], confidence)
+
+
+def count_networks(runs: pd.DataFrame) -> str:
+    """What a number of runs counts: "runs of 4 networks"."""
+    number = int(runs.groupby(NETWORK).ngroups)
+    return f"runs of {number} network{'' if number == 1 else 's'}"
+
+
+def one_share(hits: pd.Series, runs: pd.DataFrame, bound: float, quantity: str, detail: str) -> Verdict:
+    """The verdict on whether the share of the runs that are hits lies above a bound, by network."""
+    found = network_share(hits, runs)
+    decision = f"{BY_NETWORK} above {bound:.0%} (holds), below (does not hold)"
+    return Verdict(
+        above(found, bound), quantity, found.value, found.low, found.high, BY_NETWORK, len(runs), count_networks(runs), decision, detail
+    )
+
+
+def fraction(name: str, hits: pd.Series, runs: pd.DataFrame) -> str:
+    """gp-s0.5: 4/16 (10–49%), by network."""
+    found = network_share(hits, runs)
+    return f"{name}: {int(hits.sum())}/{len(hits)} ({found.low:.0%}–{found.high:.0%})"
+
+
+# Shares of the runs behind Figure 2
 
 
 def figure_2(frame: pd.DataFrame, bias: bool | None) -> pd.DataFrame:
@@ -72,14 +136,14 @@ def figure_2(frame: pd.DataFrame, bias: bool | None) -> pd.DataFrame:
     return frame[mask if bias is None else mask & (frame["bias"] == bias)]
 
 
-def level_shares(tables: dict[str, pd.DataFrame], quantity: str, bias: bool | None, first_width: int = 2) -> pd.DataFrame:
+def level_shares(tables: Tables, quantity: str, bias: bool | None, first_width: int = 2) -> pd.DataFrame:
     """Rows of the table of shares for a quantity over all outcomes, one hidden layer, from a width on."""
     rows = figure_2(tables["shares"], bias)
     rows = rows[(rows["quantity"] == quantity) & (rows["outcome"] == "all") & (rows["runs"] > 0) & ~rows["widths"].str.contains("x")]
     return rows[rows["widths"].astype(int) >= first_width]
 
 
-def pooled(rows: pd.DataFrame, verdict: str, quantity: str, decision: str) -> Verdict:
+def pooled(rows: pd.DataFrame, verdict: str, quantity: str, decision: str, uncertainty: str = BY_RUN) -> Verdict:
     """The verdict with the share over all rows together, and the single ones as detail."""
     count, n = int(rows["count"].sum()), int(rows["runs"].sum())
     detail = "; ".join(
@@ -87,4 +151,7 @@ def pooled(rows: pd.DataFrame, verdict: str, quantity: str, decision: str) -> Ve
         for row in rows.itertuples()
     )
     failed = f"; {rows['failed'].sum()} runs failed" if rows["failed"].sum() else ""
-    return Verdict(verdict, quantity, count / n if n else np.nan, *wilson_interval(count, n), n, decision, detail + failed)
+    share = count / n if n else np.nan
+    low, high = wilson_interval(count, n) if uncertainty == BY_RUN else (share, share)
+    return Verdict(verdict, quantity, share, low, high, uncertainty, n, f"runs of {len(rows)} networks", decision, detail + failed,
+                   RISK if uncertainty == BY_RUN else 0.0)  # fmt: skip

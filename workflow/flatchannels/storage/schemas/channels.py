@@ -18,6 +18,11 @@ from flatchannels.storage.schemas.columns import (
 )
 from flatchannels.storage.schemas.runs import RUNS
 
+NETWORKS = {"networks": count("How many networks the runs are of.")}
+QUANTITIES = (
+    "What is counted: channel, channel_span, channel_pair, channel_turned (columns of channel_runs), infinite, aligned, several "
+    "dimensions, converged."
+)
 LAYERS = "The hidden layers, from 1, 1+3 for two of them"
 CHANNEL_RUNS = Schema(
     "channel_runs",
@@ -29,6 +34,12 @@ CHANNEL_RUNS = Schema(
         **CONDITIONS,
         "first_ratio": number("The share of the first update that lies in the channel subspace, ‖Δθ_proj‖/‖Δθ‖."),
         "late_ratio": number("The mean of that share over the last 51 updates within the wall."),
+        "aligned_span": flag("Condition 3 by another reading: the rows of the groups alone, within their span, at the last point."),
+        "first_ratio_span": number("first_ratio by that reading."),
+        "late_ratio_span": number("late_ratio by that reading."),
+        "channel_span": flag("Whether conditions 1 and 2 hold, and 3 by that reading."),
+        "channel_pair": flag("Whether conditions 1 and 2 hold."),
+        "channel_turned": flag("Whether all conditions hold with neurons turned by the symmetry of the activation, σ(−z) = ±σ(z) + c."),
         "subspace": count("The dimension of the channel subspace."),
         "channel_dimension": count("The dimension of the largest channel, the size of its group less 1."),
         "channel_layers": text(f"{LAYERS}, that have a parallel pair, of a run in a channel; empty for others."),
@@ -73,7 +84,7 @@ CHANNEL_SPECTRA = Schema(
 CHANNEL_SHARES = Schema(
     "channel_shares",
     "network and quantity, or setting (dimension 0, widths `all`) and quantity",
-    {**NETWORK, "quantity": text("What is counted: channel, infinite, aligned, several dimensions, converged."), **SHARE},
+    {**NETWORK, "quantity": text(QUANTITIES), **NETWORKS, **SHARE},
 )
 CHANNEL_LAYERS = Schema(
     "channel_layers",
@@ -82,6 +93,7 @@ CHANNEL_LAYERS = Schema(
         "setting": NETWORK["setting"],
         "criterion": text("When a layer has a channel: by the paper's conditions (paper), or with diverging output weights (diverging)."),
         "layers": text(f"{LAYERS}, that have channels."),
+        **NETWORKS,
         **SHARE,
     },
 )

@@ -89,13 +89,13 @@ IN_CHANNEL = {
 }
 CONDITIONS = {
     "parallel": flag("Whether a pair of neurons has a cosine distance below 1e-3; condition 2 of a channel."),
-    "aligned": flag("Whether the last updates lie in the channel subspace; condition 3 of a channel."),
+    "aligned": flag("Whether the last updates lie in the channel subspace; condition 3 of a channel, as the original's code reads it."),
     "channel": IN_CHANNEL["channel"],
 }
 SHARE = {
     "count": count("How many of the runs have the quantity."),
     "runs": count("How many runs there are."),
     "share": number("count / runs; NaN without runs."),
-    "low": number("The lower end of the Wilson 95 % interval of the share."),
-    "high": number("The upper end of the Wilson 95 % interval of the share."),
+    "low": number("The lower end of the 95 % interval of the share: Wilson's, of several networks with the variance among them."),
+    "high": number("The upper end of that interval."),
 }

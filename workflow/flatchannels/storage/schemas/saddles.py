@@ -5,6 +5,7 @@ from flatchannels.storage.schemas.columns import (
     CURVATURE,
     GRADIENT,
     LOSS,
+    NETWORK,
     PLACE,
     RECORD,
     SEED,
@@ -17,7 +18,6 @@ from flatchannels.storage.schemas.columns import (
     text,
 )
 
-RISE = {"rise": number("The largest relative rise of the loss from one sample of the flow to the next; 0 where it falls all the way.")}
 LINE_VERDICT = "Which part of the saddle line is stable, by the Fukumizu–Amari matrix: stable inside, stable outside, unstable, degenerate."
 SADDLE_LINES = Schema(
     "saddle_lines",
@@ -45,7 +45,8 @@ ESCAPES = Schema(
     "escapes",
     "gradient flow that began next to a saddle line",
     {
-        "example": text("The example of a saddle line: plateau or channel."),
+        "example": text("The example of a saddle line: plateau, channel, or network for the few flows of every other network."),
+        "network": text("The network and the run: r3-nobias seed 5."),
         "seed": count("The seed of the run whose saddle line it is."),
         "neuron": count("The neuron that was split, from 0."),
         "verdict": text(LINE_VERDICT),
@@ -58,23 +59,24 @@ ESCAPES = Schema(
         "gamma": number("γ where the flow ended, projected onto the line."),
         "distance": number("The distance from the line where the flow ended.", WEIGHT),
         "cosine": number("The mean |cosine| of the last updates with the line; NaN for the plateau."),
-        **RISE,
+        "rise": number("The largest relative rise of the loss from one sample of the flow to the next; 0 where it falls all the way."),
         "back": flag("Whether the flow came back to the channel whose pair was merged."),
         "stop": text("Why the flow ended (reasons.Stop)."),
     },
 )
 CHANNEL_UPDATES = Schema(
     "channel_updates",
-    "run in a channel of a single pair",
+    "run at the norm wall with a single pair, which is parallel",
     {
-        **PLACE,
-        **WIDTHS,
-        **BIAS,
+        "sweep": PLACE["sweep"],
+        "dataset": PLACE["dataset"],
+        **NETWORK,
         **SEED,
         "loss": number("The loss of the run.", LOSS),
         "cosine": number("The mean |cosine| of the last 51 updates with the direction common to all saddle lines of the pair."),
         "last": number("That |cosine| of the very last update."),
-        **RISE,
+        "fall": number("By how much the loss falls over these updates, relative to the loss before."),
+        "rise": number("How much of that goes up again from one sample to the next, all together, relative to the loss before."),
         **RECORD,
     },
 )
