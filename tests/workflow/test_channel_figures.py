@@ -115,7 +115,23 @@ def test_bars_are_the_shares_of_the_settings_in_order():
     panel = axes()
     fig4_channels.shares_panel(panel, tables_of(SETTINGS)["shares"])
     assert [bar.get_height() for bar in panel.patches] == pytest.approx([30, 40, 100 / 6, 40])
-    assert [label.get_text() for label in panel.get_xticklabels()] == ["Rosenbrock (10)", "GP 0.5 (20)", "erf (6)", "3 layers (5)"]
+    assert [label.get_text() for label in panel.get_xticklabels()] == [
+        "Rosenbrock (10, 1)",
+        "GP 0.5 (20, 1)",
+        "erf (6, 1)",
+        "3 layers (5, 1)",
+    ]
+
+
+def test_the_bars_beside_them_are_those_of_all_readings():
+    runs = tables_of(SETTINGS)["runs"]
+    shares = channel_shares.channel_shares(runs.assign(channel_span=False))
+    panel = axes()
+    fig4_channels.readings_panel(panel, shares)
+    heights = [[bar.get_height() for bar in bars] for bars in panel.containers if hasattr(bars, "patches")]
+    assert heights[0] == pytest.approx([30, 40, 100 / 6, 40]) and heights[1] == [0] * 4
+    assert heights[2] == pytest.approx([50, 60, 100 / 6, 60])
+    assert list(fig4_channels.READING_LABELS) == list(channel_shares.READINGS)
 
 
 def test_loss_histograms_hold_all_runs_of_finite_norm_and_all_in_channels():

@@ -12,13 +12,15 @@ from flatchannels.storage import table_files
 from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_RUNS, CHANNEL_SHARES, CHANNEL_SPECTRA, CHANNELS
 
 SHOWN = "gp-s0.5"  # the setting of panels d and e
-LAYOUT = ["aaabbb", "cccddd", "cccDDD", "eeffgg", "EEffgg"]
-HEIGHTS = [2.2, 1, 1, 1.1, 1.1]
+LAYOUT = ["aaabbb", "ccchhh", "dddeee", "DDDEEE", "fffggg"]
+HEIGHTS = [2.2, 1.8, 1, 1, 1.5]
+READING_LABELS = {"channel": "original's code, c", "channel_span": "rows of the group", "channel_pair": "without"}
+READING_COLOURS = {"channel": palette.CHANNEL_COLOUR, "channel_span": palette.ORANGE, "channel_pair": "0.75"}
 
 
 def draw(runs, layers, spectra, shares, layer_shares):
     """The figure, from the tables channel_runs, channels, channel_spectra, channel_shares and channel_layers."""
-    figure = style.new_figure(7.2)
+    figure = style.new_figure(8.4)
     panels = figure.subplot_mosaic("\n".join(LAYOUT), height_ratios=HEIGHTS)
     one_layer = [name for name in ordered(runs["setting"]) if " " not in name]
     pairs = layers[layers["setting"].isin(one_layer)]
@@ -29,6 +31,7 @@ def draw(runs, layers, spectra, shares, layer_shares):
     panels["b"].legend(loc="upper center")
     style.say_count(panels["b"], len(late), x=0.02, ha="left")
     shares_panel(panels["c"], shares)
+    readings_panel(panels["h"], shares)
     chosen = runs[runs["setting"] == SHOWN]
     for axes, column, label in [(panels["d"], "loss", "training"), (panels["D"], "loss_test", "test")]:
         losses_panel(axes, chosen, column, label)
@@ -39,22 +42,41 @@ def draw(runs, layers, spectra, shares, layer_shares):
     panels["e"].set_title(palette.setting_label(SHOWN), loc="right")
     layers_panel(panels["f"], layer_shares)
     dimensions_panel(panels["g"], layers, one_layer)
-    for letter in "abcdefg":
+    for letter in "abcdefgh":
         style.panel_label(panels[letter], letter)
     pairs_legend(figure, {palette.setting_label(name): palette.setting_colour(name) for name in one_layer})
     return figure
 
 
 def shares_panel(axes, shares):
-    """Share of runs in a channel for every setting, with Wilson intervals and the number of runs."""
-    rows = shares[(shares["quantity"] == "channel") & (shares["widths"] == "all") & (shares["runs"] > 0)]
+    """Share of runs in a channel for every setting, with intervals by network and the numbers of runs and of networks."""
+    rows = whole_settings(shares, "channel")
     names = rows["setting"].tolist()
     style.share_bars(axes, range(len(rows)), rows, color=[palette.setting_colour(name) for name in names])
-    labels = [f"{palette.setting_label(name)} ({count})" for name, count in zip(names, rows["runs"], strict=True)]
+    counts = zip(names, rows["runs"], rows["networks"], strict=True)
+    labels = [f"{palette.setting_label(name)} ({runs}, {networks})" for name, runs, networks in counts]
     axes.set_xticks(range(len(rows)), labels, rotation=90, fontsize=6.5)
     axes.set(ylabel="in a channel (%)", ylim=(0, 100))
     if rows.empty:
         style.say_empty(axes)
+
+
+def readings_panel(axes, shares):
+    """The same shares by the readings of the third criterion, side by side for every setting."""
+    width = 0.8 / len(READING_LABELS)
+    for offset, (quantity, label) in zip((-width, 0, width), READING_LABELS.items(), strict=True):
+        rows = whole_settings(shares, quantity)
+        style.share_bars(axes, np.arange(len(rows)) + offset, rows, width, color=READING_COLOURS[quantity], label=label)
+    if rows.empty:
+        return style.say_empty(axes)
+    axes.set_xticks(range(len(rows)), [palette.setting_label(name) for name in rows["setting"]], rotation=90, fontsize=6.5)
+    axes.set(ylabel="in a channel (%)", ylim=(0, 100))
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=6.5, title="third criterion", title_fontsize=6.5)
+
+
+def whole_settings(shares, quantity):
+    """The rows of the table of shares about a quantity of whole settings, all networks together."""
+    return shares[(shares["quantity"] == quantity) & (shares["widths"] == "all") & (shares["runs"] > 0)]
 
 
 def losses_panel(axes, runs, column, label):
