@@ -14,7 +14,7 @@ from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_RUNS, 
 SHOWN = "gp-s0.5"  # the setting of panels d and e
 LAYOUT = ["aaabbb", "ccchhh", "dddeee", "DDDEEE", "fffggg"]
 HEIGHTS = [2.2, 1.8, 1, 1, 1.5]
-READING_LABELS = {"channel": "original's code, c", "channel_span": "rows of the group", "channel_pair": "without"}
+READING_LABELS = {"channel": "original", "channel_span": "group rows", "channel_pair": "without"}
 READING_COLOURS = {"channel": palette.CHANNEL_COLOUR, "channel_span": palette.ORANGE, "channel_pair": "0.75"}
 
 
@@ -71,7 +71,8 @@ def readings_panel(axes, shares):
         return style.say_empty(axes)
     axes.set_xticks(range(len(rows)), [palette.setting_label(name) for name in rows["setting"]], rotation=90, fontsize=6.5)
     axes.set(ylabel="in a channel (%)", ylim=(0, 100))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=6.5, title="third criterion", title_fontsize=6.5)
+    look = {"ncols": 3, "fontsize": 6.5, "title_fontsize": 6.5, "handlelength": 1.0, "columnspacing": 1.0, "borderaxespad": 0.2}
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), title="third criterion", **look)
 
 
 def whole_settings(shares, quantity):
