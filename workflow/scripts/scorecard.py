@@ -33,8 +33,9 @@ def estimate(row):
 
 
 def wrapped(text, indent):
-    """The text in lines of 120 characters."""
-    return textwrap.wrap(text, 120, initial_indent=indent, subsequent_indent=indent)
+    """The text in lines of 120 characters; its own lines, as those of a table, stay lines."""
+    look = {"width": 120, "initial_indent": indent, "subsequent_indent": indent, "drop_whitespace": True}
+    return [part for line in text.split("\n") for part in textwrap.wrap(line, **look)]
 
 
 def main(snakemake):

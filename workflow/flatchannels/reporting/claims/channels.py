@@ -23,6 +23,7 @@ from flatchannels.reporting.claims.verdict import (
     all_of,
     claim,
     count_networks,
+    counted,
     fraction,
     network_share,
     one_share,
@@ -59,20 +60,20 @@ def channels_everywhere(tables: Tables) -> Verdict:
     slopes = _slopes(runs)
     slope, low, high = mean_interval(slopes[:, 0], slopes[:, 1], 1 - RISK / 2)
     rising = above((low, high), 0.0)
-    shares = "; ".join(_by_all_readings(name, everything[everything["setting"] == name]) for name in _settings(everything))
+    rows = [_by_all_readings(name, everything[everything["setting"] == name]) for name in _settings(everything)]
     return Verdict(
         all_of([everywhere, rising]), "increase of the share per factor of 10 in s", slope, low, high, "97.5 % interval by network",
         len(runs), count_networks(runs),
         f"simultaneous intervals by network of all datasets above {SUBSTANTIAL:.0%} and the interval of the mean slope above 0, all with "
         "95 % (holds), any of them below (does not hold)",
-        f"every dataset: {everywhere}, rising: {rising} ({len(slopes)} networks on several processes); shares by "
-        + ", ".join(READINGS.values()) + f": {shares}",
+        "\n".join([f"every dataset: {everywhere}, rising: {rising} ({len(slopes)} networks on several processes). Shares by "
+                   f"{'; '.join(READINGS.values())}:", *rows]),
     )  # fmt: skip
 
 
 def _by_all_readings(name: str, runs: pd.DataFrame) -> str:
-    """The shares of a setting by all readings of the third criterion, each with its interval by network."""
-    return f"{name}: " + ", ".join(fraction("", runs[column], runs)[2:] for column in READINGS)
+    """The shares of a setting by all readings of the third criterion, each with its interval by network: a line of a table."""
+    return f"{name:20} " + " ".join(f"{counted(runs[column], runs):18}" for column in READINGS).rstrip()
 
 
 def _slopes(runs: pd.DataFrame) -> np.ndarray:

@@ -60,7 +60,7 @@ def duplicates_with_biases(tables: Tables) -> Verdict:
     return pooled(rows, verdict, "share of runs with duplicates", decision)
 
 
-@claim("C3", "Without bias, networks of different width share identical loss levels, beyond those of split neurons.")
+@claim("C3", "Without bias, networks of different width share identical loss levels.")
 def shared_levels(tables: Tables) -> Verdict:
     """Losses recur at larger widths in runs without duplicate neurons, more often than by accident. Source: paper, Figure 2b.
 
@@ -115,7 +115,7 @@ def _shared_levels_verdict(on_shared: BoolArray, split_on_shared: BoolArray, coi
     return Verdict(
         verdict, "share of runs without duplicates on a level of a narrower network", count / n if n else np.nan, low, high, BY_RUN, n,
         "runs without duplicates",
-        f"probability that so many of their losses are identical by accident below {CHANCE:g} (holds), otherwise interval below "
+        f"of runs without duplicates: probability that so many of their losses are identical by accident below {CHANCE:g} (holds), otherwise interval below "
         f"{SHARED:.0%} (does not hold)",
         f"{coincidences} times a loss recurs at a larger width, {expected:.2g} expected by accident (p = {accident:.2g}); "
         f"of the runs with duplicates, which have to be, {split_on_shared.sum()} of {len(split_on_shared)} are on shared levels",

@@ -121,10 +121,15 @@ def one_share(hits: pd.Series, runs: pd.DataFrame, bound: float, quantity: str, 
     )
 
 
+def counted(hits: pd.Series, runs: pd.DataFrame) -> str:
+    """4/16 (10–49%), by network."""
+    found = network_share(hits, runs)
+    return f"{int(hits.sum())}/{len(hits)} ({100 * found.low:.0f}–{found.high:.0%})"
+
+
 def fraction(name: str, hits: pd.Series, runs: pd.DataFrame) -> str:
     """gp-s0.5: 4/16 (10–49%), by network."""
-    found = network_share(hits, runs)
-    return f"{name}: {int(hits.sum())}/{len(hits)} ({found.low:.0%}–{found.high:.0%})"
+    return f"{name}: {counted(hits, runs)}"
 
 
 # Shares of the runs behind Figure 2
@@ -147,7 +152,7 @@ def pooled(rows: pd.DataFrame, verdict: str, quantity: str, decision: str, uncer
     """The verdict with the share over all rows together, and the single ones as detail."""
     count, n = int(rows["count"].sum()), int(rows["runs"].sum())
     detail = "; ".join(
-        f"r = {row.widths}{' with biases' if row.bias else ''}: {row.count}/{row.runs} ({row.low:.0%}–{row.high:.0%})"
+        f"r = {row.widths}{' with biases' if row.bias else ''}: {row.count}/{row.runs} ({100 * row.low:.0f}–{row.high:.0%})"
         for row in rows.itertuples()
     )
     failed = f"; {rows['failed'].sum()} runs failed" if rows["failed"].sum() else ""
