@@ -115,8 +115,8 @@ def _shared_levels_verdict(on_shared: BoolArray, split_on_shared: BoolArray, coi
     return Verdict(
         verdict, "share of runs without duplicates on a level of a narrower network", count / n if n else np.nan, low, high, BY_RUN, n,
         "runs without duplicates",
-        f"of runs without duplicates: probability that so many of their losses are identical by accident below {CHANCE:g} (holds), otherwise interval below "
-        f"{SHARED:.0%} (does not hold)",
+        f"probability that so many losses of runs without duplicates are identical by accident below {CHANCE:g} (holds), otherwise "
+        f"interval below {SHARED:.0%} (does not hold)",
         f"{coincidences} times a loss recurs at a larger width, {expected:.2g} expected by accident (p = {accident:.2g}); "
         f"of the runs with duplicates, which have to be, {split_on_shared.sum()} of {len(split_on_shared)} are on shared levels",
     )  # fmt: skip
