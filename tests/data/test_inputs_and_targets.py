@@ -66,7 +66,7 @@ def test_a_function_of_ones_own_is_called_and_its_mistakes_are_named(tmp_path):
         dataset(target=f"{tmp_path}/no.py:f")
 
 
-@pytest.mark.parametrize("suffix", files.SUFFIXES)
+@pytest.mark.parametrize("suffix", files.DATA_SUFFIXES)
 def test_a_file_gives_the_samples_that_it_holds(tmp_path, suffix):
     random, path = np.random.default_rng(0), tmp_path / f"data{suffix}"
     x, y, weights = random.normal(size=(30, 2)), random.normal(size=30), random.random(30)

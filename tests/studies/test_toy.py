@@ -22,7 +22,7 @@ import figB12_sharpness  # noqa: E402
 import figB13_relu  # noqa: E402
 
 DATA = toy.infinite_data()
-OBJECTIVE = Objective(toy.NETWORK, DATA)
+OBJECTIVE = Objective(toy.ERF_PAIR, DATA)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def pair(end, epsilon):
 
 def test_quadrature_equals_the_closed_form():
     theta = np.array([3.0, 1.2, 2.0, -0.5])
-    closed = Population(toy.NETWORK, toy.TEACHER, toy.TEACHER_THETA).derivatives(theta)
+    closed = Population(toy.ERF_PAIR, toy.ERF_TEACHER, toy.TEACHER_THETA).derivatives(theta)
     for summed, exact in zip(OBJECTIVE.derivatives(theta), closed, strict=True):
         assert np.max(abs(summed - exact)) < 1e-12
 
@@ -144,16 +144,16 @@ def test_starting_on_the_flow_near_the_edge_changes_nothing(frame):
 
 
 def test_the_coarse_quadrature_of_descents_has_the_same_gradients():
-    coarse = Objective(toy.NETWORK, toy.infinite_data(toy.DESCENT_NODES))
+    coarse = Objective(toy.ERF_PAIR, toy.infinite_data(toy.DESCENT_NODES))
     for theta in (toy.STARTS["channel 2"], np.array([3.3, 3.0, 15.0, -13.0])):
         assert np.allclose(coarse.loss_and_gradient(theta)[1], OBJECTIVE.loss_and_gradient(theta)[1], atol=1e-13)
 
 
 def test_a_relu_channel_leads_towards_the_teacher():
-    objective = Population(relu_channel.NETWORK, relu_channel.NETWORK, relu_channel.TEACHER)
+    objective = Population(relu_channel.RELU_PAIR, relu_channel.RELU_PAIR, relu_channel.RELU_TEACHER)
     losses = []
     for epsilon in (0.1, 0.05):
-        theta = relu_channel.NETWORK.pack([([[1.0, -epsilon], [1.0, epsilon]], None), ([[-0.5 / epsilon, 0.5 / epsilon]], None)])
+        theta = relu_channel.RELU_PAIR.pack([([[1.0, -epsilon], [1.0, epsilon]], None), ([[-0.5 / epsilon, 0.5 / epsilon]], None)])
         losses.append(objective.loss_and_gradient(theta)[0])
         assert relu_channel.distance(theta[None])[0] == pytest.approx(np.sin(np.arctan(epsilon)))
     assert losses[0] / losses[1] == pytest.approx(2, rel=0.05)  # the loss at the kinks, of width ε

@@ -20,7 +20,7 @@ from flatchannels.inspection.structure import LayerStructure
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 
-LARGEST = 600  # parameters up to which Newton's method with whole Hessians is tried
+MOST_PARAMETERS = 600  # parameters up to which Newton's method with whole Hessians is tried
 ITERATIONS = 60  # of it
 
 
@@ -56,8 +56,8 @@ def _why_not(model: Model, structures: tuple[LayerStructure, ...]) -> str:
         return f"{model.activation} has no smooth limit"
     if any(biases) != all(biases):
         return "some layers have biases and some have none; certificates are for all or none"
-    if model.parameters > LARGEST:
-        return f"the network has {model.parameters} parameters; certificates are tried up to {LARGEST}"
+    if model.parameters > MOST_PARAMETERS:
+        return f"the network has {model.parameters} parameters; certificates are tried up to {MOST_PARAMETERS}"
     return ""
 
 

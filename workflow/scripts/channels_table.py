@@ -9,7 +9,7 @@ from flatchannels.storage.schemas import channels
 
 def main(snakemake):
     tables = channel_tables(snakemake.input.records, snakemake.input.datasets)
-    for schema in channels.SCHEMAS:
+    for schema in channels.CHANNEL_SCHEMAS:
         table_files.write_table(snakemake.output[schema.name], schema, tables[schema.name])
     atomic.write_text(snakemake.output.summary, summarise(tables["channel_runs"]))
 

@@ -11,4 +11,4 @@ from flatchannels.storage.schemas.infinity import JUMPS, ROUTES
 
 output, *tables = sys.argv[1:]
 compile.once()
-table_files.write_table(output, JUMPS, jumps.make(routes.join([table_files.read_table(path, ROUTES) for path in tables])))
+table_files.write_table(output, JUMPS, jumps.jump_table(routes.join([table_files.read_table(path, ROUTES) for path in tables])))

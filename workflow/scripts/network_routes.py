@@ -10,4 +10,4 @@ from flatchannels.studies import network_routes
 
 dataset, output, *paths = sys.argv[1:]
 compile.once()
-table_files.write_table(output, ROUTES, network_routes.make(paths, dataset))
+table_files.write_table(output, ROUTES, network_routes.route_table(paths, dataset))

@@ -6,7 +6,7 @@ from flatchannels.reporting.claims import scorecard
 from flatchannels.reporting.claims.verdict import EXACT, NUMERICAL
 from flatchannels.storage import atomic, table_files
 from flatchannels.storage.schemas.catalogue import SCHEMAS
-from flatchannels.storage.schemas.claims import CLAIMS
+from flatchannels.storage.schemas.claims import CLAIM_VERDICTS
 
 
 def as_text(verdicts):
@@ -40,7 +40,7 @@ def wrapped(text, indent):
 
 def main(snakemake):
     verdicts = scorecard.judge({name: table_files.read_table(path, SCHEMAS[name]) for name, path in snakemake.input.items()})
-    table_files.write_table(snakemake.output.table, CLAIMS, verdicts)
+    table_files.write_table(snakemake.output.table, CLAIM_VERDICTS, verdicts)
     atomic.write_text(snakemake.output.text, as_text(verdicts))
 
 

@@ -12,7 +12,7 @@ def main(snakemake):
     from flatchannels.studies import toy
 
     output, seed, settings = snakemake.output, snakemake.params.seed, dict(snakemake.params.toy)
-    frame = toy.Frame(Objective(toy.NETWORK, toy.infinite_data()))
+    frame = toy.Frame(Objective(toy.ERF_PAIR, toy.infinite_data()))
     finite = toy.finite_data(seed, settings.pop("samples"))
     flows, flow_table = toy.flows(frame, finite, settings.pop("random_starts"), seed)
     descents, rate_table = toy.descents(frame, finite, seed, **settings)

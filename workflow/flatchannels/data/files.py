@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flatchannels.data.dataset import Dataset, real_array
 
 Array = NDArray[np.float64]
-SUFFIXES = (".npz", ".csv", ".parquet")
+DATA_SUFFIXES = (".npz", ".csv", ".parquet")
 
 
 def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
@@ -31,8 +31,8 @@ def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
     dataset. The text names the file.
     """
     path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise ValueError(f"{path}: the name must end with {', '.join(SUFFIXES)}")
+    if path.suffix not in DATA_SUFFIXES:
+        raise ValueError(f"{path}: the name must end with {', '.join(DATA_SUFFIXES)}")
     try:
         arrays = _arrays(path) if path.suffix == ".npz" else _columns(path, column)
         train = Dataset(arrays["x"], arrays["y"], _normalised(arrays.get("weights")))

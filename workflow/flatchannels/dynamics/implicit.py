@@ -20,7 +20,7 @@ from flatchannels.dynamics.objectives import TwiceDifferentiable
 
 Array = NDArray[np.float64]
 
-ITERATIONS = 10
+NEWTON_ITERATIONS = 10
 FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
 SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
 FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
@@ -159,7 +159,7 @@ class Newton:
         d, theta, multiplier = np.zeros_like(predicted), predicted, equation.multiplier
         factor: Factor | None = None
         previous: float | None = None
-        for iteration in range(ITERATIONS):
+        for iteration in range(NEWTON_ITERATIONS):
             fresh = factor is None
             if factor is None:
                 loss, gradient, hessian = self.objective.derivatives(theta)

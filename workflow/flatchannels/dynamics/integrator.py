@@ -12,7 +12,7 @@ from scipy.linalg import eigvalsh
 
 from flatchannels.dynamics import ndf
 from flatchannels.dynamics.curvature import resolution
-from flatchannels.dynamics.implicit import FRESH_STEPS, ITERATIONS, Equation, Factor, Newton, Point, Solution
+from flatchannels.dynamics.implicit import FRESH_STEPS, NEWTON_ITERATIONS, Equation, Factor, Newton, Point, Solution
 from flatchannels.dynamics.objectives import TwiceDifferentiable
 
 Array = NDArray[np.float64]
@@ -92,7 +92,7 @@ class Bdf:
             theta = predicted + solution.d
             scale = self._scale(theta)
             error = ndf.rms(ndf.ERROR_CONSTANT[self.order] * solution.d / scale)
-            safety = 0.9 * (2 * ITERATIONS + 1) / (2 * ITERATIONS + solution.iterations)
+            safety = 0.9 * (2 * NEWTON_ITERATIONS + 1) / (2 * NEWTON_ITERATIONS + solution.iterations)
             if error > 1:
                 self._refuse(max(SMALLEST_FACTOR, safety * error ** (-1 / (self.order + 1))), fresh=False)
                 continue

@@ -16,12 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
 from flatchannels.dynamics.objectives import TwiceDifferentiable
+from flatchannels.precision import LOSS_RESOLUTION, ROUNDING
 from flatchannels.reasons import Finish
 
 Array = NDArray[np.float64]
 
-EPSILON = float(np.finfo(float).eps)
-RESOLUTION = 1e-13  # relative change of the loss below which rounding hides it
 NEGLIGIBLE_GRADIENT = 1e-15
 PATIENCE = 6  # Newton steps without a gradient half as large before it counts as converged to rounding
 ACCEPT, EXPAND = 1e-3, 0.75  # trust-region ratios: a step is taken above the first, the radius grows above the second
@@ -68,7 +67,7 @@ def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: flo
         values, vectors = eigh(hessian)
         components = vectors.T @ gradient
         step, decrease, inside = trust_region_step(components, values, radius)
-        visible = decrease > RESOLUTION * abs(loss)
+        visible = decrease > LOSS_RESOLUTION * abs(loss)
         if not visible:
             step = newton_step(components, values)
         change = vectors @ step
@@ -82,15 +81,15 @@ def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: flo
                 radius *= 2.0
             if not better:
                 # Close to the resolution of the loss a step that lowers the gradient is as good as one that lowers it.
-                better = decrease < 100 * RESOLUTION * abs(loss) and abs(trial[1]).max() < abs(gradient).max()
+                better = decrease < 100 * LOSS_RESOLUTION * abs(loss) and abs(trial[1]).max() < abs(gradient).max()
         else:
             best = _nearer((theta, loss, gradient, hessian), best)
-            better = trial[0] <= best[1] + 10 * RESOLUTION * abs(loss)
+            better = trial[0] <= best[1] + 10 * LOSS_RESOLUTION * abs(loss)
             failures = 0 if better and abs(trial[1]).max() < 0.5 * abs(best[2]).max() else failures + 1
         if better:
             theta = theta + change
             loss, gradient, hessian = trial
-        if failures >= PATIENCE or (visible and radius < EPSILON * np.linalg.norm(theta)):
+        if failures >= PATIENCE or (visible and radius < ROUNDING * np.linalg.norm(theta)):
             finish = Finish.RESOLUTION
         elif iterations >= max_iterations:
             finish = Finish.STEP_LIMIT
@@ -102,14 +101,14 @@ def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: flo
 
 def _nearer(point: tuple, best: tuple | None) -> tuple:
     """Of two points θ, loss, gradient, Hessian the one with the smaller gradient, unless its loss is visibly higher."""
-    if best is None or point[1] < best[1] - 10 * RESOLUTION * abs(best[1]):
+    if best is None or point[1] < best[1] - 10 * LOSS_RESOLUTION * abs(best[1]):
         return point
     return point if abs(point[2]).max() < abs(best[2]).max() else best
 
 
 def newton_step(components: Array, values: Array) -> Array:
     """The Newton step in the eigenbasis, without the directions whose eigenvalue is rounding or negative."""
-    noise = EPSILON * values[-1] * values.size
+    noise = ROUNDING * values[-1] * values.size
     used = values > noise
     step = np.zeros_like(components)
     step[used] = -components[used] / values[used]
@@ -123,7 +122,7 @@ def trust_region_step(components: Array, values: Array, radius: float) -> tuple[
 
     Returns s (P,), the decrease it predicts, and whether it lies inside the region.
     """
-    noise = EPSILON * abs(values).max() * values.size
+    noise = ROUNDING * abs(values).max() * values.size
     null = (abs(values) <= noise) & (abs(components) <= noise)
     g = np.where(null, 0.0, components)
     low = max(0.0, -values[0] if not null[0] else 0.0)

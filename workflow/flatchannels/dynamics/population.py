@@ -22,7 +22,7 @@ from scipy.special import ndtr, owens_t, roots_hermitenorm
 from flatchannels.data.dataset import Dataset
 
 TRAPEZOID_RANGE = 9.0  # standard deviations; 2e-19 lies beyond
-PARALLEL = 1e-30  # smallest determinant of two normalised neurons: relu is not smooth where they are parallel
+LEAST_DETERMINANT = 1e-30  # smallest determinant of two normalised neurons: relu is not smooth where they are parallel
 
 
 # Quadrature
@@ -125,7 +125,7 @@ def relu_products(m, n, A, C, B, determinant):
     Where u = v the moments with δ(u)² are infinite, but not the sums of them that a Hessian takes: for E[σσ''' + 3σ'σ''] a
     half of E[(σ²)'''] is put into K_30, with 0 in K_21, and the same for the fourth derivative into K_40.
     """
-    determinant = np.maximum(determinant, PARALLEL * A * B)
+    determinant = np.maximum(determinant, LEAST_DETERMINANT * A * B)
     F = bivariate(m, n, A, C, B, determinant)
     K = {(p + 1, q + 1): F[p, q] for p, q in F if q <= p and p + q <= 2}
     above, variance = n - C / A * m, determinant / A  # mean and variance of v where u = 0

@@ -145,7 +145,7 @@ def _candidate(network, data, theta, groups, chosen):
             z = network.first_layer(theta, data.x)[:, neurons[0]]
             straight += outputs[0] * ACTIVATIONS[network.activation].derivatives(z)[0]
             continue
-        unit, part, number = LIMITS[kind](w, outputs)
+        unit, part, number = LIMIT_OF_KIND[kind](w, outputs)
         units.append(unit._replace(neurons=tuple(neurons.tolist())))
         parts.append(part)
         small.append(number)
@@ -190,4 +190,4 @@ def _steep(w, a):
     return Unit("steep", float(np.sign(a[0]))), (np.log(abs(a[0])), a[0] * w), np.nan
 
 
-LIMITS = {"neuron": _neuron, "pair": _pair, "triple": _triple, "exponential": _exponential, "steep": _steep}
+LIMIT_OF_KIND = {"neuron": _neuron, "pair": _pair, "triple": _triple, "exponential": _exponential, "steep": _steep}

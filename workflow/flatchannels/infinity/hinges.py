@@ -25,7 +25,7 @@ from flatchannels.dynamics.objectives import Affine
 from flatchannels.precision import LOSS_RESOLUTION
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
-SMALLEST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
+LEAST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
 STAGES, ITERATIONS, ALL_ITERATIONS = 30, 60, 400  # at most, and of Newton's method in each, and until no further stage begins
 FOLLOWED = 1e-6  # gradient up to which a minimum on the way counts as found
 GROWS = -0.1  # Newton's step in log |c| without pull from which on a neuron counts as a hinge, where it is −1; 0 if it stays finite
@@ -86,7 +86,7 @@ def recede(limit, theta, pull):
             place, end, factor = ahead, trial, min(FACTOR, factor**1.5)
         else:
             factor = np.sqrt(factor)
-            if factor < SMALLEST_FACTOR:
+            if factor < LEAST_FACTOR:
                 return None
         if iterations > ALL_ITERATIONS:
             return None

@@ -28,7 +28,7 @@ SMALLEST_EPSILON = 1e-4
 RESOLVED = 20  # L − L_∞ is followed as long as it is so many times the rounding of a loss whose large outputs cancel
 FLOW_STRIDE = 5  # of the stored points of the flow, how many are passed over
 SETTLING = 30  # iterations of Newton's method after that
-SETTLED = 30.0  # relaxation times of the limit network's slowest direction over which the flow settles
+RELAXATION_TIMES = 30.0  # of the limit network's slowest direction over which the flow settles
 
 
 def choose(routes):
@@ -48,7 +48,7 @@ def choose(routes):
     return rows.loc[order.sort_values(list(order)).index[0]]
 
 
-def make(routes):
+def jump_table(routes):
     """The table of jumps for the channel that `choose` takes from the table of routes; empty without one."""
     row = choose(routes)
     if row is None:
@@ -76,7 +76,7 @@ def along(network, data, theta, trajectory, smallest=SMALLEST_EPSILON):
     c, (w, v) = guess.limit.unpack(end.theta)[0][where]
     a = float(np.linalg.norm(v))
     limit = {"limit_c": c, "limit_a": a, "limit_cosine": float(v @ w / np.linalg.norm(w) / a), "loss_infinity": end.loss}
-    settle = SETTLED / eigvalsh(end.hessian)[0]
+    settle = RELAXATION_TIMES / eigvalsh(end.hessian)[0]
     outputs = network.matrices(theta)[-1][0]
     i, j = sorted(guess.limit.units[where].neurons, key=lambda neuron: -outputs[neuron])  # so that a > 0
     points = []

@@ -25,7 +25,7 @@ KINDS = {
     "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for activations with a hinge becomes ± max(± z, 0) as c → −∞
 }
 
-SAMPLES_PER_BLOCK = 1000  # what stays in the cache
+SAMPLES_AT_ONCE = 1000  # what stays in the cache
 
 
 class Unit(NamedTuple):
@@ -65,8 +65,8 @@ class LimitNetwork:
     def __init__(self, network, data, units, linear=False):
         self.activation, self.units = ACTIVATIONS[network.activation], units
         self.blocks = []
-        for start in range(0, data.y.size, SAMPLES_PER_BLOCK):
-            here = slice(start, start + SAMPLES_PER_BLOCK)
+        for start in range(0, data.y.size, SAMPLES_AT_ONCE):
+            here = slice(start, start + SAMPLES_AT_ONCE)
             inputs, y = data.x[here].T, data.y[here]
             ones = np.ones((1, y.size))
             x = np.concatenate([inputs, ones]) if network.bias else np.ascontiguousarray(inputs)

@@ -30,7 +30,7 @@ from flatchannels.precision import ON_THE_WALL
 
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
 POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
-GROWTH = 10.0  # of ε, where a channel that turns back is followed on
+EPSILON_GROWTH = 10.0  # of ε, where a channel that turns back is followed on
 
 
 def find_route(network, data, theta, maxnorm=1e3):
@@ -62,7 +62,7 @@ def find_route(network, data, theta, maxnorm=1e3):
             break
     if best and best.verdict == TURNS_BACK and np.isnan(best.finite_norm):
         chart = Chart(network, data, theta, best.pairs)
-        start = chart.at(1 / GROWTH).theta(chart.start)
+        start = chart.at(1 / EPSILON_GROWTH).theta(chart.start)
         flow = gradient_flow(Objective(network, data), start, maxnorm=maxnorm)
         if flow.weight_norm < maxnorm * ON_THE_WALL:
             end = polish(Objective(network, data), flow.theta_end)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flatchannels.inspection.formats import SUFFIXES, ModelError, load
+from flatchannels.inspection.formats import MODEL_SUFFIXES, ModelError, load
 from flatchannels.inspection.model import Dense, Model
 from flatchannels.networks.layout import Layout, layout_of
 from flatchannels.storage.errors import RecordError
@@ -17,7 +17,7 @@ from flatchannels.storage.run_records import read_runs
 
 STEP = re.compile(r"(?:step|iter|iteration|epoch|t)[=_-]?(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 NUMBER = re.compile(r"\d+")
-ON_THE_WALL = 1 - 1e-6  # of maxnorm, from which on a flow no longer follows the loss alone
+NEAR_THE_WALL = 1 - 1e-6  # of maxnorm, from which on a flow no longer follows the loss alone
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def read_folder(folder: str | Path, activation: str | None = None, layers: Seque
     ModelError: no two models in the folder, one that cannot be read, or whose shapes are not those of the first.
     """
     folder = Path(folder)
-    paths = sorted((path for path in folder.iterdir() if path.suffix in SUFFIXES), key=lambda path: _natural(path.name))
+    paths = sorted((path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES), key=lambda path: _natural(path.name))
     if len(paths) < 2:
-        raise ModelError(f"{folder} has {len(paths)} files that end with {', '.join(SUFFIXES)}; a training has at least 2")
+        raise ModelError(f"{folder} has {len(paths)} files that end with {', '.join(MODEL_SUFFIXES)}; a training has at least 2")
     steps = [_step(path.stem) for path in paths]
     known = [step for step in steps if step is not None]
     numbered = sorted(zip(known, paths)) if len(set(known)) == len(paths) else [(float(n), path) for n, path in enumerate(paths, 1)]
@@ -72,7 +72,7 @@ def read_trajectory(path: str | Path, seed: int | None = None) -> list[Checkpoin
     meta, arrays, n = _run(path, seed, ["seed", "trajectory_t", "trajectory_theta"])
     t, theta = arrays["trajectory_t"][n], arrays["trajectory_theta"][n]
     norms = (theta**2).sum(axis=1) / (2 * theta.shape[1])
-    inside = np.isfinite(t) & (norms < ON_THE_WALL * float(meta["training"].get("maxnorm", np.inf)))
+    inside = np.isfinite(t) & (norms < NEAR_THE_WALL * float(meta["training"].get("maxnorm", np.inf)))
     layout = layout_of(meta)
     return [Checkpoint(float(t[k]), f"t = {t[k]:.3g}", _model(layout, theta[k], meta["activation"])) for k in np.flatnonzero(inside)]
 

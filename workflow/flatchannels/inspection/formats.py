@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from flatchannels.inspection.model import Dense, Model
 
-SUFFIXES = (".npz", ".safetensors", ".pt", ".pth")
-LARGEST = 4 * 2**30  # bytes of a file
+MODEL_SUFFIXES = (".npz", ".safetensors", ".pt", ".pth")
+LARGEST_FILE = 4 * 2**30  # bytes of a file
 MATRIX = re.compile(r"^(?P<stem>(?:.*\.)?)(?P<key>weight|W)(?P<number>\d*)$")
 
 
@@ -37,13 +37,13 @@ def load(path: str | Path, activation: str | None = None, layers: Sequence[str] 
     ModelError: a file that is not there, is damaged, would have to execute code to be read, or holds no two layers that fit.
     """
     path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise ModelError(f"{path}: the name must end with {', '.join(SUFFIXES)}")
+    if path.suffix not in MODEL_SUFFIXES:
+        raise ModelError(f"{path}: the name must end with {', '.join(MODEL_SUFFIXES)}")
     try:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file")
-        if path.stat().st_size > LARGEST:
-            raise ModelError(f"{path} has {path.stat().st_size / 2**30:.1f} GiB; the inspector reads up to {LARGEST // 2**30}")
+        if path.stat().st_size > LARGEST_FILE:
+            raise ModelError(f"{path} has {path.stat().st_size / 2**30:.1f} GiB; the inspector reads up to {LARGEST_FILE // 2**30}")
         reader = {".npz": _npz, ".safetensors": _safetensors}.get(path.suffix, _torch)
         return chains(reader(path), activation, layers)
     except ModelError as error:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flatchannels.inspection.inspection import Inspection
 
 GREY, COLOURS = "#9a9a9a", ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]  # Okabe & Ito: safe for the colour-blind
-MOST = 300  # neurons of a layer whose pairs are drawn
+MOST_NEURONS = 300  # neurons of a layer whose pairs are drawn
 SMALLEST = 1e-17  # distance at which identical neurons are drawn on a logarithmic axis
 
 
@@ -20,7 +20,7 @@ def inspection_figure(found: "Inspection") -> Figure:
     figure = Figure(figsize=(4.2 * len(found.layers), 3.6), layout="constrained")
     axes = figure.subplots(1, len(found.layers), squeeze=False)[0]
     for axis, layer, below, above in zip(axes, found.layers, found.model.layers, found.model.layers[1:]):
-        shown = np.unique([*range(min(layer.neurons, MOST)), *(n for group in layer.groups for n in group.neurons)])
+        shown = np.unique([*range(min(layer.neurons, MOST_NEURONS)), *(n for group in layer.groups for n in group.neurons)])
         first, second = np.triu_indices(len(shown), 1)
         strengths = np.linalg.norm(above.W.T[shown], axis=1)
         if len(shown) > 1:

@@ -16,7 +16,7 @@ from flatchannels.inspection.objective import Objective
 Array = NDArray[np.float64]
 
 DENSE = 400  # parameters up to which the whole Hessian is made
-RESOLUTION = 1e-6  # of λ_max, to which Lanczos iterations find the ends of the spectrum
+LANCZOS_TOLERANCE = 1e-6  # of λ_max, to which Lanczos iterations find the ends of the spectrum
 RESTARTS = 40  # of Lanczos iterations, each of up to BASIS products
 BASIS = 24
 
@@ -55,7 +55,7 @@ def spectrum(objective: Objective) -> Spectrum:
     # From the end that is furthest from 0 the other end is the furthest: relative accuracy there is relative to the whole spectrum.
     other, also = _furthest(lambda direction: product(direction) - furthest * np.ravel(direction), size, start)
     ends = sorted([furthest, furthest + other])
-    resolution = RESOLUTION * abs(furthest) if converged and also else np.inf
+    resolution = LANCZOS_TOLERANCE * abs(furthest) if converged and also else np.inf
     return Spectrum(ends[0], ends[1], resolution, count)
 
 
@@ -67,7 +67,7 @@ def largest_eigenvalue(objective: Objective) -> float:
     operator = LinearOperator((size, size), matvec=lambda direction: objective.hessian_product(np.ravel(direction)), dtype=np.float64)
     start = np.random.default_rng(0).normal(size=size)
     try:
-        values = eigsh(operator, 1, which="LA", ncv=BASIS, tol=RESOLUTION, maxiter=RESTARTS, v0=start, return_eigenvectors=False)
+        values = eigsh(operator, 1, which="LA", ncv=BASIS, tol=LANCZOS_TOLERANCE, maxiter=RESTARTS, v0=start, return_eigenvectors=False)
     except ArpackError:
         return float("nan")
     return float(values[0])
@@ -77,7 +77,7 @@ def _furthest(product: Callable[[Array], Array], size: int, start: Array) -> tup
     """The eigenvalue of largest modulus of a symmetric operator, and whether the iterations converged."""
     operator = LinearOperator((size, size), matvec=product, dtype=np.float64)
     try:
-        values = eigsh(operator, 1, which="LM", ncv=BASIS, tol=RESOLUTION, maxiter=RESTARTS, v0=start, return_eigenvectors=False)
+        values = eigsh(operator, 1, which="LM", ncv=BASIS, tol=LANCZOS_TOLERANCE, maxiter=RESTARTS, v0=start, return_eigenvectors=False)
         return float(values[0]), True
     except ArpackError:  # not converged, or a Hessian that is 0
         # A Rayleigh quotient after as many steps of the power method as ARPACK has restarts: a bound from inside.

@@ -22,7 +22,7 @@ from flatchannels.networks.activations import ACTIVATIONS
 Array = NDArray[np.float64]
 
 DUPLICATE = 1e-9  # relative distance of input weights up to which two neurons are one: what training leaves of a copy is 1e-12
-CLOSE = 0.25  # largest half distance ε of a group over the mean length of its input weights
+TIGHT = 0.25  # largest half distance ε of a group over the mean length of its input weights
 CANCELLATION = 0.3  # |Σ a| over Σ |a| of a group; of three neurons in the ratio 1 : −2 : 1 it is 1/3 for two of them, 0 for all
 STRENGTH = 4.0  # mean |a| of a group over the median of the neurons that are in none
 REACH = 0.02  # Σ |a| times ε over the mean length of the input weights, over the same: what its width does
@@ -105,7 +105,7 @@ def layer_structure(layer: int, rows: Array, columns: Array, activation: str | N
     return LayerStructure(layer, len(rows), groups, tuple(copies), dead, parallel, antiparallel)
 
 
-PARALLEL = 1e-2  # 1 − |cos| of input weights below which neurons outside of groups are worth a remark (paper, Appendix B.3)
+NEARLY_PARALLEL = 1e-2  # 1 − |cos| of input weights below which neurons outside of groups are worth a remark (paper, Appendix B.3)
 
 
 class _Nearness:
@@ -180,14 +180,14 @@ def _candidates(neurons: NDArray[np.int64], distances: Array, rows: Array, outpu
     accepted: dict[int, Group | None] = dict.fromkeys(clusters)
     found: dict[int, Group] = {}
     for step, (left, right, height, _) in enumerate(linkage(distances, "single")):
-        if height > 2 * CLOSE:
+        if height > 2 * TIGHT:
             break
         here, (a, b) = len(neurons) + step, (int(left), int(right))
         clusters[here] = clusters.pop(a) + clusters.pop(b)
         inside = [group for group in (accepted.pop(a), accepted.pop(b)) if group is not None]
         group = group_of(neurons[sorted(clusters[here])], rows, outputs, parity)
         better = all(_replaces(group, part) for part in inside)
-        tight = group.epsilon < CLOSE * np.linalg.norm(group.center)
+        tight = group.epsilon < TIGHT * np.linalg.norm(group.center)
         if tight and group.cancellation < CANCELLATION and better:
             for part in inside:
                 found.pop(part.neurons[0], None)
@@ -228,7 +228,7 @@ def _is_strong(group: Group, typical: float) -> bool:
 
 
 def _parallel_pairs(neurons: NDArray[np.int64], rows: Array) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
-    """Pairs with 1 − cos, and with 1 + cos, below PARALLEL."""
+    """Pairs with 1 − cos, and with 1 + cos, below NEARLY_PARALLEL."""
     if len(neurons) < 2:
         return (), ()
     units = rows[neurons] / np.linalg.norm(rows[neurons], axis=1, keepdims=True)
@@ -239,4 +239,4 @@ def _parallel_pairs(neurons: NDArray[np.int64], rows: Array) -> tuple[tuple[tupl
         return tuple((int(neurons[i]), int(neurons[j])) for i, j in zip(first[mask], second[mask]))
 
     values = cosines[first, second]
-    return named(values > 1 - PARALLEL), named(values < -1 + PARALLEL)
+    return named(values > 1 - NEARLY_PARALLEL), named(values < -1 + NEARLY_PARALLEL)

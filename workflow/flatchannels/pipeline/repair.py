@@ -14,7 +14,7 @@ from flatchannels.storage.errors import RecordError
 from flatchannels.storage.schemas.catalogue import SCHEMAS
 from flatchannels.storage.schemas.infinity import ROUTES
 
-SUFFIXES = {".npz", ".parquet", ".unfinished"}
+SEALED_SUFFIXES = {".npz", ".parquet", ".unfinished"}
 
 
 def damaged(results="results", made=(), asked=None):
@@ -24,7 +24,7 @@ def damaged(results="results", made=(), asked=None):
     """
     found = {}
     for path in sorted(Path(results).rglob("*")):
-        if path.suffix in SUFFIXES and "cache" not in path.parts:
+        if path.suffix in SEALED_SUFFIXES and "cache" not in path.parts:
             try:
                 check(path, path.relative_to(results).parts[0], asked if str(path) in made else None)
             except RecordError as error:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from flatchannels.names import widths_of
 from flatchannels.reporting.cluster_intervals import cluster_share
-from flatchannels.reporting.groups import ALL, NETWORK, ended, groups
+from flatchannels.reporting.groups import ALL, NETWORK, ended, grouped
 from flatchannels.reporting.shares import share_columns
 from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_SHARES
 from flatchannels.storage.table_files import typed_table
@@ -38,7 +38,7 @@ def channel_shares(runs: pd.DataFrame) -> pd.DataFrame:
     networks = runs[NETWORK]
     rows = []
     for table in [runs.assign(dimension=0, widths=ALL), runs]:
-        for key, group in groups(table, NETWORK):
+        for key, group in grouped(table, NETWORK):
             done = ended(group)
             inside, towards = done[done["channel"]], done[done["channel_pair"]]
             for quantity, hits in {
@@ -71,7 +71,7 @@ def layer_shares(runs: pd.DataFrame) -> pd.DataFrame:
     The table of channel layers.
     """
     rows = []
-    for (name, widths), group in groups(ended(runs), ["setting", "widths"]):
+    for (name, widths), group in grouped(ended(runs), ["setting", "widths"]):
         depth = len(widths_of(widths))
         for criterion, column in [("paper", "channel_layers"), ("diverging", "strict_layers")] if depth > 1 else []:
             for layers in layer_combinations(depth):

@@ -21,7 +21,7 @@ from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import layout_of
 from flatchannels.reporting import channel_shares
 from flatchannels.reporting.identity import network_columns
-from flatchannels.reporting.runs import RUN_KEYS, run_columns
+from flatchannels.reporting.runs import TABLE_KEYS, run_columns
 from flatchannels.storage import dataset_files, run_records
 from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA, CHANNELS
 from flatchannels.storage.schemas.columns import Schema
@@ -70,7 +70,7 @@ def _test_points(path: str | PathLike[str]) -> Points | None:
 def _block(path: str, test_points: Mapping[str, Points | None]) -> dict[str, Columns]:
     """The rows of one record in the tables of runs, layers and spectra."""
     spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
-    meta, arrays = run_records.read_runs(path, list({*RUN_KEYS, *criteria.RECORD_KEYS, *spectrum}))
+    meta, arrays = run_records.read_runs(path, list({*TABLE_KEYS, *criteria.RECORD_KEYS, *spectrum}))
     network = network_columns(meta)
     rows = [row | {"layer_dimension": row["dimension"]} for row in criteria.layer_rows(meta, arrays)]
     layers = {key: np.array([row[key] for row in rows]) for key in CHANNELS.columns if key not in network}

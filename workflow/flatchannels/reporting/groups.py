@@ -10,8 +10,8 @@ from flatchannels.reasons import Stop
 from flatchannels.storage.schemas import columns as column_schemas
 from flatchannels.storage.schemas import runs as run_schemas
 
-CONFIGURATION = list(run_schemas.CONFIGURATION)  # columns: runs that share their loss levels
-NETWORK = list(column_schemas.NETWORK)  # columns: runs of one network on one dataset
+CONFIGURATION = list(run_schemas.CONFIGURATION_COLUMNS)  # columns: runs that share their loss levels
+NETWORK = list(column_schemas.NETWORK_COLUMNS)  # columns: runs of one network on one dataset
 ALL = "all"  # in the column of widths: of every network of a setting; comes first
 
 
@@ -27,7 +27,7 @@ def ended(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[runs["stop"] != Stop.FAILED.name]
 
 
-def groups(runs: pd.DataFrame, columns: Sequence[str]) -> list[tuple[tuple, pd.DataFrame]]:
+def grouped(runs: pd.DataFrame, columns: Sequence[str]) -> list[tuple[tuple, pd.DataFrame]]:
     """The rows of each group of runs.
 
     Parameters

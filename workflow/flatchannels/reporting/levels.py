@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flatchannels.reporting.groups import CONFIGURATION, ended, groups
+from flatchannels.reporting.groups import CONFIGURATION, ended, grouped
 from flatchannels.storage.schemas.runs import LOSS_LEVELS
 from flatchannels.storage.table_files import typed_table
 
@@ -68,10 +68,10 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
     The table of loss levels.
     """
     rows = []
-    for configuration, group in groups(ended(runs), CONFIGURATION):
+    for configuration, group in grouped(ended(runs), CONFIGURATION):
         level, losses = find_levels(group["loss"])
         group = group.assign(level=level)
-        for (index, widths), members in groups(group, ["level", "widths"]):
+        for (index, widths), members in grouped(group, ["level", "widths"]):
             rows.append({
                 **dict(zip(CONFIGURATION, configuration, strict=True)), "level": index, "loss": losses[index], "widths": widths,
                 "runs": len(members), "duplicates": (members["duplicates"] > 0).sum(), "infinite": members["infinite"].sum(),

@@ -21,7 +21,7 @@ from flatchannels.storage.schemas.runs import COUNTS, RESULTS, RUNS, SECONDS
 from flatchannels.storage.table_files import typed_table
 
 CONVERGED_CURVATURE = -1e-6  # smallest over largest Hessian eigenvalue
-RUN_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULTS, *COUNTS, *SECONDS]
+TABLE_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULTS, *COUNTS, *SECONDS]
 
 
 def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
@@ -43,8 +43,8 @@ def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
     RecordError
         A record cannot be used, or was made with other training settings than the first.
     """
-    read = [(str(path), *run_records.read_runs(path, RUN_KEYS)) for path in paths]
-    settings = [{key: value for key, value in meta["training"].items() if key not in continuation.LIMITS} for _, meta, _ in read]
+    read = [(str(path), *run_records.read_runs(path, TABLE_KEYS)) for path in paths]
+    settings = [{key: value for key, value in meta["training"].items() if key not in continuation.REASON_OF_LIMIT} for _, meta, _ in read]
     for (path, _, _), mine in zip(read, settings):
         if mine != settings[0]:
             raise RecordError(path, f"was made with the training settings {mine}, {read[0][0]} with {settings[0]}")
@@ -53,7 +53,7 @@ def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
 
 
 def run_columns(path: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> dict[str, Any]:
-    """Columns of the run table for one block, from its metadata and the arrays of RUN_KEYS."""
+    """Columns of the run table for one block, from its metadata and the arrays of TABLE_KEYS."""
     columns = {key: arrays[key] for key in ["seed", "message", *RESULTS, *COUNTS, *SECONDS]}
     versions = json.dumps(meta["versions"], sort_keys=True)
     constants = place_columns(meta) | {"parameters": arrays["theta"].shape[1], "record": path, "versions": versions, "cpu": meta["cpu"]}

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from flatchannels.reporting.groups import CONFIGURATION, ended, groups, outcomes
+from flatchannels.reporting.groups import CONFIGURATION, ended, grouped, outcomes
 from flatchannels.storage.schemas.runs import SHARES
 from flatchannels.storage.table_files import typed_table
 
@@ -57,7 +57,7 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
     The table of shares.
     """
     rows = []
-    for key, everything in groups(runs, [*CONFIGURATION, "widths"]):
+    for key, everything in grouped(runs, [*CONFIGURATION, "widths"]):
         done = ended(everything)
         subsets = outcomes(done)
         quantities = [("duplicates", outcome, done[subsets[outcome]]["duplicates"] > 0) for outcome in ["all", "finite", "infinite"]]

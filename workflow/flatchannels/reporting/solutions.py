@@ -12,7 +12,7 @@ from scipy.spatial.distance import squareform
 from flatchannels.names import widths_of
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout
-from flatchannels.reporting.groups import CONFIGURATION, ended, groups, outcomes
+from flatchannels.reporting.groups import CONFIGURATION, ended, grouped, outcomes
 from flatchannels.storage import run_records
 from flatchannels.storage.schemas.runs import SOLUTIONS
 from flatchannels.storage.table_files import typed_table
@@ -161,7 +161,7 @@ def solutions(runs: pd.DataFrame) -> pd.DataFrame:
         A record cannot be used.
     """
     rows = []
-    for key, group in groups(ended(runs), [*CONFIGURATION, "widths"]):
+    for key, group in grouped(ended(runs), [*CONFIGURATION, "widths"]):
         configuration = dict(zip([*CONFIGURATION, "widths"], key, strict=True))
         width, *deeper = widths_of(configuration["widths"])
         if deeper:

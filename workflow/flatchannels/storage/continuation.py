@@ -13,8 +13,8 @@ import numpy as np
 from flatchannels.storage.archives import read_archive, read_meta, write_archive
 from flatchannels.storage.errors import RecordError
 
-FORM = "flatchannels unfinished runs"
-LIMITS = {"max_seconds": "TIME_LIMIT", "max_steps": "STEP_LIMIT", "max_t": "T_LIMIT"}  # training setting → reason
+UNFINISHED_FORM = "flatchannels unfinished runs"
+REASON_OF_LIMIT = {"max_seconds": "TIME_LIMIT", "max_steps": "STEP_LIMIT", "max_t": "T_LIMIT"}  # training setting → reason
 
 
 def unfinished_path(record: str | PathLike[str]) -> Path:
@@ -34,7 +34,7 @@ def write_unfinished(record: str | PathLike[str], origin: Mapping[str, Any], run
     path = unfinished_path(record)
     reasons = {run.seed: (run.stop if run.flow.state else run.finish).name for run in runs if run.unfinished}
     if reasons:
-        write_archive(path, FORM, {**origin, "reasons": reasons}, {"runs": np.frombuffer(pickle.dumps(runs), np.uint8)})
+        write_archive(path, UNFINISHED_FORM, {**origin, "reasons": reasons}, {"runs": np.frombuffer(pickle.dumps(runs), np.uint8)})
     elif path.exists():
         path.unlink()
 
@@ -50,7 +50,7 @@ def read_unfinished(record: str | PathLike[str], origin: Mapping[str, Any]) -> d
     path = unfinished_path(record)
     if not path.exists():
         return {}
-    meta, arrays = read_archive(path, FORM)
+    meta, arrays = read_archive(path, UNFINISHED_FORM)
     if any(_without_limits(meta.get(key)) != _without_limits(json.loads(json.dumps(origin[key]))) for key in origin):
         return {}
     try:
@@ -62,7 +62,7 @@ def read_unfinished(record: str | PathLike[str], origin: Mapping[str, Any]) -> d
 def _without_limits(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    return {key: _without_limits(item) for key, item in value.items() if key not in LIMITS}
+    return {key: _without_limits(item) for key, item in value.items() if key not in REASON_OF_LIMIT}
 
 
 class _Unpickler(pickle.Unpickler):
@@ -89,7 +89,7 @@ def can_go_on(record: str | PathLike[str], training: Mapping[str, Any]) -> bool:
         meta = read_meta(path)
     except RecordError:
         return True
-    higher = {reason for key, reason in LIMITS.items() if training[key] > meta["job"]["training"][key]}
+    higher = {reason for key, reason in REASON_OF_LIMIT.items() if training[key] > meta["job"]["training"][key]}
     return not {"TIME_LIMIT", *higher}.isdisjoint(meta["reasons"].values())
 
 
@@ -99,4 +99,4 @@ def limits_kept(record: str | PathLike[str], training: Mapping[str, Any]) -> dic
         before = training if can_go_on(record, training) else read_meta(record)["training"]
     except RecordError:
         before = training
-    return {key: before[key] for key in LIMITS}
+    return {key: before[key] for key in REASON_OF_LIMIT}

@@ -13,7 +13,7 @@ from flatchannels.storage.archives import content_digest, read_archive, write_ar
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.origins import check_origin
 
-FORM = "flatchannels dataset"
+DATASET_FORM = "flatchannels dataset"
 DATASET_ARRAYS = {"x": 2, "y": 1, "weights": 1}  # key → number of axes
 TEST_ARRAYS = {"x_test": 2, "y_test": 1}
 
@@ -37,7 +37,7 @@ def write_dataset(path: str | PathLike[str], dataset: Any, meta: Mapping[str, An
     if test is not None:
         arrays |= {"x_test": np.asarray(test.x, dtype=float), "y_test": np.asarray(test.y, dtype=float)}
     _check(path, arrays)
-    write_archive(path, FORM, {**meta, "sha256": content_digest(arrays)}, arrays)
+    write_archive(path, DATASET_FORM, {**meta, "sha256": content_digest(arrays)}, arrays)
 
 
 def read_dataset(path: str | PathLike[str]) -> tuple[Dataset, dict[str, Any]]:
@@ -59,7 +59,7 @@ def read_dataset_arrays(path: str | PathLike[str], asked: Mapping[str, Any] | No
     RecordError
         The file is missing, damaged, foreign, made by another configuration, or inconsistent.
     """
-    meta, arrays = read_archive(path, FORM)
+    meta, arrays = read_archive(path, DATASET_FORM)
     _check(path, arrays)
     if Path(path).parent.name == "datasets" and meta.get("name") != Path(path).stem:
         raise RecordError(path, f"is out of place: it holds the dataset {meta.get('name')}")

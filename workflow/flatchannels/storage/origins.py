@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from flatchannels.names import dataset_family
-from flatchannels.storage.continuation import LIMITS
+from flatchannels.storage.continuation import REASON_OF_LIMIT
 from flatchannels.storage.errors import RecordError
 
 ASKED = "FLATCHANNELS_ASKED"  # environment variable: `config.origin` of the pipeline's configuration, in JSON
@@ -38,7 +38,7 @@ def check_origin(
         return
     pairs: dict[str, tuple[Any, Any]] = {"seed": (meta.get("seed"), asked["seed"])}
     if "training" in meta:
-        idle = {key for key, reason in LIMITS.items() if asked["training"]["continue_unfinished"] or reason not in reasons}
+        idle = {key for key, reason in REASON_OF_LIMIT.items() if asked["training"]["continue_unfinished"] or reason not in reasons}
         idle.add("continue_unfinished")
         compared = [{key: value for key, value in each["training"].items() if key not in idle} for each in (meta, asked)]
         pairs["training"] = compared[0], compared[1]

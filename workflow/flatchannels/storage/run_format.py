@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from flatchannels.networks.layout import layout_of
 from flatchannels.storage.errors import RecordError
 
-FORM = "flatchannels runs"
+RUNS_FORM = "flatchannels runs"
 
 
 class ArrayForm(NamedTuple):

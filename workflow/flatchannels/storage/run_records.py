@@ -12,7 +12,7 @@ from flatchannels.reasons import Finish, Stop
 from flatchannels.storage.archives import content_digest, read_archive, write_archive
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.origins import check_origin
-from flatchannels.storage.run_format import FORM, RUN_ARRAYS, axis_lengths
+from flatchannels.storage.run_format import RUN_ARRAYS, RUNS_FORM, axis_lengths
 from flatchannels.storage.run_validation import check_place, check_runs
 
 
@@ -49,7 +49,7 @@ def write_runs(path: str | PathLike[str], meta: Mapping[str, Any], runs: Sequenc
     columns = [_failure_values(run) if isinstance(run, Failure) else _run_values(run) for run in runs]
     arrays = {key: _stacked(path, key, [values[key] for values in columns], lengths) for key in RUN_ARRAYS}
     check_runs(path, meta, arrays)
-    write_archive(path, FORM, {**meta, "sha256": content_digest(arrays)}, arrays)
+    write_archive(path, RUNS_FORM, {**meta, "sha256": content_digest(arrays)}, arrays)
 
 
 def read_runs(
@@ -74,7 +74,7 @@ def read_runs(
         The file is missing, damaged, foreign, of another version, made by another configuration, or contradicts itself.
     """
     wanted = None if keys is None else list(dict.fromkeys([*keys, "stop", "finish"]))  # NaN is judged by the stop
-    meta, arrays = read_archive(path, FORM, wanted)
+    meta, arrays = read_archive(path, RUNS_FORM, wanted)
     if keys is None and set(arrays) != set(RUN_ARRAYS):
         raise RecordError(path, f"arrays missing or unknown: {sorted(set(arrays) ^ set(RUN_ARRAYS))}")
     check_runs(path, meta, arrays)

@@ -15,10 +15,10 @@ from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.reporting.routes import join
 from flatchannels.storage import dataset_files, run_records
 
-KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "loss", "weight_norm", "stop"]
+ROUTE_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "loss", "weight_norm", "stop"]
 
 
-def make(paths, dataset):
+def route_table(paths, dataset):
     """The rows of the records of one network.
 
     Parameters
@@ -30,7 +30,7 @@ def make(paths, dataset):
     RecordError: a record or dataset that cannot be used.
     """
     data, _ = dataset_files.read_dataset(dataset)
-    blocks = [(str(path), *run_records.read_runs(path, KEYS)) for path in paths]
+    blocks = [(str(path), *run_records.read_runs(path, ROUTE_KEYS)) for path in paths]
     runs = sum(int(np.sum(arrays["stop"] != meta["stop_codes"]["FAILED"])) for _, meta, arrays in blocks)
     return join([pd.DataFrame([{**row, "runs": runs} for block in blocks for row in _rows(*block, data)])])
 

@@ -16,11 +16,11 @@ from flatchannels.landscape.escapes import perturbed_flow
 from flatchannels.landscape.saddle_lines import Stability, saddle_line
 from flatchannels.reporting.levels import distinct_minima
 from flatchannels.storage.run_records import read_runs
-from flatchannels.studies.saddle_examples import PLATEAU_SIZE, RUN_KEYS, network_label, network_of, runs_of
+from flatchannels.studies.saddle_examples import LINE_KEYS, PLATEAU_SIZE, network_label, network_of, runs_of
 
-STARTS = (-0.5, 0.5, 1.5)  # γ: one on the plateau between 0 and 1 and two outside, or one outside and two on the plateaus there
+START_GAMMAS = (-0.5, 0.5, 1.5)  # γ: one on the plateau between 0 and 1 and two outside, or one outside and two on the plateaus there
 MOST_NETWORKS = 40  # whose flows take a minute; if all do as predicted, the 95 % interval of the share that does begins at 91 %
-SAMPLES = 50  # kept of each flow
+SAMPLES_KEPT = 50  # kept of each flow
 
 
 def choose_neurons(lines: pd.DataFrame, most: int = MOST_NETWORKS) -> pd.DataFrame:
@@ -36,17 +36,17 @@ def choose_neurons(lines: pd.DataFrame, most: int = MOST_NETWORKS) -> pd.DataFra
 
 
 def network_flows(rows: pd.DataFrame, datasets: dict[str, Dataset]) -> list[dict[str, Any]]:
-    """The flows from Γ(γ), γ in STARTS, perturbed along the lowest eigenvector: rows of the table escapes, in JSON types.
+    """The flows from Γ(γ), γ in START_GAMMAS, perturbed along the lowest eigenvector: rows of the table escapes, in JSON types.
 
     rows : as from `choose_neurons`.  datasets : name → Dataset.
     """
     flows = []
     for row in rows.to_dict("records"):
-        meta, arrays = read_runs(row["record"], RUN_KEYS)
+        meta, arrays = read_runs(row["record"], LINE_KEYS)
         net, theta = network_of(meta), next(run["theta"] for run in runs_of(arrays) if run["seed"] == row["seed"])
         line = saddle_line(net, theta, row["neuron"])
-        for gamma in STARTS:
-            flow = perturbed_flow(datasets[row["dataset"]], line, gamma, PLATEAU_SIZE, samples=SAMPLES)
+        for gamma in START_GAMMAS:
+            flow = perturbed_flow(datasets[row["dataset"]], line, gamma, PLATEAU_SIZE, samples=SAMPLES_KEPT)
             numbers = {"start": flow.start, "size": flow.size, "curvature": flow.curvature, "loss_line": row["loss"],
                        "loss": flow.loss[-1], "gamma": flow.gamma[-1], "distance": flow.distance[-1], "rise": flow.rise}  # fmt: skip
             flows.append({"example": "network", "network": network_label(net, row["seed"]), "seed": int(row["seed"]),

@@ -14,9 +14,9 @@ from flatchannels.dynamics.population import Population
 from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.network import Network
 
-NETWORK = Network(2, (2,), "relu", bias=False)
-EPSILON = 1e-5
-TEACHER = NETWORK.pack([([[1.0, 0.0], [1.0, EPSILON]], None), ([[-1 / EPSILON, 1 / EPSILON]], None)])
+RELU_PAIR = Network(2, (2,), "relu", bias=False)
+TEACHER_EPSILON = 1e-5
+RELU_TEACHER = RELU_PAIR.pack([([[1.0, 0.0], [1.0, TEACHER_EPSILON]], None), ([[-1 / TEACHER_EPSILON, 1 / TEACHER_EPSILON]], None)])
 # ASSUME: the paper does not say how far its network had come; beyond this ‖θ‖ the errors of the closed form stop the flow.
 MAXNORM = 50.0
 ATTEMPTS = 20
@@ -27,9 +27,9 @@ def learn(root_seed):
 
     Raises RuntimeError where none of 20 does.
     """
-    objective = Population(NETWORK, NETWORK, TEACHER)
+    objective = Population(RELU_PAIR, RELU_PAIR, RELU_TEACHER)
     for seed in range(1, ATTEMPTS + 1):
-        start = NETWORK.initialise(generator(root_seed, "initialisation", "relu channel", seed))
+        start = RELU_PAIR.initialise(generator(root_seed, "initialisation", "relu channel", seed))
         flow = gradient_flow(objective, start, rtol=1e-3, maxnorm=MAXNORM, max_steps=400)
         if flow.weight_norm >= MAXNORM * (1 - 1e-9):  # what it does on the wall does not matter
             return flow
@@ -51,7 +51,7 @@ def product(root_seed, points=121):
     grid = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
     theta = flow.theta[inside][-1]
     return {
-        "x": side, "target": NETWORK.predict(TEACHER, grid).reshape(points, points), "theta": theta, "teacher": TEACHER,
-        "function": NETWORK.predict(theta, grid).reshape(points, points), "t": flow.t[inside], "loss": flow.loss[inside],
+        "x": side, "target": RELU_PAIR.predict(RELU_TEACHER, grid).reshape(points, points), "theta": theta, "teacher": RELU_TEACHER,
+        "function": RELU_PAIR.predict(theta, grid).reshape(points, points), "t": flow.t[inside], "loss": flow.loss[inside],
         "epsilon": distance(flow.theta[inside]),
     }  # fmt: skip

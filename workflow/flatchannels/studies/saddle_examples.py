@@ -25,13 +25,13 @@ from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update
 from flatchannels.names import network_name
 from flatchannels.networks.layout import layout_of
 from flatchannels.networks.network import Network
+from flatchannels.precision import CONVERGED_GRADIENT, EIGENVALUE_RESOLUTION
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.storage import products, run_records
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES, SADDLE_LINES
 from flatchannels.storage.table_files import typed_table
 
-CRITICAL = 1e-9  # ‖∇L‖∞ of a narrow network that counts as converged
-ROUNDING = 1e-13  # eigenvalues below this fraction of the largest are zeros
+SAME_MINIMUM = 1e-9  # relative difference of the losses of two runs that found the same minimum
 FAR = 1e3  # |γ| at which the gradient on Γ is measured
 PLATEAU_STARTS = np.linspace(-2.0, 3.0, 31)  # γ of the perturbed flows
 PLATEAU_SIZE = 1e-7  # of the perturbations
@@ -42,7 +42,7 @@ CHANNEL_REACH, CHANNEL_RTOL = 10.0, 1e-5  # how far beyond the wall of the runs 
 CHANNEL_SURFACE = np.linspace(-2.5, 3.0, 111), np.linspace(-0.25, 0.25, 51)
 CHANNEL_TOP = np.geomspace(1.0, 1e5, 115)  # γ; every sixth is one of the 20 profiles
 SAMPLES = 1000  # of each flow of `gradient_flow`; those of Heun's method come on top
-RUN_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
+LINE_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
 
 
 def line_table(paths, datasets):
@@ -59,7 +59,7 @@ def _rows(paths, of_block):
     """The rows of all blocks of runs with one hidden layer, with the columns that say which runs they are."""
     rows = []
     for path in paths:
-        meta, arrays = run_records.read_runs(path, RUN_KEYS)
+        meta, arrays = run_records.read_runs(path, LINE_KEYS)
         constants = place_columns(meta) | network_columns(meta) | {"record": str(path)}
         rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
     return rows
@@ -68,11 +68,11 @@ def _rows(paths, of_block):
 def line_rows(meta, arrays, data):
     """One dict per neuron of each converged run of finite norm of a block: its part of the rows of saddle_lines.
 
-    meta, arrays : of `run_records.read_runs`, with `RUN_KEYS`.  data : Dataset of the runs.
+    meta, arrays : of `run_records.read_runs`, with `LINE_KEYS`.  data : Dataset of the runs.
     """
     net, rows = network_of(meta), []
     for run in runs_of(arrays):
-        if run["stop"] != meta["stop_codes"]["STATIONARY"] or run["gradient_norm"] > CRITICAL:
+        if run["stop"] != meta["stop_codes"]["STATIONARY"] or run["gradient_norm"] > CONVERGED_GRADIENT:
             continue
         for neuron in range(net.widths[0]):
             line, matrix = saddle_line(net, run["theta"], neuron), fukumizu_amari(net, run["theta"], neuron, data)
@@ -84,8 +84,8 @@ def line_rows(meta, arrays, data):
             rows.append({
                 "seed": run["seed"], "neuron": neuron, "loss": run["loss"], "a_star": line.a_star,
                 "verdict": stability(net, run["theta"], neuron, data).value, "matrix_min": ends[0], "matrix_max": ends[1],
-                "stable_inside": bool(inside[0] > -ROUNDING * inside[-1]),
-                "stable_outside": bool(outside[0] > -ROUNDING * outside[-1]),
+                "stable_inside": bool(inside[0] > -EIGENVALUE_RESOLUTION * inside[-1]),
+                "stable_outside": bool(outside[0] > -EIGENVALUE_RESOLUTION * outside[-1]),
                 "zeros": zeros(inside), "zeros_end": zeros(end), "gradient": gradient,
             })  # fmt: skip
     return rows
@@ -134,7 +134,7 @@ def runs_of(arrays):
 
 def zeros(values):
     """How many eigenvalues are 0 but for rounding."""
-    return int(np.sum(abs(values) < ROUNDING * abs(values).max()))
+    return int(np.sum(abs(values) < EIGENVALUE_RESOLUTION * abs(values).max()))
 
 
 def choose_plateau(lines, width, seed=None, neuron=None):
@@ -153,7 +153,7 @@ def choose_plateau(lines, width, seed=None, neuron=None):
     for wanted in (Stability.STABLE_INSIDE, Stability.STABLE_OUTSIDE):
         rows = lines[lines["verdict"] == wanted.value]
         if len(rows):
-            rows = rows[rows["loss"] < rows["loss"].min() * (1 + CRITICAL)]
+            rows = rows[rows["loss"] < rows["loss"].min() * (1 + SAME_MINIMUM)]
             rows = rows[rows["seed"] == rows["seed"].min()]
             return rows.loc[rows[["matrix_min", "matrix_max"]].abs().min(axis=1).idxmax()]
     return None
@@ -176,7 +176,7 @@ def plateau(row, datasets):
     """
     if row is None:
         return {"escapes": []}, None
-    meta, arrays = run_records.read_runs(row["record"], RUN_KEYS)
+    meta, arrays = run_records.read_runs(row["record"], LINE_KEYS)
     theta = next(run["theta"] for run in runs_of(arrays) if run["seed"] == row["seed"])
     data, line = datasets[row["dataset"]], saddle_line(network_of(meta), theta, int(row["neuron"]))
     surface_gammas, sizes = PLATEAU_SURFACE
@@ -205,7 +205,7 @@ def channel_candidates(paths, seed=None):
     """
     found = []
     for path in paths:
-        meta, arrays = run_records.read_runs(path, RUN_KEYS)
+        meta, arrays = run_records.read_runs(path, LINE_KEYS)
         for run in runs_of(arrays):
             channels = channels_of(meta, run)
             if channels is None:

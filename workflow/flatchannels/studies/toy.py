@@ -30,9 +30,9 @@ from flatchannels.storage.schemas.toy import TOY_FLOWS, TOY_LIMITS, TOY_RATES
 from flatchannels.storage.table_files import typed_table
 
 SLOPE, SHIFT = 5.0, 2.5
-NETWORK = Network(1, (2,), "erf", bias=False)
-TEACHER = Network(1, (2,), "erf", bias=True)
-TEACHER_THETA = TEACHER.pack([([[SLOPE], [SLOPE]], [SHIFT, -SHIFT]), ([[1.0, 1.0]], [0.0])])
+ERF_PAIR = Network(1, (2,), "erf", bias=False)
+ERF_TEACHER = Network(1, (2,), "erf", bias=True)
+TEACHER_THETA = ERF_TEACHER.pack([([[SLOPE], [SLOPE]], [SHIFT, -SHIFT]), ([[1.0, 1.0]], [0.0])])
 NODES = 256  # over both signs of x: converged to rounding for |w| < 8
 LARGEST_WEIGHT = 8.0  # up to which ℓ(w, 0) is searched for critical points
 GAMMA_FRAME = 4.35  # γ on the saddle line where the direction α is taken (paper, Figure 6b)
@@ -277,9 +277,9 @@ def flows(frame, finite, random_starts, root_seed):
     frame : on infinite data.  finite : Dataset of samples.  random_starts : how many more flows begin at Glorot-normal points.
     """
     random = generator(root_seed, "initialisation", "toy")
-    extra = {f"random {number}": NETWORK.initialise(random) for number in range(1, random_starts + 1)}
+    extra = {f"random {number}": ERF_PAIR.initialise(random) for number in range(1, random_starts + 1)}
     rows, paths = [], []
-    for name, objective in [("infinite", frame.objective), ("finite", Objective(NETWORK, finite))]:
+    for name, objective in [("infinite", frame.objective), ("finite", Objective(ERF_PAIR, finite))]:
         ends = [end for end in critical_limits(objective.data) if end.kind == "minimum at infinity"]
         for start, theta in (STARTS | (extra if name == "infinite" else {})).items():
             flow, inside = flow_from(objective, theta)

@@ -24,7 +24,7 @@ SAME_LOSS = 1e-10  # difference of the losses of a flow's end and of the saddle 
 END_OF_SEGMENT = 1e-9  # |γ (1 − γ)| of flows that start at γ = 0 or 1
 PARALLEL = 0.99  # ASSUME: |cosine| of updates with the saddle line; the paper shows one example, with a cosine near 1
 BACKWARD = 0.01  # ASSUME: C6, a falling loss takes back at most this fraction of its fall from one sample to the next, all together
-MATRIX = {"stable_inside": "stable inside", "stable_outside": "stable outside"}  # column of the Hessian → verdict of the matrix
+VERDICT_OF_MATRIX = {"stable_inside": "stable inside", "stable_outside": "stable outside"}  # column of the Hessian → verdict of the matrix
 
 
 @claim("C4", "A saddle line is a local minimum exactly on the plateau segment; perturbed there a flow returns, elsewhere it ends lower.")
@@ -37,8 +37,8 @@ def plateaus(tables: Tables) -> Verdict:
     """
     lines = _lines(tables)
     lines = lines[lines["verdict"] != "degenerate"]
-    agree = pd.DataFrame({column: lines[column] == (lines["verdict"] == name) for column, name in MATRIX.items()}).all(axis=1)
-    stable = lines["verdict"].isin(MATRIX.values())
+    agree = pd.DataFrame({column: lines[column] == (lines["verdict"] == name) for column, name in VERDICT_OF_MATRIX.items()}).all(axis=1)
+    stable = lines["verdict"].isin(VERDICT_OF_MATRIX.values())
     minima = {"stable somewhere": all_in_each(lines[stable], agree[stable]), "unstable": all_in_each(lines[~stable], agree[~stable])}
     returned, lower, n_flows = _flows_as_predicted(tables)
     counts = [*minima.values(), returned, lower]
@@ -62,7 +62,7 @@ def plateaus(tables: Tables) -> Verdict:
 def _flows_as_predicted(tables: Tables) -> tuple[pd.Series, pd.Series, int]:
     """Of each network whether all flows from its plateau returned, and whether all others ended lower; the number of flows."""
     flows = tables.get("escapes", pd.DataFrame(columns=["example", "network", "verdict", "start", "loss", "loss_line"]))
-    flows = flows[flows["example"].isin(["plateau", "network"]) & flows["verdict"].isin(MATRIX.values())]
+    flows = flows[flows["example"].isin(["plateau", "network"]) & flows["verdict"].isin(VERDICT_OF_MATRIX.values())]
     flows = flows[(flows["start"] * (1 - flows["start"])).abs() > END_OF_SEGMENT]
     inside = (flows["start"] > 0) & (flows["start"] < 1)
     stable = inside == (flows["verdict"] == "stable inside")
@@ -90,7 +90,7 @@ def extra_zeros(tables: Tables) -> Verdict:
 
 def _lines(tables: Tables) -> pd.DataFrame:
     """The rows of the table saddle_lines, of each minimum those of one run."""
-    columns = ["widths", "bias", "seed", "neuron", "loss", "verdict", *MATRIX, "zeros", "zeros_end", "dimension"]
+    columns = ["widths", "bias", "seed", "neuron", "loss", "verdict", *VERDICT_OF_MATRIX, "zeros", "zeros_end", "dimension"]
     return distinct_minima(tables.get("saddle_lines", pd.DataFrame(columns=columns)))
 
 

@@ -18,7 +18,7 @@ def judge(tables: Tables) -> pd.DataFrame:
     """
     claims = sorted(CLAIMS.items(), key=lambda item: int(item[0].removeprefix("C")))
     rows = [{"claim": key, "statement": claim.statement, **vars(claim.judge(tables))} for key, claim in claims]
-    return typed_table(schemas.CLAIMS, rows)
+    return typed_table(schemas.CLAIM_VERDICTS, rows)
 
 
 def false_verdicts(verdicts: pd.DataFrame) -> str:

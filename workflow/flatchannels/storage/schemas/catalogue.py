@@ -1,11 +1,15 @@
 """All tables by name, and the document that lists their columns: python -m flatchannels.storage.schemas.catalogue."""
 
-from flatchannels.storage.schemas import channels, claims, infinity, runs, saddles, toy
+from flatchannels.storage.schemas.channels import CHANNEL_SCHEMAS
+from flatchannels.storage.schemas.claims import CLAIM_SCHEMAS
 from flatchannels.storage.schemas.columns import Schema
+from flatchannels.storage.schemas.infinity import INFINITY_SCHEMAS
+from flatchannels.storage.schemas.runs import RUN_SCHEMAS
+from flatchannels.storage.schemas.saddles import SADDLE_SCHEMAS
+from flatchannels.storage.schemas.toy import TOY_SCHEMAS
 
-SCHEMAS: dict[str, Schema] = {
-    schema.name: schema for module in (runs, channels, saddles, infinity, toy, claims) for schema in module.SCHEMAS
-}
+_SCHEMAS = [*RUN_SCHEMAS, *CHANNEL_SCHEMAS, *SADDLE_SCHEMAS, *INFINITY_SCHEMAS, *TOY_SCHEMAS, *CLAIM_SCHEMAS]
+SCHEMAS: dict[str, Schema] = {schema.name: schema for schema in _SCHEMAS}
 HEAD = """\
 # Tables and their columns
 

@@ -5,7 +5,7 @@ from flatchannels.storage.schemas.columns import (
     CURVATURE,
     IN_CHANNEL,
     LOSS,
-    NETWORK,
+    NETWORK_COLUMNS,
     SEED,
     SHARE,
     TIME,
@@ -28,7 +28,7 @@ CHANNEL_RUNS = Schema(
     "channel_runs",
     "run of the sweep `channels`",
     {
-        **NETWORK,
+        **NETWORK_COLUMNS,
         **RUNS.columns,
         "loss_test": number("The mean squared error on test data; NaN where the dataset has none.", LOSS),
         **CONDITIONS,
@@ -50,7 +50,7 @@ CHANNELS = Schema(
     "channels",
     "run of the sweep `channels` and hidden layer",
     {
-        **NETWORK,
+        **NETWORK_COLUMNS,
         **SEED,
         **IN_CHANNEL,
         "layer": count("The number of the hidden layer, from 1."),
@@ -73,7 +73,7 @@ CHANNEL_SPECTRA = Schema(
     "channel_spectra",
     "run of the sweep `channels` and point of its flow",
     {
-        **NETWORK,
+        **NETWORK_COLUMNS,
         **SEED,
         **IN_CHANNEL,
         "t": number("The time of the flow.", TIME),
@@ -84,17 +84,17 @@ CHANNEL_SPECTRA = Schema(
 CHANNEL_SHARES = Schema(
     "channel_shares",
     "network and quantity, or setting (dimension 0, widths `all`) and quantity",
-    {**NETWORK, "quantity": text(QUANTITIES), **NETWORKS, **SHARE},
+    {**NETWORK_COLUMNS, "quantity": text(QUANTITIES), **NETWORKS, **SHARE},
 )
 CHANNEL_LAYERS = Schema(
     "channel_layers",
     "setting with several hidden layers, criterion and combination of layers",
     {
-        "setting": NETWORK["setting"],
+        "setting": NETWORK_COLUMNS["setting"],
         "criterion": text("When a layer has a channel: by the paper's conditions (paper), or with diverging output weights (diverging)."),
         "layers": text(f"{LAYERS}, that have channels."),
         **NETWORKS,
         **SHARE,
     },
 )
-SCHEMAS = [CHANNEL_RUNS, CHANNELS, CHANNEL_SPECTRA, CHANNEL_SHARES, CHANNEL_LAYERS]
+CHANNEL_SCHEMAS = [CHANNEL_RUNS, CHANNELS, CHANNEL_SPECTRA, CHANNEL_SHARES, CHANNEL_LAYERS]

@@ -2,7 +2,7 @@
 
 from flatchannels.storage.schemas.columns import Schema, count, number, text
 
-CLAIMS = Schema(
+CLAIM_VERDICTS = Schema(
     "claims",
     "claim of the paper",
     {
@@ -21,4 +21,4 @@ CLAIMS = Schema(
         "detail": text("The numbers behind it."),
     },
 )
-SCHEMAS = [CLAIMS]
+CLAIM_SCHEMAS = [CLAIM_VERDICTS]

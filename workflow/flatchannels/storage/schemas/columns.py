@@ -73,7 +73,7 @@ PLACE = {
 }
 WIDTHS = {"widths": text("The widths of the hidden layers, 4x4 for two of four neurons.")}
 BIAS = {"bias": flag("Whether the neurons have biases.")}
-NETWORK = {
+NETWORK_COLUMNS = {
     "setting": text("What the paper's panels compare, over all dimensions and widths: gp-s0.5, rosenbrock erf, rosenbrock 3 layers."),
     "family": text("The dataset's name in the configuration."),
     "dimension": PLACE["dimension"],
@@ -82,7 +82,7 @@ NETWORK = {
     **BIAS,
 }
 SEED = {"seed": count("The seed of the run.")}
-RECORD = {"record": text("The path of the record that holds the run.")}
+RECORD_COLUMN = {"record": text("The path of the record that holds the run.")}
 IN_CHANNEL = {
     "infinite": flag("Whether ‖θ‖ = Σθ²/(2P) has reached the wall maxnorm; condition 1 of a channel."),
     "channel": flag("Whether the run ended in a channel: conditions 1, 2 and 3 hold (paper, Appendix B.3)."),

@@ -5,10 +5,10 @@ from flatchannels.storage.schemas.columns import (
     CURVATURE,
     GRADIENT,
     LOSS,
-    NETWORK,
+    NETWORK_COLUMNS,
     NORM,
     PLACE,
-    RECORD,
+    RECORD_COLUMN,
     SEED,
     WEIGHT,
     Schema,
@@ -23,7 +23,7 @@ ROUTES = Schema(
     {
         "sweep": PLACE["sweep"],
         "dataset": PLACE["dataset"],
-        **NETWORK,
+        **NETWORK_COLUMNS,
         "runs": count("How many runs of the network did not fail."),
         **SEED,
         "loss": number("The loss of the run.", LOSS),
@@ -45,7 +45,7 @@ ROUTES = Schema(
         "finite_loss": number("The loss of the finite minimum that a run turns back to.", LOSS),
         "finite_norm": number("‖θ‖ of the finite minimum that a run turns back to.", NORM),
         "seconds": number("Wall time for the route.", "s"),
-        **RECORD,
+        **RECORD_COLUMN,
     },
 )
 POINT = {
@@ -59,9 +59,9 @@ POINT = {
     "largest": number("The largest Hessian eigenvalue.", CURVATURE),
 }
 JUMPED_NETWORK = {
-    "family": NETWORK["family"],
+    "family": NETWORK_COLUMNS["family"],
     **{key: PLACE[key] for key in ["dataset", "dimension", "activation"]},
-    "widths": NETWORK["widths"],
+    "widths": NETWORK_COLUMNS["widths"],
     **SEED,
 }
 JUMPS = Schema(
@@ -77,4 +77,4 @@ JUMPS = Schema(
         "loss_infinity": number("L_∞, the loss of the limit network at its minimum.", LOSS),
     },
 )
-SCHEMAS = [ROUTES, JUMPS]
+INFINITY_SCHEMAS = [ROUTES, JUMPS]

@@ -8,7 +8,7 @@ from flatchannels.storage.schemas.columns import (
     LOSS,
     NORM,
     PLACE,
-    RECORD,
+    RECORD_COLUMN,
     SEED,
     SHARE,
     TIME,
@@ -44,7 +44,7 @@ SECONDS = {
     "seconds_flow": number("Wall time of the flow.", "s"),
     "seconds_polish": number("Wall time of the finish.", "s"),
 }
-CONFIGURATION = PLACE | BIAS  # whose runs share their loss levels
+CONFIGURATION_COLUMNS = PLACE | BIAS  # whose runs share their loss levels
 OUTCOME = {"outcome": text("Which runs are meant: all, finite or infinite norm, no duplicates.")}
 
 RUNS = Schema(
@@ -66,7 +66,7 @@ RUNS = Schema(
         **COUNTS,
         **SECONDS,
         "message": text("The error of a run that failed; empty for others."),
-        **RECORD,
+        **RECORD_COLUMN,
         "versions": text("Versions of the software that made the run, JSON."),
         "cpu": text("The processor that made the run."),
     },
@@ -75,7 +75,7 @@ LOSS_LEVELS = Schema(
     "loss_levels",
     "loss level and width",
     {
-        **CONFIGURATION,
+        **CONFIGURATION_COLUMNS,
         "level": count("The number of the level in its configuration, 0 for the highest loss."),
         "loss": number("The loss of the level: the largest of all its runs, of any width.", LOSS),
         **WIDTHS,
@@ -90,7 +90,7 @@ SOLUTIONS = Schema(
     "solutions",
     "width and outcome",
     {
-        **CONFIGURATION,
+        **CONFIGURATION_COLUMNS,
         **WIDTHS,
         **OUTCOME,
         "runs": count("How many runs have this outcome."),
@@ -102,7 +102,7 @@ SHARES = Schema(
     "shares",
     "width, quantity and outcome",
     {
-        **CONFIGURATION,
+        **CONFIGURATION_COLUMNS,
         **WIDTHS,
         "quantity": text("What is counted: duplicates, infinite, converged."),
         **OUTCOME,
@@ -110,4 +110,4 @@ SHARES = Schema(
         "failed": count("How many runs of this width failed; they are among the runs of the quantity converged alone."),
     },
 )
-SCHEMAS = [RUNS, LOSS_LEVELS, SOLUTIONS, SHARES]
+RUN_SCHEMAS = [RUNS, LOSS_LEVELS, SOLUTIONS, SHARES]

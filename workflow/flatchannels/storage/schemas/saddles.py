@@ -5,9 +5,9 @@ from flatchannels.storage.schemas.columns import (
     CURVATURE,
     GRADIENT,
     LOSS,
-    NETWORK,
+    NETWORK_COLUMNS,
     PLACE,
-    RECORD,
+    RECORD_COLUMN,
     SEED,
     WEIGHT,
     WIDTHS,
@@ -38,7 +38,7 @@ SADDLE_LINES = Schema(
         "zeros": count("How many eigenvalues of the Hessian are 0 at γ = ½."),
         "zeros_end": count("How many eigenvalues of the Hessian are 0 at γ = 0."),
         "gradient": number("‖∇L‖∞ / |γ| on the line at |γ| = 1000: 0 but for rounding.", GRADIENT),
-        **RECORD,
+        **RECORD_COLUMN,
     },
 )
 ESCAPES = Schema(
@@ -70,14 +70,14 @@ CHANNEL_UPDATES = Schema(
     {
         "sweep": PLACE["sweep"],
         "dataset": PLACE["dataset"],
-        **NETWORK,
+        **NETWORK_COLUMNS,
         **SEED,
         "loss": number("The loss of the run.", LOSS),
         "cosine": number("The mean |cosine| of the last 51 updates with the direction common to all saddle lines of the pair."),
         "last": number("That |cosine| of the very last update."),
         "fall": number("By how much the loss falls over these updates, relative to the loss before."),
         "rise": number("How much of that goes up again from one sample to the next, all together, relative to the loss before."),
-        **RECORD,
+        **RECORD_COLUMN,
     },
 )
-SCHEMAS = [SADDLE_LINES, ESCAPES, CHANNEL_UPDATES]
+SADDLE_SCHEMAS = [SADDLE_LINES, ESCAPES, CHANNEL_UPDATES]

@@ -46,4 +46,4 @@ TOY_RATES = Schema(
         "settled": flag("Whether ε had come to rest."),
     },
 )
-SCHEMAS = [TOY_LIMITS, TOY_FLOWS, TOY_RATES]
+TOY_SCHEMAS = [TOY_LIMITS, TOY_FLOWS, TOY_RATES]
