@@ -13,6 +13,20 @@ ROUNDING = 2.0**-52  # the distance from 1 to the next number
 # hundred cancel, by up to 1.1e-13.
 LOSS_RESOLUTION = 1e-13
 
+# Of a mean squared error, over the mean square of the targets: below it every sample is fitted to rounding. Outputs are known to
+# 2e-16 of what they add up to, hence residuals to 1e-13 where outputs of several hundred cancel.
+EXACT_FIT = 1e-24
+
+# The same over the loss at the start, where outputs were far larger than the targets: the square of a few roundings.
+EXACT_FIT_OF_START = 1e-30
+
+# The same for a flow that cannot go on. Where the Hessian at the minimum is singular a loss falls as a power of t, and residuals of
+# 1e-9 are as good as it gets.
+EXACT_FIT_OF_A_SLOW_FLOW = 1e-18
+
+# The same for relu whose kinks are rounded: the rounding of the flow alone adds more than that to the loss.
+EXACT_FIT_OF_ROUNDED_KINKS = 1e-16
+
 # Of an eigenvalue of a Hessian, over the largest. Eigenvalues that are 0 came out below 8e-16; in channels cancelling outputs
 # add as much as to the loss.
 EIGENVALUE_RESOLUTION = 1e-13

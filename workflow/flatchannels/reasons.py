@@ -15,6 +15,7 @@ class Stop(IntEnum):
     T_LIMIT = 6
     FAILED = 7  # the step size became negligible, or a value was not finite at the start
     SADDLE = 8  # at rest on a saddle: rounding leaves nothing along the directions that would lead away
+    EXACT = 9  # the loss is 0 to rounding: every sample is fitted exactly
 
 
 class Finish(IntEnum):

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.dynamics import ndf
 from flatchannels.dynamics.integrator import Bdf, StepTooSmall
-from flatchannels.dynamics.objectives import TwiceDifferentiable
-from flatchannels.dynamics.stopping import Watch
+from flatchannels.dynamics.objectives import TwiceDifferentiable, exact_loss
+from flatchannels.dynamics.stopping import Watch, end_at_the_start, fits_slowly
 from flatchannels.networks.network import weight_norm
 from flatchannels.reasons import Stop
 
@@ -87,16 +87,19 @@ def gradient_flow(
     stop, message = None, ""
     history: list[ndf.Segment]
     if state is None:
-        bdf = Bdf(count, theta, 0.0, rtol, radius if weight_norm(theta) >= maxnorm else None)
+        bdf = Bdf(count, theta, 0.0, rtol, radius=radius if weight_norm(theta) >= maxnorm else None)
+        bdf.exact_loss = exact_loss(objective, bdf.loss)
         watch, history, seconds = Watch(bdf.loss), [], 0.0
     else:
         (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), state[2], state[3]
         bdf.observe(count)
     if not np.isfinite(bdf.loss):
         stop, message = Stop.FAILED, "the loss is not finite at the initial point"
+    elif not history:
+        stop = end_at_the_start(bdf, objective)
     while stop is None:
         if bdf.t >= max_t:
-            stop = Stop.T_LIMIT
+            stop = Stop.EXACT if fits_slowly(bdf) else Stop.T_LIMIT
         elif len(history) >= max_steps:
             stop = Stop.STEP_LIMIT
         elif history and time.perf_counter() - begin > max_seconds:
@@ -106,7 +109,7 @@ def gradient_flow(
         try:
             bdf.step()
         except StepTooSmall as error:
-            stop, message = Stop.FAILED, str(error)
+            stop, message = (Stop.EXACT, "") if fits_slowly(bdf) else (Stop.FAILED, str(error))
             break
         before = bdf
         bdf, segment = _across_the_wall(before, radius)
@@ -148,10 +151,10 @@ def _across_the_wall(bdf: Bdf, radius: float) -> tuple[Bdf, ndf.Segment]:
     h = bdf.h / 10
     if bdf.radius is None and np.linalg.norm(bdf.theta) >= radius:
         t, theta = ndf.crossing(bdf.segment(bdf.t), radius)
-        onward = Bdf(bdf.objective, theta * (radius / np.linalg.norm(theta)), t, bdf.rtol, radius, h)
+        onward = Bdf(bdf.objective, theta * (radius / np.linalg.norm(theta)), t, bdf.rtol, bdf.exact_loss, radius, h)
         segment = bdf.segment(t)
     elif bdf.radius is not None and bdf.multiplier < 0:
-        onward = Bdf(bdf.objective, bdf.theta * (1 - 1e-14), bdf.t, bdf.rtol, None, h)
+        onward = Bdf(bdf.objective, bdf.theta * (1 - 1e-14), bdf.t, bdf.rtol, bdf.exact_loss, None, h)
         segment = bdf.segment(bdf.t)
     else:
         return bdf, bdf.segment(bdf.t)

@@ -24,8 +24,8 @@ NEWTON_ITERATIONS = 10
 FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
 SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
 FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
+FINEST = 1e-6  # of the tolerance, to which a solution that raises the loss is refined before it is refused
 CURVATURE_AGE = 10  # steps before the contraction of the iteration is measured again
-LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
 KEPT_SIZE = 40  # parameters from which on a Hessian is kept over several steps
 KEPT_ITERATIONS = 5
 KEPT_AGE = 1.5  # of t, as a factor
@@ -42,14 +42,17 @@ class Point(NamedTuple):
 
 
 class Equation(NamedTuple):
-    """The implicit equation of a step from `t`, at which the loss is `loss`; `scale` (P,) is the unit of the corrections."""
+    """The implicit equation of a step from `t`.
+
+    scale : (P,), the unit of the corrections.  highest_loss : above which a step is refused.  multiplier : μ at t.
+    """
 
     predicted: Array
     psi: Array
     c: float
     scale: Array
     t: float
-    loss: float
+    highest_loss: float
     multiplier: float
 
 
@@ -145,7 +148,7 @@ class Newton:
             d = d + delta
             theta = predicted + d
             if 0 < rate / (1 - rate) * norm < self.tolerance or norm == 0:
-                if _rises(loss, equation.loss):
+                if loss > equation.highest_loss:
                     break
                 self.pause = 1
                 return Solution(d, KEPT_ITERATIONS - left, loss, 0.0, False)
@@ -187,9 +190,10 @@ class Newton:
             d = d + delta
             theta = predicted + d
             if (norm < self.tolerance and rate < np.inf) or (rate < 1 and rate / (1 - rate) * norm < self.tolerance):
-                if _rises(loss, equation.loss):
+                if loss <= equation.highest_loss:
+                    return Solution(d, iteration + 1, loss, multiplier, factor.indefinite)
+                if not (previous is None or norm < previous) or norm < FINEST * self.tolerance:
                     return None
-                return Solution(d, iteration + 1, loss, multiplier, factor.indefinite)
             previous = norm
             if self.fresh_steps > 0 or factor.indefinite:
                 factor = None
@@ -212,11 +216,6 @@ class Newton:
         rate = norm / previous
         self.curvature, self.curvature_age = max(rate / previous, 0.1 * self.curvature), 0
         return rate
-
-
-def _rises(loss: float, before: float) -> bool:
-    """Whether the loss has risen over a step: along a gradient flow it never does."""
-    return loss > before * (1 + LOSS_RISE)
 
 
 def _change_of_loss(gradient: Array, delta: Array, residual: Array, c: float) -> float:

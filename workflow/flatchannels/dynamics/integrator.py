@@ -18,6 +18,7 @@ from flatchannels.dynamics.objectives import TwiceDifferentiable
 Array = NDArray[np.float64]
 
 SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 10.0  # bounds on the change of the step size
+LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
 CAUTIOUS_FACTOR = 2.0  # the upper one after a step was found so long that it hides growth
 PATIENCE_WITH_ORDER = 3  # refused steps in a row after which the order falls to 1 (Shampine & Gordon 1975)
 
@@ -26,9 +27,16 @@ class StepTooSmall(ArithmeticError):
     """The step size fell below the resolution of t."""
 
 
+def growth_rate(hessian: Array, multiplier: float) -> float:
+    """−λ_min of the Hessian of L + μ|θ|²/2 where that is above rounding, else 0."""
+    values = eigvalsh(hessian)
+    return max(-values[0] - multiplier, 0.0) if values[0] + multiplier < -resolution(values) else 0.0
+
+
 class Bdf:
     """The integrator: `step` advances t, theta and loss by one accepted step.
 
+    exact_loss : the loss up to which one is 0 to rounding.
     radius : None for the free flow; else θ stays on the sphere |θ| = radius, and `multiplier` is μ in θ' = −∇L − μθ.
     D : (MAX_ORDER + 3, P), the backward differences of θ scaled to the step size h.
     """
@@ -39,23 +47,26 @@ class Bdf:
         theta: Array,
         t: float,
         rtol: float,
+        exact_loss: float = 0.0,
         radius: float | None = None,
         first_step: float | None = None,
     ) -> None:
         self.objective, self.theta, self.radius = objective, theta, radius
         self.t_start, self.elapsed = t, 0.0
         self.rtol, self.atol = rtol, 1e-3 * rtol
+        self.exact_loss = exact_loss
         self.newton = Newton(objective, theta.size, max(2e-15 / rtol, min(0.03, rtol**0.5)), radius)
         self.loss, gradient = objective.loss_and_gradient(theta)
         self.multiplier = 0.0
         if radius is not None:
             self.multiplier = -float(gradient @ theta) / radius**2
         slope = -gradient - self.multiplier * theta
-        largest = ndf.first_step(theta, slope, self._scale(theta))
+        largest = ndf.first_step(theta, slope, self._scale(theta), self.atol)
         self.h = largest if first_step is None else min(first_step, largest)
         self.order, self.equal_steps, self.rejections, self.failures = 1, 0, 0, 0
         self.D = np.zeros((ndf.MAX_ORDER + 3, theta.size))
         self.D[0], self.D[1] = theta, self.h * slope
+        self.at_rest = False  # whether nothing grows here and the loss no longer falls: set from outside, see `_growth_rate`
         self.growth_steps = 0  # steps to go in which the step size may at most double, after `_growth_rate` cut one
 
     def __getstate__(self) -> dict:
@@ -114,7 +125,8 @@ class Bdf:
 
     def _solve(self, predicted: Array) -> Solution | None:
         psi, c = ndf.history_term(self.D, self.order), self.h / ndf.ALPHA[self.order]
-        equation = Equation(predicted, psi, c, self._scale(predicted), self.t, self.loss, self.multiplier)
+        highest_loss = self.loss + LOSS_RISE * abs(self.loss) + max(self.exact_loss, 0.0)
+        equation = Equation(predicted, psi, c, self._scale(predicted), self.t, highest_loss, self.multiplier)
         return self.newton.solve(equation, self.growth_steps > 0)
 
     def _accept(self, theta: Array, solution: Solution) -> None:
@@ -132,14 +144,16 @@ class Bdf:
         self._rescale(min(LARGEST_FACTOR if self.growth_steps <= 0 else CAUTIOUS_FACTOR, safety * factor))
 
     def _growth_rate(self) -> float:
-        """−λ_min of the last Hessian where that is above rounding, else 0.
+        """By how much a perturbation grows per unit of time at the end of the step that is tried.
 
         A step longer than the time in which a perturbation grows is not allowed: the implicit formula would damp what
-        should grow, and lead the flow onto a saddle that it must leave.
+        should grow, and lead the flow onto a saddle that it must leave. Where a step that is far too long ends, the Hessian
+        says nothing about the flow, but as a rule it does no harm to shorten it.
         """
-        hessian, multiplier = self.last_point.hessian, self.last_point.multiplier
-        values = eigvalsh(hessian)
-        return max(-values[0] - multiplier, 0.0) if values[0] + multiplier < -resolution(values) else 0.0
+        there = growth_rate(self.last_point.hessian, self.last_point.multiplier)
+        if there > 0 and self.at_rest:
+            return min(there, growth_rate(self.objective.derivatives(self.theta)[2], self.multiplier))
+        return there
 
     def _refuse(self, factor: float, fresh: bool = True) -> None:
         self.rejections += 1
@@ -150,7 +164,8 @@ class Bdf:
             self._restart()
 
     def _restart(self) -> None:
-        """Order 1 from the present point: a shorter step does not help where the differences of the past mislead.
+        """Order 1 from the present point, with its loss evaluated: a shorter step does not help where the differences of the past
+        mislead, nor where the loss, known from a quadratic form alone, was taken for lower than it is.
 
         The first difference is that of a linearly implicit Euler step. The slope itself will not do: next to the floor of a narrow
         valley it points across, and leads as far beyond the floor as λ_max h is large. Nor may the step be longer than a perturbation
@@ -158,7 +173,7 @@ class Bdf:
 
         Source: Hairer & Wanner II, section IV.7 (linearly implicit methods).
         """
-        _, gradient, hessian = self.objective.derivatives(self.theta)
+        self.loss, gradient, hessian = self.objective.derivatives(self.theta)
         factor = Factor(hessian, self.h, self.multiplier)
         while factor.indefinite and not self._too_small():
             self.h *= 0.5

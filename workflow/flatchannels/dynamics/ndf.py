@@ -37,10 +37,13 @@ def rms(x: Array) -> float:
     return float(np.sqrt(x @ x / x.size))
 
 
-def first_step(theta: Array, slope: Array, scale: Array) -> float:
-    """A first step over which the Euler predictor moves by a hundredth of θ, measured in units of `scale` (P,)."""
+def first_step(theta: Array, slope: Array, scale: Array, smallest: float) -> float:
+    """A first step over which the Euler predictor moves by a hundredth of θ, measured in units of `scale` (P,).
+
+    smallest : what counts as the size of a component that is 0 or nearly so, as the absolute tolerance does in CVODE.
+    """
     rate = rms(slope / scale)
-    return FIRST_MOVE * rms(theta / scale) / rate if rate > 0 else 1.0
+    return FIRST_MOVE * max(rms(theta / scale), rms(smallest / scale)) / rate if rate > 0 else 1.0
 
 
 def predicted(D: Array, order: int) -> Array:

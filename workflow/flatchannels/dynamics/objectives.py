@@ -3,6 +3,9 @@
 `gradient_flow` and `polish` take any object with the two methods of `TwiceDifferentiable`. They also use, where the object has them,
 
 - `linear_neurons(theta)` → int: how many neurons work on the linear part of their activation; decides between the ends FLAT and LINEAR;
+- `loss_scale`, float: the size of the loss of a function that explains nothing, for networks the mean square of the targets; a loss
+  is 0 to rounding relative to it. Without it, or where it is 0, the loss at the start takes its place;
+- `exact_fit`, float: the fraction of it that counts as 0, `precision.EXACT_FIT` if nothing is said;
 - `gauge(theta)` → (P, n): orthonormal directions along which the function is constant but for what smoothing does to it; a
   flow need not come to rest along them.
 """
@@ -17,6 +20,7 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.curvature import tangential
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
+from flatchannels.precision import EXACT_FIT, EXACT_FIT_OF_ROUNDED_KINKS, EXACT_FIT_OF_START
 
 Array = NDArray[np.float64]
 
@@ -31,6 +35,14 @@ class TwiceDifferentiable(Protocol):
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
         """The value, the gradient (P,) and the symmetric Hessian (P, P), a new array each time."""
         ...
+
+
+def exact_loss(objective: TwiceDifferentiable, initial: float) -> float:
+    """The loss up to which one is 0 to rounding, for a start at the loss `initial`; negative where nothing tells."""
+    scale = getattr(objective, "loss_scale", None)
+    if scale is None and initial == 0:
+        return -1.0
+    return max(getattr(objective, "exact_fit", EXACT_FIT) * (scale or abs(initial)), EXACT_FIT_OF_START * abs(initial))
 
 
 def linear_neurons(objective: TwiceDifferentiable, theta: Array) -> int:
@@ -57,6 +69,11 @@ class Objective:
         """float, (P,), (P, P)."""
         return self.network.derivatives(theta, self.data, self.maxnorm)
 
+    @property
+    def loss_scale(self) -> float:
+        """The weighted mean square of the targets."""
+        return float(self.data.weights @ self.data.y**2)
+
     def linear_neurons(self, theta: Array) -> int:
         """How many neurons of the first hidden layer have an activation that is linear, up to rounding, on every sample."""
         threshold = ACTIVATIONS[self.network.activation].linear_above
@@ -74,6 +91,8 @@ class GaugeFixed(Objective):
     A smoothed one has a little slope along the gauge, normal to that surface, which over long times would carry a flow to
     where the smoothing is as wide as the data.
     """
+
+    exact_fit = EXACT_FIT_OF_ROUNDED_KINKS
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Loss, and gradient along the surface (P,)."""

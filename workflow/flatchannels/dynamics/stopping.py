@@ -1,5 +1,6 @@
 """Whether a flow has come to its end: the criteria as functions, and what a flow must remember for them.
 
+- exact: the loss is 0 to rounding. It has no scale of its own there, hence what is negligible is so relative to the data;
 - stationary: the Hessian is positive definite, and the Newton step to the minimum and the decrease it predicts are negligible;
 - flat: the same over the directions whose eigenvalue is above rounding, no eigenvalue is negative beyond it, and the loss has
   not changed over a decade of t. Plateau saddles, dead and duplicate neurons have exact null directions;
@@ -12,11 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
+from scipy.linalg import eigh, eigvalsh, lapack
 
 from flatchannels.dynamics.curvature import newton_step, resolution, tangential
 from flatchannels.dynamics.integrator import Bdf
 from flatchannels.dynamics.objectives import TwiceDifferentiable, gauge, linear_neurons
+from flatchannels.precision import EXACT_FIT, EXACT_FIT_OF_A_SLOW_FLOW
 from flatchannels.reasons import Stop
 
 Array = NDArray[np.float64]
@@ -25,12 +27,13 @@ STATIONARY_STEP = 1e-7  # Newton step to the minimum, relative to max(1, ‖θ�
 STATIONARY_DECREASE = 1e-12  # predicted decrease of the loss, relative
 FLAT_CHANGE = 1e-12  # relative decrease of the loss over a decade of t that counts as none
 SADDLE_PATIENCE = 300  # steps of about half a growth time without a change of the loss: e^150 is more than rounding needs
+LEAVING = 1e10  # growth of the slope along unstable directions, over half as many steps, from which on a flow is leaving: e^75 is usual
 
 
 def negligible(step: Array, decrease: float, theta: Array, loss: float) -> bool:
     """Whether a Newton step (P,) from θ (P,), and the decrease of the loss that it predicts, are too small to matter."""
     small = STATIONARY_STEP * max(1.0, abs(theta).max())
-    return abs(step).max() < small and decrease < STATIONARY_DECREASE * loss
+    return abs(step).max() < small and decrease < STATIONARY_DECREASE * abs(loss)
 
 
 def at_a_strict_minimum(gradient: Array, hessian: Array, theta: Array, loss: float) -> bool:
@@ -64,7 +67,44 @@ class Decade:
     def shows_no_change(self, t: float, loss: float) -> bool:
         """Whether a whole decade before t is known, and the loss has not changed over it."""
         since, before = self.entries[0]
-        return since <= t / 10 and not before - loss > FLAT_CHANGE * loss
+        return since <= t / 10 and not before - loss > FLAT_CHANGE * abs(loss)
+
+
+def fits_exactly(bdf: Bdf) -> bool:
+    """Whether the loss is 0 to rounding: that at θ itself, as an integrator knows its loss from a quadratic form."""
+    return abs(bdf.loss) <= bdf.exact_loss and abs(bdf.objective.loss_and_gradient(bdf.theta)[0]) <= bdf.exact_loss
+
+
+def fits_slowly(bdf: Bdf) -> bool:
+    """Whether a flow that cannot go on has a loss that would be 0 to rounding if it could."""
+    return abs(bdf.loss) <= bdf.exact_loss * EXACT_FIT_OF_A_SLOW_FLOW / EXACT_FIT
+
+
+def unstable_slope(bdf: Bdf, objective: TwiceDifferentiable) -> float | None:
+    """The length of the gradient along the directions that grow at θ; None where there are none."""
+    _, gradient, hessian = objective.derivatives(bdf.theta)
+    gradient, hessian = along_the_surface(objective, bdf.theta, gradient, hessian, bdf.multiplier, bdf.radius)
+    values, vectors = eigh(hessian)
+    grows = values < -resolution(values)
+    return float(np.linalg.norm(vectors[:, grows].T @ gradient)) if grows.any() else None
+
+
+def end_at_the_start(bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
+    """The `Stop` of a flow that cannot begin: its start fits exactly, or is a critical point, whose Hessian then tells its kind."""
+    if fits_exactly(bdf):
+        return Stop.EXACT
+    if bdf.D[1].any() or not np.isfinite(bdf.D[1]).all():
+        return None
+    _, gradient, hessian = objective.derivatives(bdf.theta)
+    _, hessian = along_the_surface(objective, bdf.theta, gradient, hessian, bdf.multiplier, bdf.radius)
+    values = eigvalsh(hessian)
+    if values[0] < -resolution(values):
+        return Stop.SADDLE
+    if bdf.radius is not None:
+        return Stop.WALL
+    if values[0] > resolution(values):
+        return Stop.STATIONARY
+    return Stop.LINEAR if linear_neurons(objective, bdf.theta) else Stop.FLAT
 
 
 class Watch:
@@ -77,19 +117,35 @@ class Watch:
         self.decade = Decade(loss)
         self.next_flat_test = 0.0
         self.lowest, self.idle_steps = loss, 0
+        self.slope_before: float | None = None  # along unstable directions, half of SADDLE_PATIENCE ago
         self.seen: Sequence | None = None
 
     def __call__(self, bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
+        if fits_exactly(bdf):
+            return Stop.EXACT
         self.decade.add(bdf.t, bdf.loss)
         self.idle_steps += 1
-        if bdf.loss < self.lowest * (1 - FLAT_CHANGE):
-            self.lowest, self.idle_steps = bdf.loss, 0
-        if bdf.growth_steps > 0 and self.idle_steps > SADDLE_PATIENCE:
+        if bdf.loss < self.lowest - FLAT_CHANGE * abs(self.lowest):
+            self.lowest, self.idle_steps, self.slope_before, bdf.at_rest = bdf.loss, 0, None, False
+        if bdf.growth_steps > 0 and self._idle_on_a_saddle(bdf, objective):
             return Stop.SADDLE
         if bdf.last_point is self.seen:
             return None
         self.seen = bdf.last_point
         return self._at_rest(bdf, objective)
+
+    def _idle_on_a_saddle(self, bdf: Bdf, objective: TwiceDifferentiable) -> bool:
+        """Whether the loss has not changed for SADDLE_PATIENCE steps, and in half of them no perturbation grew as it should.
+
+        Judged at θ itself, not where steps that were refused would have led. Where nothing grows the integrator is told so. A
+        perturbation may have to grow for longer: from a start of 1e-300 next to a saddle it takes a thousand steps.
+        """
+        if self.idle_steps < SADDLE_PATIENCE // 2 or (self.slope_before is not None and self.idle_steps < SADDLE_PATIENCE):
+            return False
+        slope, before = unstable_slope(bdf, objective), self.slope_before
+        self.slope_before, self.idle_steps = slope, SADDLE_PATIENCE // 2
+        bdf.at_rest = slope is None
+        return slope is not None and before is not None and not slope > LEAVING * before
 
     def _at_rest(self, bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
         theta, gradient, hessian, multiplier = bdf.last_point
