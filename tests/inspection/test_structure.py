@@ -72,7 +72,7 @@ def test_random_networks_have_no_groups():
 def test_a_weak_pair_beside_a_strong_one_counts_among_the_others():
     """Two of six neurons that happen to lie close and to cancel are as weak as the rest: no group, though only two are left."""
     rows, columns = np.random.default_rng(0).normal(size=(6, 4)), 0.3 * np.ones((6, 1))
-    rows[4], columns[[1, 4], 0] = rows[1] + 1e-4, [50.0, -49.5]
+    rows[4], columns[[1, 4], 0] = rows[1] + 1e-2, [50.0, -49.5]
     rows[5], columns[[3, 5], 0] = rows[3] + 0.2, [0.4, -0.35]
     assert [group.neurons for group in layer_structure(1, rows, columns).groups] == [(1, 4)]
     columns[[3, 5], 0] = [6.0, -5.8]
