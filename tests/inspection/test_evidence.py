@@ -166,3 +166,8 @@ def test_the_command_tells_what_data_say(tmp_path, capsys, softplus_channel):
                   ["--activation", "softplus", "--data", str(tmp_path / "model.npz")]):  # fmt: skip
         assert main(["inspect", str(tmp_path / "model.npz"), *wrong]) == 2
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_weights_whose_squares_overflow_get_one_line():
+    with pytest.raises(ValueError, match="overflow"):
+        inspect([(1e200 * np.ones((3, 2)), None), (np.ones((1, 3)), None)])

@@ -1,13 +1,17 @@
 """Models are read from files by shape and order; whatever is no model gets one line, and no code is executed."""
 
+import io
 import json
 import pickle
+import struct
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from flatchannels.cli import main
 from flatchannels.inspection.formats import ModelError, chains, load
@@ -65,6 +69,21 @@ def broken(folder):
     (folder / "huge.safetensors").write_bytes((2**62).to_bytes(8, "little") + b"{}")
     (folder / "nothing.safetensors").write_bytes(b"")
     (folder / "model.txt").write_text("W1")
+    np.save(folder / "single.npy", np.ones((3, 2)))
+    (folder / "single.npy").rename(folder / "single.npz")
+    whole = io.BytesIO()
+    np.savez_compressed(whole, **layers(3, 4, 1))
+    for length in (1, 30, 100, len(whole.getvalue()) // 2, len(whole.getvalue()) - 1):
+        (folder / f"truncated{length}.npz").write_bytes(whole.getvalue()[:length])
+    for name, header in [
+        ("giant", "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 1000)}"),
+        ("negative", "{'descr': '<f8', 'fortran_order': False, 'shape': (-3, 4)}"),
+        ("overflow", f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({10**30}, 4)}}"),
+        ("code", "__import__('pathlib').Path('exploded').touch()"),
+        ("deep", "(" * 5000),
+    ]:
+        with zipfile.ZipFile(folder / f"{name}.npz", "w") as archive:
+            archive.writestr("W1.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(96))
     (folder / "folder.npz").mkdir()
     return [*sorted(path.name for path in folder.iterdir()), "missing.npz"]
 
@@ -79,6 +98,37 @@ def test_files_that_are_no_models_get_one_line_and_nothing_is_executed(tmp_path,
         assert main(["inspect", name]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not Path("exploded").exists()
+
+
+def test_damaged_bytes_anywhere_give_a_model_or_one_line(tmp_path):
+    """Flipped bytes in the three formats: what is read is finite and fits together, else there is one line; nothing else is raised."""
+    arrays, random = layers(3, 4, 1), np.random.default_rng(0)
+    np.savez(tmp_path / "model.npz", **arrays)
+    save_file(arrays, tmp_path / "model.safetensors")
+    refused = 0
+    for name in ("model.npz", "model.safetensors"):
+        good = (tmp_path / name).read_bytes()
+        for _ in range(300):
+            data = bytearray(good)
+            for place in random.integers(0, len(data), size=random.integers(1, 4)):
+                data[place] = random.integers(0, 256)
+            path = tmp_path / f"damaged{Path(name).suffix}"
+            path.write_bytes(data[: random.integers(1, len(data) + 1)] if random.random() < 0.3 else data)
+            try:
+                (model,) = load(path)
+                assert np.isfinite(model.theta).all()
+            except ModelError as error:
+                refused += 1
+                assert "\n" not in str(error) and len(str(error)) < 600
+    assert refused > 100
+
+
+def test_what_unpacks_to_more_than_the_limit_is_not_unpacked(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "bomb.npz", W1=np.zeros((3000, 300)), W2=np.zeros((1, 3000)))
+    assert (tmp_path / "bomb.npz").stat().st_size < 2**20
+    monkeypatch.setattr("flatchannels.inspection.formats.LARGEST_FILE", 2**20)
+    with pytest.raises(ModelError, match="unpacked"):
+        load(tmp_path / "bomb.npz")
 
 
 def test_the_command_prints_json_that_names_the_groups(tmp_path):

@@ -6,7 +6,6 @@ inputs are its outputs. What is no part of such a chain of at least two is skipp
 
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from flatchannels.inspection.model import Dense, Model
 
 MODEL_SUFFIXES = (".npz", ".safetensors", ".pt", ".pth")
-LARGEST_FILE = 4 * 2**30  # bytes of a file
+LARGEST_FILE = 4 * 2**30  # bytes of a file, and of the arrays in it
+LONGEST_MESSAGE = 200  # characters of another library's message that are passed on
 MATRIX = re.compile(r"^(?P<stem>(?:.*\.)?)(?P<key>weight|W)(?P<number>\d*)$")
 
 
@@ -42,8 +42,7 @@ def load(path: str | Path, activation: str | None = None, layers: Sequence[str] 
     try:
         if not path.is_file():
             raise ModelError(f"{path}: there is no such file")
-        if path.stat().st_size > LARGEST_FILE:
-            raise ModelError(f"{path} has {path.stat().st_size / 2**30:.1f} GiB; the inspector reads up to {LARGEST_FILE // 2**30}")
+        _check_size(path.stat().st_size)
         reader = {".npz": _npz, ".safetensors": _safetensors}.get(path.suffix, _torch)
         return chains(reader(path), activation, layers)
     except ModelError as error:
@@ -55,19 +54,34 @@ def load(path: str | Path, activation: str | None = None, layers: Sequence[str] 
 def _npz(path: Path) -> dict[str, NDArray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
+            _check_size(sum(info.file_size for info in archive.zip.infolist()))
             return {key: archive[key] for key in archive.files}
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise ModelError(f"is no npz of plain arrays: {' '.join(str(error).split())}") from None
+    except (ModelError, OSError):
+        raise
+    except AttributeError:  # a single array has no zip
+        raise ModelError("is no npz but a single array; it must hold W1, b1, W2, …") from None
+    except Exception as error:  # whatever a damaged zip or header makes numpy stumble over; nothing of it is executed
+        raise ModelError(f"is no npz of plain arrays: {_one_line(error)}") from None
 
 
 def _safetensors(path: Path) -> dict[str, NDArray]:
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         return load_file(path)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise ModelError(f"is no safetensors file that NumPy can hold: {' '.join(str(error).split())}") from None
+    except OSError:
+        raise
+    except Exception as error:  # the same of a damaged header
+        raise ModelError(f"is no safetensors file that NumPy can hold: {_one_line(error)}") from None
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_FILE:
+        raise ModelError(f"has {size / 2**30:.1f} GiB, unpacked; the inspector reads up to {LARGEST_FILE // 2**30}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{error or type(error).__name__}".split())[:LONGEST_MESSAGE]
 
 
 def _torch(path: Path) -> dict[str, NDArray]:

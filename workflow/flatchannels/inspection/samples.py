@@ -1,6 +1,5 @@
 """Data on which a network is judged: inputs, targets of any number of outputs, weights."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,8 +88,10 @@ def read_samples(path: str | Path, model: Model, loss: str = "mse") -> Samples:
                 arrays = {key: archive[key] for key in archive.files if key in ("x", "y", "weights")}
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
-        except (ValueError, zipfile.BadZipFile, EOFError, MemoryError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is no npz of plain arrays: {' '.join(str(error).split())}") from None
+        except AttributeError:  # a single array has no zip
+            raise ValueError(f"{path} is no npz but a single array; it must hold x and y") from None
+        except Exception as error:  # whatever a damaged zip or header makes numpy stumble over; nothing of it is executed
+            raise ValueError(f"{path} is no npz of plain arrays: {' '.join(str(error).split())[:200]}") from None
     try:
         return samples_for(model, arrays["x"], arrays["y"], loss, arrays.get("weights"))
     except KeyError as error:

@@ -10,13 +10,16 @@ Source: paper, section 3, Appendices B.3 and C.6; the tests of cancellation and 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import linkage
+from scipy.cluster.hierarchy import DisjointSet
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial.distance import pdist
 
+from flatchannels.inspection.neighbours import Pairs, close_pairs
 from flatchannels.networks.activations import ACTIVATIONS
 
 Array = NDArray[np.float64]
@@ -26,6 +29,8 @@ TIGHT = 0.25  # largest half distance ε of a group over the mean length of its 
 CANCELLATION = 0.3  # |Σ a| over Σ |a| of a group; of three neurons in the ratio 1 : −2 : 1 it is 1/3 for two of them, 0 for all
 STRENGTH = 4.0  # mean |a| of a group over the median of the neurons that are in none
 REACH = 0.02  # Σ |a| times ε over the mean length of the input weights, over the same: what its width does
+NEARLY_PARALLEL = 1e-2  # 1 − |cos| of input weights below which neurons outside of groups are worth a remark (paper, Appendix B.3)
+LARGEST_GROUP = 32  # neurons
 DEAD = 1e-12  # |a| or |w| over the largest of the layer
 
 
@@ -92,48 +97,35 @@ def layer_structure(layer: int, rows: Array, columns: Array, activation: str | N
     alive = (lengths > DEAD * lengths.max(initial=0.0)) & (strengths > DEAD * strengths.max(initial=0.0))
     live = np.flatnonzero(alive)
     parity = mirror_sign(activation)
-    nearness = _Nearness(rows[live])
-    copies = [(int(live[i]), int(live[j])) for i, j in nearness.pairs_below(DUPLICATE)]
-    later = {j for _, j in copies}
-    single = np.array([n for n in live if n not in later], dtype=int)
+    pairs = close_pairs(rows[live])
+    pairs = replace(pairs, first=live[pairs.first], second=live[pairs.second])
+    copies = _copies(pairs, len(rows))
+    later = np.isin(np.arange(len(rows)), [j for _, j in copies])
+    single = alive & ~later
     outputs = summed_over_copies(columns, copies)
-    groups = _groups(single, rows, outputs, parity)
-    taken = {neuron for group in groups for neuron in group.neurons} | later
-    rest = np.array([n for n in single if n not in taken], dtype=int)
-    parallel, antiparallel = _parallel_pairs(rest, rows)
+    groups = _groups(np.flatnonzero(single), pairs.among(single), rows, outputs, parity)
+    rest = single & ~np.isin(np.arange(len(rows)), [neuron for group in groups for neuron in group.neurons])
+    parallel, antiparallel = (_named(pairs.among(rest).where(mask)) for mask in _aligned(pairs.among(rest)))
     dead = tuple(int(n) for n in np.flatnonzero(~alive))
     return LayerStructure(layer, len(rows), groups, tuple(copies), dead, parallel, antiparallel)
 
 
-NEARLY_PARALLEL = 1e-2  # 1 − |cos| of input weights below which neurons outside of groups are worth a remark (paper, Appendix B.3)
+def _named(pairs: Pairs) -> tuple[tuple[int, int], ...]:
+    return tuple(zip(pairs.first.tolist(), pairs.second.tolist()))
 
 
-class _Nearness:
-    """Distances of rows (n, k) relative to their mean lengths, plain and to the mirror image of the other."""
+def _aligned(pairs: Pairs) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which pairs are parallel, and which antiparallel."""
+    return pairs.cosine > 1 - NEARLY_PARALLEL, pairs.cosine < NEARLY_PARALLEL - 1
 
-    def __init__(self, rows: Array) -> None:
-        self.count = len(rows)
-        first, second = self.index = np.triu_indices(self.count, 1)
-        lengths = np.linalg.norm(rows, axis=1)
-        scale = (lengths[first] + lengths[second]) / 2
-        self.plain = pdist(rows) / scale if self.count > 1 else np.zeros(0)
-        both = 2 * (lengths[first] ** 2 + lengths[second] ** 2)
-        # |u + v|² = 2|u|² + 2|v|² − |u − v|² loses its digits where u ≈ −v: those few are computed again.
-        squares = np.maximum(both - (self.plain * scale) ** 2, 0.0)
-        near = np.flatnonzero(squares < 1e-4 * both)
-        squares[near] = ((rows[first[near]] + rows[second[near]]) ** 2).sum(axis=1)
-        self.mirrored = np.sqrt(squares) / scale
 
-    def pairs_below(self, bound: float) -> list[tuple[int, int]]:
-        """(i, j), i < j, of the plain distances below a bound; of several copies of i each is paired with i alone."""
-        first, second = self.index
-        pairs, copies = [], set()
-        for n in np.flatnonzero(self.plain < bound):
-            i, j = int(first[n]), int(second[n])
-            if i not in copies and j not in copies:
-                pairs.append((i, j))
-                copies.add(j)
-        return pairs
+def _copies(pairs: Pairs, neurons: int) -> list[tuple[int, int]]:
+    """(i, j), i < j, where j is a copy of i; of several copies each is paired with the first."""
+    same = pairs.where(pairs.plain < DUPLICATE)
+    graph = csr_array((np.ones(len(same.first)), (same.first, same.second)), shape=(neurons, neurons))
+    labels = connected_components(graph, directed=False)[1]
+    firsts = np.unique(labels, return_index=True)[1][labels]
+    return [(int(firsts[j]), int(j)) for j in np.flatnonzero(firsts != np.arange(neurons))]
 
 
 def mirror_sign(activation: str | None) -> float | None:
@@ -150,13 +142,9 @@ def summed_over_copies(columns: Array, copies: Iterable[tuple[int, int]]) -> Arr
     return summed
 
 
-def _groups(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: float | None) -> tuple[Group, ...]:
+def _groups(neurons: NDArray[np.int64], pairs: Pairs, rows: Array, outputs: Array, parity: float | None) -> tuple[Group, ...]:
     """The groups among some neurons; parity : s of the symmetry σ(−z) = s σ(z) + …, None without one."""
-    if len(neurons) < 2:
-        return ()
-    nearness = _Nearness(rows[neurons])
-    distances = nearness.plain if parity is None else np.minimum(nearness.plain, nearness.mirrored)
-    found = _candidates(neurons, distances, rows, outputs, parity)
+    found = _candidates(pairs, rows, outputs, parity)
     others = np.setdiff1d(neurons, [neuron for group in found for neuron in group.neurons]).tolist()
     strong = []
     for group in sorted(found, key=lambda group: np.linalg.norm(group.outputs, axis=1).mean()):  # a weak one counts among the others
@@ -174,27 +162,46 @@ def _typical(strengths: Array) -> float:
     return float(strengths.min()) if len(strengths) else 0.0
 
 
-def _candidates(neurons: NDArray[np.int64], distances: Array, rows: Array, outputs: Array, parity: float | None) -> list[Group]:
+def _candidates(pairs: Pairs, rows: Array, outputs: Array, parity: float | None) -> list[Group]:
     """Clusters that are close and cancel, the smallest first; a larger one replaces it where it cancels far better."""
-    clusters: dict[int, list[int]] = {n: [n] for n in range(len(neurons))}
-    accepted: dict[int, Group | None] = dict.fromkeys(clusters)
+    joined = DisjointSet(range(len(rows)))
+    members: dict[int, tuple[int, ...]] = {}  # of clusters of two neurons and more, by their root; () where there are too many
+    accepted: dict[int, Group] = {}
     found: dict[int, Group] = {}
-    for step, (left, right, height, _) in enumerate(linkage(distances, "single")):
-        if height > 2 * TIGHT:
-            break
-        here, (a, b) = len(neurons) + step, (int(left), int(right))
-        clusters[here] = clusters.pop(a) + clusters.pop(b)
-        inside = [group for group in (accepted.pop(a), accepted.pop(b)) if group is not None]
-        group = group_of(neurons[sorted(clusters[here])], rows, outputs, parity)
-        better = all(_replaces(group, part) for part in inside)
-        tight = group.epsilon < TIGHT * np.linalg.norm(group.center)
-        if tight and group.cancellation < CANCELLATION and better:
+    for i, j in _single_linkage(pairs, len(rows), parity is not None):
+        a, b = joined[i], joined[j]
+        joined.merge(i, j)
+        left, right = members.pop(a, (a,)), members.pop(b, (b,))
+        here = joined[i]
+        members[here] = left + right if left and right and len(left) + len(right) <= LARGEST_GROUP else ()
+        inside = [accepted.pop(cluster) for cluster in (a, b) if cluster in accepted]
+        group = _cluster(members[here], rows, outputs, parity)
+        if group is not None and all(_replaces(group, part) for part in inside):
             for part in inside:
                 found.pop(part.neurons[0], None)
             accepted[here] = found[group.neurons[0]] = group
-        else:
-            accepted[here] = inside[0] if len(inside) == 1 else None
+        elif len(inside) == 1:
+            accepted[here] = inside[0]
     return list(found.values())
+
+
+def _single_linkage(pairs: Pairs, neurons: int, mirrored: bool) -> list[tuple[int, int]]:
+    """The pairs whose clusters are joined, nearest first: the edges of a minimum spanning tree (Gower & Ross 1969)."""
+    distances = np.minimum(pairs.plain, pairs.mirrored) if mirrored else pairs.plain
+    near = distances <= 2 * TIGHT
+    graph = csr_array((distances[near], (pairs.first[near], pairs.second[near])), shape=(neurons, neurons))
+    tree = minimum_spanning_tree(graph).tocoo()
+    order = np.argsort(tree.data, kind="stable")
+    return list(zip(tree.coords[0][order].tolist(), tree.coords[1][order].tolist()))
+
+
+def _cluster(members: tuple[int, ...], rows: Array, outputs: Array, parity: float | None) -> Group | None:
+    """The `Group` of a cluster if it is close and cancels, else None; None for ()."""
+    if not members:
+        return None
+    group = group_of(np.array(sorted(members)), rows, outputs, parity)
+    tight = group.epsilon < TIGHT * np.linalg.norm(group.center)
+    return group if tight and group.cancellation < CANCELLATION else None
 
 
 def _replaces(whole: Group, part: Group) -> bool:
@@ -225,18 +232,3 @@ def _is_strong(group: Group, typical: float) -> bool:
     strengths = np.linalg.norm(group.outputs, axis=1)
     reach = strengths.sum() * group.epsilon / np.linalg.norm(group.center)
     return bool(strengths.mean() > STRENGTH * typical and reach > REACH * typical)
-
-
-def _parallel_pairs(neurons: NDArray[np.int64], rows: Array) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
-    """Pairs with 1 − cos, and with 1 + cos, below NEARLY_PARALLEL."""
-    if len(neurons) < 2:
-        return (), ()
-    units = rows[neurons] / np.linalg.norm(rows[neurons], axis=1, keepdims=True)
-    cosines = units @ units.T
-    first, second = np.triu_indices(len(neurons), 1)
-
-    def named(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-        return tuple((int(neurons[i]), int(neurons[j])) for i, j in zip(first[mask], second[mask]))
-
-    values = cosines[first, second]
-    return named(values > 1 - NEARLY_PARALLEL), named(values < -1 + NEARLY_PARALLEL)
