@@ -151,10 +151,10 @@ def _across_the_wall(bdf: Bdf, radius: float) -> tuple[Bdf, ndf.Segment]:
     h = bdf.h / 10
     if bdf.radius is None and np.linalg.norm(bdf.theta) >= radius:
         t, theta = ndf.crossing(bdf.segment(bdf.t), radius)
-        onward = Bdf(bdf.objective, theta * (radius / np.linalg.norm(theta)), t, bdf.rtol, bdf.exact_loss, radius, h)
+        onward = Bdf(bdf.objective, theta * (radius / np.linalg.norm(theta)), t, bdf.rtol, radius, h, bdf.exact_loss)
         segment = bdf.segment(t)
     elif bdf.radius is not None and bdf.multiplier < 0:
-        onward = Bdf(bdf.objective, bdf.theta * (1 - 1e-14), bdf.t, bdf.rtol, bdf.exact_loss, None, h)
+        onward = Bdf(bdf.objective, bdf.theta * (1 - 1e-14), bdf.t, bdf.rtol, None, h, bdf.exact_loss)
         segment = bdf.segment(bdf.t)
     else:
         return bdf, bdf.segment(bdf.t)

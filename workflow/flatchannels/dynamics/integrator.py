@@ -36,8 +36,8 @@ def growth_rate(hessian: Array, multiplier: float) -> float:
 class Bdf:
     """The integrator: `step` advances t, theta and loss by one accepted step.
 
-    exact_loss : the loss up to which one is 0 to rounding.
     radius : None for the free flow; else θ stays on the sphere |θ| = radius, and `multiplier` is μ in θ' = −∇L − μθ.
+    exact_loss : the loss up to which one is 0 to rounding.
     D : (MAX_ORDER + 3, P), the backward differences of θ scaled to the step size h.
     """
 
@@ -47,9 +47,9 @@ class Bdf:
         theta: Array,
         t: float,
         rtol: float,
-        exact_loss: float = 0.0,
         radius: float | None = None,
         first_step: float | None = None,
+        exact_loss: float = 0.0,
     ) -> None:
         self.objective, self.theta, self.radius = objective, theta, radius
         self.t_start, self.elapsed = t, 0.0
