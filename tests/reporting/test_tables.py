@@ -249,6 +249,23 @@ def test_the_run_table_has_one_row_per_run_and_its_planted_values(record_paths):
     assert set(table["widths"]) == {"2"} and set(table["parameters"]) == {6} and table["loss"].isna().tolist() == [False] * 5 + [True]
 
 
+def test_exact_fits_have_converged_and_are_one_level(tmp_path):
+    """Their losses are rounding, and with large targets so is a gradient above the threshold."""
+    losses = [3e-17, 1e-29, 2e-24, 0.0]
+    planted = [synthetic.run(seed, 6, loss=loss, stop=Stop.EXACT) for seed, loss in enumerate(losses, 1)]
+    planted += [synthetic.run(5, 6, loss=0.25), synthetic.run(6, 6, loss=0.25 * (1 + 1e-12), stop=Stop.SADDLE)]
+    for run in [planted[0], planted[5]]:
+        run.gradient_norm = 1e-7
+    run_records.write_runs(tmp_path / "record.npz", synthetic.meta(2, (2,)), planted)
+    runs = runs_.run_table([tmp_path / "record.npz"])
+    assert runs["converged"].tolist() == [True] * 5 + [False]
+    levels = levels_.loss_levels(runs)
+    assert levels["runs"].tolist() == [2, 4] and levels["loss"].tolist() == [0.25 * (1 + 1e-12), 3e-17]
+    assert (levels["loss_min"].tolist(), levels["level"].tolist()) == ([0.25, 0.0], [0, 1])
+    shares = shares_.shares(runs).set_index(["quantity", "outcome"])
+    assert shares.loc[("converged", "all"), ["count", "runs", "failed"]].tolist() == [5, 6, 0]
+
+
 def test_tables_survive_the_disk(record_paths, tmp_path):
     runs = runs_.run_table(record_paths)
     for schema, table in [(RUNS, runs), (SOLUTIONS, solutions_.solutions(runs)), (SHARES, shares_.shares(runs))]:

@@ -12,6 +12,7 @@ from flatchannels import Network, train
 from flatchannels.data.datasets import make
 from flatchannels.landscape import criteria
 from flatchannels.landscape.updates import inside_the_wall
+from flatchannels.reasons import Stop
 from flatchannels.storage import products, run_records
 from flatchannels.storage.errors import RecordError
 from flatchannels.studies import plateau_flows, saddle_examples
@@ -76,6 +77,13 @@ def test_the_table_has_a_row_for_each_neuron_of_each_converged_network(lines, bl
 def rows(**columns):
     table = {"widths": "2", "bias": False, "seed": 1, "neuron": 0, "loss": 0.5, "matrix_min": 1.0, "matrix_max": 2.0} | columns
     return pd.DataFrame(table)
+
+
+def test_saddle_lines_are_of_networks_at_strict_minima_alone(datasets, tmp_path):
+    """An exact fit is none: its residuals are rounding, and so is the matrix that tells what a split neuron does."""
+    runs = [synthetic.run(1, 3), *(synthetic.run(seed, 3, stop=stop) for seed, stop in [(2, Stop.EXACT), (3, Stop.FLAT), (4, Stop.WALL)])]
+    run_records.write_runs(tmp_path / "record.npz", synthetic.meta(2, (1,), sweep="levels"), runs)
+    assert saddle_examples.line_table([tmp_path / "record.npz"], datasets)["seed"].tolist() == [1]
 
 
 def test_the_plateau_is_of_the_lowest_loss_then_the_first_seed_then_the_most_definite_neuron():

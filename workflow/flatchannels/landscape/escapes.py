@@ -243,7 +243,7 @@ def return_to_channel(
     run = train(narrow, data, theta0=start, maxnorm=maxnorm, spectrum_samples=1)
     line = saddle_line(narrow, run.theta, min(pair))
     flows = []
-    if run.stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
+    if run.stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):  # around an exact fit the loss is 0 all along Γ: nothing flows
         flows = [perturbed_flow(data, line, gamma, signed, maxnorm=maxnorm, **settings) for signed in (size, -size)]
     cosines = [late_cosine(flow.theta, line.direction, maxnorm) for flow in flows]
     loss = net.loss(theta, data)

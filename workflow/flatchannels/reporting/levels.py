@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from flatchannels.reasons import Stop
 from flatchannels.reporting.groups import CONFIGURATION, ended, grouped
 from flatchannels.storage.schemas.runs import LOSS_LEVELS
 from flatchannels.storage.table_files import typed_table
@@ -58,6 +59,7 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
 
     ASSUME: runs of every outcome enter, the ones at the norm wall with the mean squared error that they have there;
     their levels at infinity are common to all widths more closely than those at the wall (`runs.loss_at_infinity`).
+    Exact fits are one level: their losses, 0 to rounding, cannot be compared.
 
     Parameters
     ----------
@@ -69,8 +71,9 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for configuration, group in grouped(ended(runs), CONFIGURATION):
-        level, losses = find_levels(group["loss"])
+        level, _ = find_levels(group["loss"].where(group["stop"] != Stop.EXACT.name, 0.0))
         group = group.assign(level=level)
+        losses = group.groupby("level")["loss"].max()
         for (index, widths), members in grouped(group, ["level", "widths"]):
             rows.append({
                 **dict(zip(CONFIGURATION, configuration, strict=True)), "level": index, "loss": losses[index], "widths": widths,

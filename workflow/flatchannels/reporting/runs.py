@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from flatchannels.networks.layout import Layout, layout_of
 from flatchannels.precision import CONVERGED_GRADIENT, DUPLICATE_DISTANCE
+from flatchannels.reasons import Stop
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import continuation, run_records
 from flatchannels.storage.errors import RecordError
@@ -27,8 +28,9 @@ TABLE_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULTS, *COUNTS, *
 def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
     """One row per run of all the given records, in their order.
 
-    `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm, `converged` is
-    ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max. Numbers of a failed run are NaN and 0.
+    `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm, `converged` is ‖∇(L + R)‖∞ < 1e-9 and
+    λ_min > −1e-6 λ_max, or an exact fit, whose loss is 0 to rounding: with large targets its gradient need not be that small.
+    Numbers of a failed run are NaN and 0.
 
     Parameters
     ----------
@@ -65,9 +67,9 @@ def run_columns(path: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray
     columns["infinite"] = arrays["weight_norm"] >= maxnorm
     columns["loss_infinity"] = loss_at_infinity(arrays["loss"], arrays["weight_norm"], maxnorm)
     columns["duplicates"] = count_duplicates(arrays["theta"], layout_of(meta))
-    columns["converged"] = (arrays["gradient_norm"] < CONVERGED_GRADIENT) & (
-        arrays["hessian_min"] > CONVERGED_CURVATURE * arrays["hessian_max"]
-    )
+    at_rest = arrays["gradient_norm"] < CONVERGED_GRADIENT
+    stable = arrays["hessian_min"] > CONVERGED_CURVATURE * arrays["hessian_max"]
+    columns["converged"] = (at_rest & stable) | (columns["stop"] == Stop.EXACT.name)
     return columns
 
 

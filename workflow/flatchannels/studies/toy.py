@@ -34,7 +34,7 @@ ERF_PAIR = Network(1, (2,), "erf", bias=False)
 ERF_TEACHER = Network(1, (2,), "erf", bias=True)
 TEACHER_THETA = ERF_TEACHER.pack([([[SLOPE], [SLOPE]], [SHIFT, -SHIFT]), ([[1.0, 1.0]], [0.0])])
 NODES = 256  # over both signs of x: converged to rounding for |w| < 8
-LARGEST_WEIGHT = 8.0  # up to which ℓ(w, 0) is searched for critical points
+SEARCHED_WEIGHT = 8.0  # up to which ℓ(w, 0) is searched for critical points
 GAMMA_FRAME = 4.35  # γ on the saddle line where the direction α is taken (paper, Figure 6b)
 # The direction of α and the starts of Figure 6b, from the files of the original authors, in the order (w_1, w_2, a_1, a_2).
 ALPHA_DIRECTION = np.array([0.36922787209763275, 0.9269996117264516, 0.04659666471578183, 0.0465966647156984])
@@ -135,7 +135,7 @@ def zeros_of_h(data):
 
 
 def _zeros(function):
-    grid = np.geomspace(0.05, LARGEST_WEIGHT, 400)
+    grid = np.geomspace(0.05, SEARCHED_WEIGHT, 400)
     values = np.array([function(w) for w in grid])
     return [brentq(function, grid[k], grid[k + 1], xtol=1e-14) for k in np.flatnonzero(values[1:] * values[:-1] < 0)]
 

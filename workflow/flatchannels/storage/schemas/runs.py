@@ -60,7 +60,7 @@ RUNS = Schema(
         "infinite": IN_CHANNEL["infinite"],
         "loss_infinity": number("The loss in the limit ‖θ‖ → ∞, to leading order, of a run at the wall; for others the loss.", LOSS),
         "duplicates": count("Pairs of neurons in one layer whose input weights are less than 1e-6 apart."),
-        "converged": flag("Whether ‖∇(L + R)‖∞ < 1e-9 and the smallest Hessian eigenvalue > −1e-6 times the largest."),
+        "converged": flag("Whether ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max of the Hessian, or the fit is exact."),
         "stop": text("Why the flow ended (reasons.Stop)."),
         "finish": text("Why the finish ended (reasons.Finish)."),
         **COUNTS,
@@ -76,7 +76,7 @@ LOSS_LEVELS = Schema(
     "loss level and width",
     {
         **CONFIGURATION_COLUMNS,
-        "level": count("The number of the level in its configuration, 0 for the highest loss."),
+        "level": count("The number of the level in its configuration, 0 for the highest loss; exact fits are one level."),
         "loss": number("The loss of the level: the largest of all its runs, of any width.", LOSS),
         **WIDTHS,
         "runs": count("How many runs of this width are on the level."),
