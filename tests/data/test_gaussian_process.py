@@ -270,7 +270,7 @@ def test_every_network_has_a_draw_of_its_own():
     found, products = blocks()
     assert set(products) == {f"gp-d{d}-r{r}-{activation}" for d in [2, 4] for r in ["8", "4x4"] for activation in ["softplus", "erf"]}
     assert products["gp-d4-r8-erf"] == {"name": "gp-d4-r8-erf", "dimension": 4, "spec": SPEC}
-    record = "results/runs/levels/gp-d2-r4x4-softplus/softplus/r4x4/seeds-3-3.npz"
+    record = "runs/levels/gp-d2-r4x4-softplus/softplus/r4x4/seeds-3-3.npz"
     assert len(found) == 16 and record in {block.record for block in found}
 
 

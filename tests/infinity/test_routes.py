@@ -252,4 +252,4 @@ def test_the_channel_of_figure_5_is_the_one_nearest_to_the_paper():
     assert jumps.choose(table)["seed"] == 5
     table.loc[5, "limit_min"] = 0.0  # a flat direction
     assert jumps.choose(table)["seed"] == 3
-    assert jumps.choose(table.assign(verdict="undecided")) is None and jumps.jump_table(table.head(0)).empty
+    assert jumps.choose(table.assign(verdict="undecided")) is None and jumps.jump_table(table.head(0), {}).empty

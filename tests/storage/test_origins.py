@@ -1,6 +1,5 @@
 """What another configuration made is refused where one is asked for."""
 
-import json
 from contextlib import nullcontext
 
 import numpy as np
@@ -32,19 +31,23 @@ ASKED = {
         ({"training": ASKED["training"] | {"max_steps": 40, "continue_unfinished": True}}, None),
     ],
 )  # fmt: skip
-def test_a_record_made_by_another_configuration_is_refused_where_one_is_asked_for(tmp_path, monkeypatch, asked, problem):
+def test_a_record_made_by_another_configuration_is_refused_where_one_is_asked_for(tmp_path, asked, problem):
     path = tmp_path / "seeds-1-1.npz"
     training = {key: value for key, value in ASKED["training"].items() if key != "continue_unfinished"}
     run_records.write_runs(path, synthetic.meta(training=training), [synthetic.run(1, stop=Stop.STEP_LIMIT)])
-    monkeypatch.setenv(origins.ASKED, json.dumps(ASKED | asked))
-    if problem is None:
-        run_records.read_runs(path, ["loss"])
-    else:
-        with pytest.raises(RecordError, match=f"seeds-1-1.npz: was made with {problem}$"):
-            run_records.read_runs(path, ["loss"])
+    for read in [lambda: run_records.read_runs(path, ["loss"], ASKED | asked), lambda: origins.check_origins([path], ASKED | asked)]:
+        with nullcontext() if problem is None else pytest.raises(RecordError, match=f"seeds-1-1.npz: was made with {problem}$"):
+            read()
+    run_records.read_runs(path, ["loss"])
 
 
-def test_datasets_and_products_of_the_toy_are_refused_too(tmp_path, monkeypatch):
+def test_damaged_files_and_those_that_are_no_archives_are_left_to_their_readers(tmp_path):
+    (tmp_path / "half.npz").write_bytes(b"PK\x03\x04 and no more")
+    (tmp_path / "text.txt").write_text("a text")
+    origins.check_origins([tmp_path / name for name in ["half.npz", "text.txt", "missing.npz"]], ASKED)
+
+
+def test_datasets_and_products_of_the_toy_are_refused_too(tmp_path):
     data, meta = Dataset(np.ones((4, 2)), np.arange(4.0)), {"name": "gp-d2-r4-g", "dimension": 2, "spec": {"inputs": "normal"}, "seed": 1}
     (tmp_path / "datasets").mkdir()
     for name in ("gp-d2-r4-g", "gp-d2-r4"):
@@ -56,8 +59,8 @@ def test_datasets_and_products_of_the_toy_are_refused_too(tmp_path, monkeypatch)
     asked = ASKED | {"datasets": {"gp": {"inputs": "normal"}}}
     for change, readable in [({}, [True, True]), ({"seed": 2}, [False, False]), ({"toy": {"samples": 99}}, [True, False]),
                              ({"datasets": {"gp": {"inputs": "normal", "samples": 9}}}, [False, True])]:  # fmt: skip
-        monkeypatch.setenv(origins.ASKED, json.dumps(asked | change))
-        for read, fine in zip([lambda: dataset_files.read_dataset(tmp_path / "datasets/gp-d2-r4-g.npz"),
-                               lambda: products.read_toy(tmp_path / "flows.npz", "toy_flows")], readable):  # fmt: skip
+        now = asked | change
+        readers = [(dataset_files.read_dataset, ["datasets/gp-d2-r4-g.npz"]), (products.read_toy, ["flows.npz", "toy_flows"])]
+        for (read, (name, *more)), fine in zip(readers, readable):
             with nullcontext() if fine else pytest.raises(RecordError, match="was made with"):
-                read()
+                read(tmp_path / name, *more, now)

@@ -176,14 +176,17 @@ def test_a_script_reads_the_tables_that_its_rule_names(name, tmp_path):
         table_files.write_table(inputs[schema.name], schema, frame)
     inputs["dataset"] = tmp_path / "rosenbrock-grid.npz"
     dataset_files.write_dataset(inputs["dataset"], Dataset(**grid()), {})
+    inputs["dataset"] = [inputs["dataset"]]
+    params = {"sweep": "levels", "dataset": runs["dataset"].iloc[0], "activation": runs["activation"].iloc[0], "nothing": ""}
 
     class Named(dict):
         __getattr__ = dict.__getitem__
 
     output = [tmp_path / f"figure.{kind}" for kind in ["svg", "png"]]
     script = ROOT / "workflow" / "scripts" / "figures" / f"{name}.py"
-    rule = SimpleNamespace(input=Named(inputs), output=output, params=SimpleNamespace(sweep="levels"))
-    exec(compile(script.read_text(), script, "exec"), {"snakemake": rule, "__name__": name})
+    scope = {"__name__": name}
+    exec(compile(script.read_text(), script, "exec"), scope)
+    scope["main"](SimpleNamespace(input=Named(inputs), output=output, params=Named(params)))
     assert all(path.stat().st_size > 1000 for path in output)
 
 

@@ -47,17 +47,17 @@ def edit(path):
 
 def test_every_product_is_made_and_readable(smoke):
     directory, _ = smoke
-    runs = table_files.read_table(directory / "results/statistics/runs.parquet", run_schemas.RUNS)
+    runs = table_files.read_table(directory / "results/smoke/statistics/runs.parquet", run_schemas.RUNS)
     assert len(runs) == RUNS and set(runs["record"]) == {
-        str(path.relative_to(directory)) for path in (directory / "results/runs/levels").rglob("*.npz")
+        str(path.relative_to(directory)) for path in (directory / "results/smoke/runs/levels").rglob("*.npz")
     }
-    assert len(table_files.read_table(directory / "results/statistics/channel_runs.parquet", channel_schemas.CHANNEL_RUNS)) == 6
+    assert len(table_files.read_table(directory / "results/smoke/statistics/channel_runs.parquet", channel_schemas.CHANNEL_RUNS)) == 6
     for schema in run_schemas.SCHEMAS:
-        assert len(table_files.read_table(directory / f"results/statistics/{schema.name}.parquet", schema))
-    assert "C1" in (directory / "results/scorecard.txt").read_text()
+        assert len(table_files.read_table(directory / f"results/smoke/statistics/{schema.name}.parquet", schema))
+    assert "C1" in (directory / "results/smoke/scorecard.txt").read_text()
     for caption in (directory / "workflow/report").glob("fig*.rst"):
         for kind in ["pdf", "svg", "png"]:
-            assert (directory / f"results/figures/{caption.stem}.{kind}").stat().st_size > 1000
+            assert (directory / f"results/smoke/figures/{caption.stem}.{kind}").stat().st_size > 1000
 
 
 def test_progress_and_stop_reasons_are_told_without_noise(smoke):
@@ -78,9 +78,9 @@ def test_records_depend_on_the_seed_alone_and_not_on_the_block(smoke, tmp_path):
     """Seeds 1 and 2 in one process, seed 2 again in another."""
     directory, _ = smoke
     network = "runs/levels/rosenbrock-grid/g/r2-nobias"
-    target = f"results/{network}/seeds-2-2.npz"
+    target = f"results/smoke/{network}/seeds-2-2.npz"
     work = {"sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": [2], "bias": False}
-    meta, both = run_records.read_runs(directory / f"results/{network}/seeds-1-2.npz")
+    meta, both = run_records.read_runs(directory / f"results/smoke/{network}/seeds-1-2.npz")
     do_block(directory, tmp_path / target, work | {"first": 2, "last": 2, "seed": 14951, "training": meta["training"]})
     _, one = run_records.read_runs(tmp_path / target)
     for key in ["theta_initial", "theta_flow", "theta", "trajectory_loss", "steps"]:
@@ -105,7 +105,14 @@ def do_block(directory, output, job):
     scripts = directory / "workflow" / "scripts"
     [cache] = (directory / "results/cache/numba").iterdir()
     environment = os.environ | {"PYTHONPATH": str(scripts.parent), "NUMBA_CACHE_DIR": str(cache)}
-    command = [sys.executable, scripts / "runs.py", directory / "results/datasets/rosenbrock-grid.npz", output, json.dumps(job)]
+    command = [
+        sys.executable,
+        scripts / "runs.py",
+        directory / "results/smoke/datasets/rosenbrock-grid.npz",
+        output,
+        json.dumps(job),
+        "null",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, cwd=directory)
     return done.stderr
 
@@ -118,7 +125,7 @@ def test_a_second_time_there_is_nothing_to_do(smoke):
 def test_repair_takes_whole_results_for_whole(smoke, monkeypatch):
     monkeypatch.chdir(smoke[0])
     given = config.validate(config.load("config/smoke.yaml"))
-    assert repair.damaged(made=set(repair.asked_for(given)), asked=config.origin(given)) == {}
+    assert repair.damaged("results/smoke", made=set(repair.asked_for(given)), asked=config.origin(given)) == {}
 
 
 def test_new_times_of_files_and_another_place_of_the_checkout_rerun_nothing(smoke, copy):
@@ -166,7 +173,7 @@ def test_an_edit_of_the_claims_changes_the_scorecard_alone(smoke, copy):
         ("seeds: 3 ", "seeds: 5 ", {"runs": 12} | TABLES_AND_FIGURES),  # seeds 3–4 and 5–5; those of 1–2 are there
         ("rtol: 1.0e-4", "rtol: 1.0e-5", {"runs": 12} | TABLES_AND_FIGURES),
         ("points: 31", "points: 32", {"dataset": 1, "runs": 12} | TABLES_AND_FIGURES),
-        ("preset: smoke", "preset: mine", {}),
+        ("preset: smoke", "preset: mine\nresults_dir: results/smoke", {}),
     ],
 )
 def test_a_change_of_the_configuration_reruns_what_depends_on_it(smoke, tmp_path, old, new, jobs):
@@ -178,12 +185,13 @@ def test_a_change_of_the_configuration_reruns_what_depends_on_it(smoke, tmp_path
 
 def test_a_damaged_record_is_named_and_can_be_made_again(smoke, tmp_path):
     directory = shutil.copytree(smoke[0], tmp_path / "damaged")
-    record = "results/runs/levels/rosenbrock-grid/g/r1/seeds-1-2.npz"
+    record = "results/smoke/runs/levels/rosenbrock-grid/g/r1/seeds-1-2.npz"
     with open(directory / record, "r+b") as file:
         file.truncate(3000)
     done = snakemake(directory, "runs_table", "--configfile", "config/smoke.yaml")
     assert done.returncode == 1
-    assert f"RecordError: {record}: " in done.stderr
+    [line] = [line for line in done.stderr.splitlines() if line.startswith(f"{record}: ")]
+    assert "make repair" in line and "Traceback" not in done.stderr and "not found" not in done.stderr
     (directory / record).unlink()
     assert planned(directory, *OF_LEVELS, "--forcerun", "runs_table") == {"runs": 1} | TABLES_AND_FIGURES
 

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
@@ -14,6 +15,7 @@ WORKFLOW = Path(str(workflow.current_basedir)).resolve().parent  # not `basedir`
 ROOT = WORKFLOW.parent
 sys.path.insert(0, str(WORKFLOW))  # this checkout's package, whether or not one is installed
 
+from flatchannels import names
 from flatchannels.pipeline import config as settings, progress, snakemake_internals as internals, sources
 
 # For this process alone, snakemake. A plan is made of many objects that all stay: to look through them for garbage again and
@@ -59,17 +61,19 @@ def or_stop(function, *arguments):
         sys.exit(1)
 
 
-def code(*scripts, without=(), activation=None):
-    """Fingerprint of some scripts and all that they import: an edit reruns what depends on it, and nothing else.
+def code(script, activation=None):
+    """Fingerprint of a script and of all that it imports: an edit reruns what depends on it, and nothing else."""
+    return sources.fingerprint([WORKFLOW / "scripts" / script], activation)
 
-    Products of simulations leave out `storage`: a format has a version of its own, and is checked when it is read.
-    """
-    return sources.fingerprint([WORKFLOW / "scripts" / script for script in scripts], without, activation)
+
+def asked(wildcards, output):
+    """By what a job's inputs must have been made. It takes `output`, so that a change of it alone reruns nothing."""
+    return settings.origin(config)
 
 
 def run_job(wildcards):
     """What runs.py is to do for a record, in JSON. It must not take `output`: snakemake ignores changes in such parameters."""
-    record = settings.RECORD.format(**wildcards)
+    record = f"{RESULTS}/{names.RECORD}".format(**wildcards)
     if record not in BLOCKS:
         raise WorkflowError(f"no sweep of the configuration asks for {record}")
     block = BLOCKS[record]
@@ -89,9 +93,61 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def figure(name):
+def records_of(sweep):
+    """The records of a sweep; none where the configuration does not have it, or its datasets cannot be made."""
+    return [record for record, block in BLOCKS.items() if block.sweep == sweep]
+
+
+def datasets_of(records):
+    """The datasets of some records."""
+    return sorted({f"<results>/datasets/{BLOCKS[record].dataset}.npz" for record in records})
+
+
+class Figure(NamedTuple):
+    """A figure, for the table in figures.smk."""
+
+    name: str  # of its rule and its files
+    title: str  # what it shows
+    script: str  # in workflow/scripts/figures
+    inputs: dict[str, str | list[str]]  # name in the script → tables and products below the folder of results
+    sweep: str | None = None  # the sweep that it shows
+    params: dict = {}  # more for the script
+
+
+def nothing_to_show(figure):
+    """Why a figure has nothing to show, "" if it has: then its rule has no inputs, and it says so."""
+    if figure.sweep is None or records_of(figure.sweep):
+        return ""
+    there = figure.sweep in config["sweeps"]
+    return f"the datasets of the sweep {figure.sweep} cannot be made" if there else f"the configuration has no sweep {figure.sweep}"
+
+
+def some(tables, *names):
+    """Those tables that have the given names."""
+    return {name: tables[name] for name in names}
+
+
+def figure_inputs(figure):
+    """Name → paths."""
+    if nothing_to_show(figure):
+        return {}
+    below = "<results>/{}".format
+    return {name: below(paths) if isinstance(paths, str) else list(map(below, paths)) for name, paths in figure.inputs.items()}
+
+
+def figure_script(figure):
+    """Its own, or the one that says that there is nothing to show."""
+    return "nothing.py" if nothing_to_show(figure) else figure.script
+
+
+def figure_title(figure):
+    """Figure 2: solutions and loss levels without biases"""
+    return f"Figure {figure.name.removeprefix('fig')}: {figure.title}"
+
+
+def figure_files(name):
     """The files of a figure: PDF, PNG, and SVG, which is what the report shows."""
-    path = f"results/figures/{name}"
+    path = f"<results>/figures/{name}"
     return [report(f"{path}.svg", caption=f"../report/{name}.rst", category="Figures"), f"{path}.pdf", f"{path}.png"]
 
 

@@ -7,7 +7,7 @@ DRAWS = {name for name, job in DATASETS.items() if job["spec"]["target"] == "gau
 # is made. Whoever asks for one by its name gets a job that says what is missing.
 TORCH = "Gaussian processes need torch and GPyTorch: `make gp-environment`, or pip install -r requirements-gp.txt"
 CAN_DRAW = find_spec("gpytorch") or (ROOT / ".venv-gp").exists() or internals.makes_conda_environments(workflow)
-NOT_DRAWN = {name for name in DRAWS if not CAN_DRAW and not Path(f"results/datasets/{name}.npz").exists()}
+NOT_DRAWN = {name for name in DRAWS if not CAN_DRAW and not Path(f"{RESULTS}/datasets/{name}.npz").exists()}
 if NOT_DRAWN and internals.is_main_process(workflow):
     logger.warning(f"Left out: the runs on {len(NOT_DRAWN)} datasets. {TORCH}")
 
@@ -16,16 +16,16 @@ rule dataset:
     input:
         lambda wildcards: settings.files_of(DATASETS[wildcards.dataset]["spec"]),
     output:
-        "results/datasets/{dataset}.npz",
+        "<results>/datasets/{dataset}.npz",
     log:
-        "results/logs/datasets/{dataset}.log",
+        "<results>/logs/datasets/{dataset}.log",
     benchmark:
-        "results/benchmarks/datasets/{dataset}.tsv"
+        "<results>/benchmarks/datasets/{dataset}.tsv"
     wildcard_constraints:
         dataset=one_of(DATASETS.keys() - DRAWS),
     params:
         job=lambda wildcards: json.dumps(DATASETS[wildcards.dataset] | {"seed": config["seed"]}),
-        code=code("dataset.py", without=["storage", "network"]),
+        code=code("dataset.py"),
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),

@@ -1,185 +1,90 @@
-# One rule per figure, with the same name: the tables that its script reads, and the sweep that it shows.
-# Every figure is written as PDF, SVG and PNG.
+# One rule per figure, from this table. Every figure is written as PDF, SVG and PNG.
 
+# What Figure 2 shows: of the sweep `levels` the first dataset and activation without biases, and the target where it can be drawn.
+SHOWN = next((BLOCKS[record] for record in LEVELS if not BLOCKS[record].bias), None)
+GRIDS = [SHOWN.dataset] if SHOWN and DATASETS[SHOWN.dataset]["spec"].get("inputs") == "grid" else []
 
-rule fig2:
-    input:
-        dataset="results/datasets/rosenbrock-grid.npz",
-        loss_levels="results/statistics/loss_levels.parquet",
-        solutions="results/statistics/solutions.parquet",
-        shares="results/statistics/shares.parquet",
-    output:
-        figure("fig2"),
-    log:
-        "results/logs/figures/fig2.log",
-    params:
-        sweep="levels",
-        code=code("figures/fig2_levels.py"),
-    message:
-        "Figure 2: solutions and loss levels without biases"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/fig2_levels.py"
-
-
-rule figA1:
-    input:
-        loss_levels="results/statistics/loss_levels.parquet",
-        shares="results/statistics/shares.parquet",
-    output:
-        figure("figA1"),
-    log:
-        "results/logs/figures/figA1.log",
-    params:
-        sweep="levels",
-        code=code("figures/figA1_bias.py"),
-    message:
-        "Figure A1: loss levels without and with biases"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figA1_bias.py"
-
-
-rule figA3:
-    input:
-        runs="results/statistics/runs.parquet",
-    output:
-        figure("figA3"),
-    log:
-        "results/logs/figures/figA3.log",
-    params:
-        sweep="levels",
-        code=code("figures/figA3_convergence.py"),
-    message:
-        "Figure A3: convergence of all runs"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figA3_convergence.py"
-
-
-# For each scale the first Gaussian process in two dimensions that there is.
+# Figure B8: for each scale the first Gaussian process in two dimensions that there is.
 FLAT_DRAWS = [name for name in sorted(DRAWS - NOT_DRAWN, reverse=True) if DATASETS[name]["dimension"] == 2]
 EXAMPLES = {DATASETS[name]["spec"]["scale"]: name for name in FLAT_DRAWS}.values()
 
+LANDSCAPE, FLOWS, DESCENTS = "toy/landscape.npz", "toy/flows.npz", "toy/descents.npz"
+PLATEAU, CHANNEL = "saddles/plateau.npz", "saddles/channel.npz"
+OF_RUNS = {name: f"statistics/{name}.parquet" for name in ["runs", "loss_levels", "solutions", "shares"]}
+OF_CHANNELS = {
+    name: f"statistics/{name}.parquet" for name in ["channel_runs", "channels", "channel_spectra", "channel_shares", "channel_layers"]
+}
 
-rule fig4:
-    input:
-        channel_runs="results/statistics/channel_runs.parquet",
-        channels="results/statistics/channels.parquet",
-        channel_spectra="results/statistics/channel_spectra.parquet",
-        channel_shares="results/statistics/channel_shares.parquet",
-        channel_layers="results/statistics/channel_layers.parquet",
-    output:
-        figure("fig4"),
-    log:
-        "results/logs/figures/fig4.log",
-    params:
-        code=code("figures/fig4_channels.py"),
-    message:
-        "Figure 4: channels to infinity"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/fig4_channels.py"
+FIGURES = [
+    Figure("fig1", "from a split neuron along a channel to infinity", "fig1_overview.py", {"landscape": LANDSCAPE, "flows": FLOWS}),
+    Figure(
+        "fig2",
+        "solutions and loss levels without biases",
+        "fig2_levels.py",
+        {"dataset": [f"datasets/{name}.npz" for name in GRIDS], **some(OF_RUNS, "loss_levels", "solutions", "shares")},
+        sweep="levels",
+        params={"dataset": SHOWN and SHOWN.dataset, "activation": SHOWN and SHOWN.activation},
+    ),
+    Figure("fig2cd", "a plateau saddle, and flows that begin next to it", "fig2cd_plateau.py", {"plateau": PLATEAU}, "levels"),
+    Figure("fig3", "a channel beside a saddle line", "fig3_channel.py", {"channel": CHANNEL}, "saddles"),
+    Figure("fig4", "channels to infinity", "fig4_channels.py", OF_CHANNELS, "channels"),
+    Figure("fig5", "the jump procedure along a channel", "fig5_jumps.py", {"jumps": "statistics/jumps.parquet"}),
+    Figure(
+        "fig6",
+        "the toy, its channels, and where descent stops in them",
+        "fig6_toy.py",
+        {"landscape": LANDSCAPE, "flows": FLOWS, "descents": DESCENTS, "toy_limits": "statistics/toy_limits.parquet"},
+    ),
+    Figure("figA1", "loss levels without and with biases", "figA1_bias.py", some(OF_RUNS, "loss_levels", "shares"), "levels"),
+    Figure(
+        "figA2", "flows that begin next to a saddle line, and the Hessian along it", "figA2_escapes.py", {"plateau": PLATEAU}, "levels"
+    ),
+    Figure("figA3", "convergence of all runs", "figA3_convergence.py", some(OF_RUNS, "runs"), "levels"),
+    Figure("figA4", "eigenvalues along a saddle line", "figA4_eigenvalues.py", {"plateau": PLATEAU}, "levels"),
+    Figure("figB5", "the loss around a saddle line to both sides of γ = ½", "figB5_surface.py", {"channel": CHANNEL}, "saddles"),
+    Figure("figB6", "distances to the saddle line along the flows of Figure 3", "figB6_distances.py", {"channel": CHANNEL}, "saddles"),
+    Figure("figB7", "convergence of the runs of Figure 4", "figB7_convergence.py", some(OF_CHANNELS, "channel_runs"), "channels"),
+    Figure(
+        "figB8",
+        "Gaussian processes in two dimensions",
+        "figB8_draws.py",
+        {"draws": [f"datasets/{name}.npz" for name in EXAMPLES]},
+        "channels",
+    ),
+    Figure("figB9", "closest pairs of neurons", "figB9_pairs.py", some(OF_CHANNELS, "channels"), "channels"),
+    Figure("figB10", "updates in the channel subspace", "figB10_updates.py", some(OF_CHANNELS, "channel_runs"), "channels"),
+    Figure("figB11", "dimensions of channels", "figB11_dimensions.py", some(OF_CHANNELS, "channels"), "channels"),
+    Figure("figB12", "a channel narrows", "figB12_sharpness.py", {"landscape": LANDSCAPE}),
+    Figure("figB13", "what two relu neurons learn in a channel", "figB13_relu.py", {"relu_channel": "toy/relu_channel.npz"}),
+    Figure("figR", "by which routes runs go to infinity", "figR_routes.py", {"routes": "statistics/routes.parquet"}),
+]
 
+for figure in FIGURES:
 
-rule figB7:
-    input:
-        channel_runs="results/statistics/channel_runs.parquet",
-    output:
-        figure("figB7"),
-    log:
-        "results/logs/figures/figB7.log",
-    params:
-        code=code("figures/figB7_convergence.py"),
-    message:
-        "Figure B7: convergence of the runs of Figure 4"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figB7_convergence.py"
-
-
-rule figB8:
-    input:
-        [f"results/datasets/{name}.npz" for name in EXAMPLES],
-    output:
-        figure("figB8"),
-    log:
-        "results/logs/figures/figB8.log",
-    params:
-        code=code("figures/figB8_draws.py"),
-    message:
-        "Figure B8: Gaussian processes in two dimensions"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figB8_draws.py"
-
-
-rule figB9:
-    input:
-        channels="results/statistics/channels.parquet",
-    output:
-        figure("figB9"),
-    log:
-        "results/logs/figures/figB9.log",
-    params:
-        code=code("figures/figB9_pairs.py"),
-    message:
-        "Figure B9: closest pairs of neurons"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figB9_pairs.py"
-
-
-rule figB10:
-    input:
-        channel_runs="results/statistics/channel_runs.parquet",
-    output:
-        figure("figB10"),
-    log:
-        "results/logs/figures/figB10.log",
-    params:
-        code=code("figures/figB10_updates.py"),
-    message:
-        "Figure B10: updates in the channel subspace"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figB10_updates.py"
+    rule:
+        name:
+            figure.name
+        input:
+            **figure_inputs(figure),
+        output:
+            figure_files(figure.name),
+        log:
+            f"<results>/logs/figures/{figure.name}.log",
+        params:
+            nothing=nothing_to_show(figure),
+            sweep=figure.sweep,
+            script=figure_script(figure),
+            code=code(f"figures/{figure_script(figure)}"),
+            **figure.params,
+        message:
+            figure_title(figure)
+        conda:
+            "../../envs/figures.yaml"
+        script:
+            "../scripts/figures/{params.script}"
 
 
-rule figB11:
-    input:
-        channels="results/statistics/channels.parquet",
-    output:
-        figure("figB11"),
-    log:
-        "results/logs/figures/figB11.log",
-    params:
-        code=code("figures/figB11_dimensions.py"),
-    message:
-        "Figure B11: dimensions of channels"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figB11_dimensions.py"
-
-
+# Those that have something to show.
 rule figures:
     input:
-        [rules.fig1.output, rules.fig6.output, rules.figB12.output, rules.figB13.output],
-        rules.fig5.output,
-        rules.figR.output,
-        [rules.fig2.output, rules.figA1.output, rules.figA3.output, rules.fig2cd.output, rules.figA2.output, rules.figA4.output]
-        if "levels" in config["sweeps"]
-        else [],
-        [rules.fig3.output, rules.figB5.output, rules.figB6.output] if "saddles" in config["sweeps"] else [],
-        [rules.fig4.output, rules.figB7.output, rules.figB8.output, rules.figB9.output, rules.figB10.output, rules.figB11.output]
-        if "channels" in config["sweeps"]
-        else [],
+        [getattr(rules, figure.name).output for figure in FIGURES if not nothing_to_show(figure)],

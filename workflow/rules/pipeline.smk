@@ -16,7 +16,17 @@ if not internals.configuration_is_given(workflow):
 
 
 config = checked(config)
-os.environ.update(FLATCHANNELS_ASKED=json.dumps(settings.origin(config)))  # readers refuse what was made otherwise
+if internals.is_main_process(workflow):
+    progress.shorten_dry_runs()
+
+
+# <results> in the paths below. The compiled kernels depend on no configuration: all have them in one place.
+pathvars:
+    results=config["results_dir"],
+    kernels=settings.RESULTS,
+
+
+RESULTS, KERNELS_PLACE = internals.folder(workflow, "results"), internals.folder(workflow, "kernels")
 CONTINUE = config["training"]["continue_unfinished"]
 if CONTINUE:
     from flatchannels.storage import continuation

@@ -3,22 +3,22 @@ report: "../report/workflow.rst"
 
 rule scorecard:
     input:
-        runs="results/statistics/runs.parquet",
-        shares="results/statistics/shares.parquet",
-        channel_runs="results/statistics/channel_runs.parquet",
-        channel_spectra="results/statistics/channel_spectra.parquet",
-        saddle_lines="results/statistics/saddle_lines.parquet",
-        escapes="results/statistics/escapes.parquet",
-        channel_updates="results/statistics/channel_updates.parquet",
-        jumps="results/statistics/jumps.parquet",
-        toy_limits="results/statistics/toy_limits.parquet",
-        toy_flows="results/statistics/toy_flows.parquet",
-        toy_rates="results/statistics/toy_rates.parquet",
+        runs="<results>/statistics/runs.parquet",
+        shares="<results>/statistics/shares.parquet",
+        channel_runs="<results>/statistics/channel_runs.parquet",
+        channel_spectra="<results>/statistics/channel_spectra.parquet",
+        saddle_lines="<results>/statistics/saddle_lines.parquet",
+        escapes="<results>/statistics/escapes.parquet",
+        channel_updates="<results>/statistics/channel_updates.parquet",
+        jumps="<results>/statistics/jumps.parquet",
+        toy_limits="<results>/statistics/toy_limits.parquet",
+        toy_flows="<results>/statistics/toy_flows.parquet",
+        toy_rates="<results>/statistics/toy_rates.parquet",
     output:
-        table="results/statistics/claims.parquet",
-        text=report("results/scorecard.txt", caption="../report/scorecard.rst", category="Claims"),
+        table="<results>/statistics/claims.parquet",
+        text=report("<results>/scorecard.txt", caption="../report/scorecard.rst", category="Claims"),
     log:
-        "results/logs/scorecard.log",
+        "<results>/logs/scorecard.log",
     params:
         code=code("scorecard.py"),
     message:
@@ -30,6 +30,4 @@ rule scorecard:
 
 
 onsuccess:
-    for path in map(Path, ["results/statistics/summary.txt", "results/statistics/channels_summary.txt", "results/scorecard.txt"]):
-        if path.exists():
-            logger.info(path.read_text())
+    CALL.end()

@@ -1,10 +1,10 @@
-BLOCKS = {block.record: block for block in settings.blocks(config) if block.dataset not in NOT_DRAWN}
-KERNELS = code("compile.py", without=["storage", "gaussian_process"])
-os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"results/cache/numba/{KERNELS}"))
+BLOCKS = {f"{RESULTS}/{block.record}": block for block in settings.blocks(config) if block.dataset not in NOT_DRAWN}
+KERNELS = code("compile.py")
+os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"{KERNELS_PLACE}/cache/numba/{KERNELS}"))
 
 # An edit of one activation concerns its own runs alone. (The first of them compiles what changed, hence no code in `compile`.)
 RUN_CODE = {
-    activation: code("runs.py", without=["storage", "gaussian_process"], activation=activation)
+    activation: code("runs.py", activation)
     for activation in {block.activation for block in BLOCKS.values()}
 }
 
@@ -16,11 +16,11 @@ if CONTINUE and internals.is_main_process(workflow):
 # The kernels are compiled once, before many processes want them at the same time.
 rule compile:
     output:
-        "results/compiled.txt",
+        "<kernels>/compiled.txt",
     log:
-        "results/logs/compile.log",
+        "<kernels>/logs/compile.log",
     benchmark:
-        "results/benchmarks/compile.tsv"
+        "<kernels>/benchmarks/compile.tsv"
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
@@ -32,19 +32,20 @@ rule compile:
 
 rule runs:
     input:
-        dataset="results/datasets/{dataset}.npz",
-        compiled="results/compiled.txt",
+        dataset="<results>/datasets/{dataset}.npz",
+        compiled="<kernels>/compiled.txt",
     output:
-        settings.RECORD,
+        f"<results>/{names.RECORD}",
     log:
-        "results/logs/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.log",
+        "<results>/logs/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.log",
     benchmark:
-        "results/benchmarks/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.tsv"
+        "<results>/benchmarks/runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.tsv"
     wildcard_constraints:
         first=r"\d+",
         last=r"\d+",
     params:
         job=run_job,
+        asked=lambda wildcards, output: json.dumps(asked(wildcards, output)),
         again=lambda wildcards, output: "continue" if CONTINUE else "",  # takes `output`, so that a change reruns nothing
         code=lambda wildcards: RUN_CODE[wildcards.activation],
     resources:
@@ -53,8 +54,11 @@ rule runs:
     conda:
         "../../envs/flow.yaml"
     shell:
-        'python "$SCRIPTS/runs.py" {input.dataset:q} {output:q} {params.job:q} {params.again} > {log:q} 2>&1'
+        'python "$SCRIPTS/runs.py" {input.dataset:q} {output:q} {params.job:q} {params.asked:q} {params.again} > {log:q} 2>&1'
+
+
+CALL = progress.Call()
 
 
 onstart:
-    progress.follow(workflow, BLOCKS)
+    CALL.begin(workflow, BLOCKS)

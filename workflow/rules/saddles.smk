@@ -1,24 +1,24 @@
 # Saddle lines: of all converged networks a table, and two examples with the landscape around them.
 
-LEVELS = [record for record, block in BLOCKS.items() if block.sweep == "levels"]
-LEVEL_DATASETS = sorted({f"results/datasets/{BLOCKS[record].dataset}.npz" for record in LEVELS})
+LEVELS = records_of("levels")
 IN_CHANNELS = [record for record, block in BLOCKS.items() if block.sweep in {"channels", "saddles"} and len(block.widths) == 1]
-CANDIDATES = [record for record, block in BLOCKS.items() if block.sweep == "saddles"]
+CANDIDATES = records_of("saddles")
 
 
 rule saddle_lines:
     input:
         records=LEVELS,
-        datasets=LEVEL_DATASETS,
-        compiled="results/compiled.txt",
+        datasets=datasets_of(LEVELS),
+        compiled="<kernels>/compiled.txt",
     output:
-        "results/statistics/saddle_lines.parquet",
+        "<results>/statistics/saddle_lines.parquet",
     log:
-        "results/logs/statistics/saddle_lines.log",
+        "<results>/logs/statistics/saddle_lines.log",
     benchmark:
-        "results/benchmarks/statistics/saddle_lines.tsv"
+        "<results>/benchmarks/statistics/saddle_lines.tsv"
     params:
-        code=code("saddle_lines.py", without=["storage", "gaussian_process"]),
+        asked=asked,
+        code=code("saddle_lines.py"),
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
@@ -32,18 +32,20 @@ rule saddle_lines:
 
 rule plateau:
     input:
-        lines="results/statistics/saddle_lines.parquet",
-        datasets=LEVEL_DATASETS,
-        compiled="results/compiled.txt",
+        lines="<results>/statistics/saddle_lines.parquet",
+        records=LEVELS,
+        datasets=datasets_of(LEVELS),
+        compiled="<kernels>/compiled.txt",
     output:
-        "results/saddles/plateau.npz",
+        "<results>/saddles/plateau.npz",
     log:
-        "results/logs/saddles/plateau.log",
+        "<results>/logs/saddles/plateau.log",
     benchmark:
-        "results/benchmarks/saddles/plateau.tsv"
+        "<results>/benchmarks/saddles/plateau.tsv"
     params:
         network=config["saddles"]["plateau"],
-        code=code("plateau.py", without=["storage", "gaussian_process"]),
+        asked=asked,
+        code=code("plateau.py"),
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
@@ -58,18 +60,19 @@ rule plateau:
 rule channel_line:
     input:
         records=CANDIDATES,
-        datasets=sorted({f"results/datasets/{BLOCKS[record].dataset}.npz" for record in CANDIDATES}),
-        compiled="results/compiled.txt",
+        datasets=datasets_of(CANDIDATES),
+        compiled="<kernels>/compiled.txt",
     output:
-        "results/saddles/channel.npz",
+        "<results>/saddles/channel.npz",
     log:
-        "results/logs/saddles/channel.log",
+        "<results>/logs/saddles/channel.log",
     benchmark:
-        "results/benchmarks/saddles/channel.tsv"
+        "<results>/benchmarks/saddles/channel.tsv"
     params:
         network=config["saddles"]["channel"],
         maxnorm=config["training"]["maxnorm"],
-        code=code("channel_line.py", without=["storage", "gaussian_process"]),
+        asked=asked,
+        code=code("channel_line.py"),
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
@@ -83,124 +86,20 @@ rule channel_line:
 
 rule escapes:
     input:
-        plateau="results/saddles/plateau.npz",
-        channel="results/saddles/channel.npz",
+        plateau="<results>/saddles/plateau.npz",
+        channel="<results>/saddles/channel.npz",
         records=IN_CHANNELS,
     output:
-        escapes="results/statistics/escapes.parquet",
-        channel_updates="results/statistics/channel_updates.parquet",
+        escapes="<results>/statistics/escapes.parquet",
+        channel_updates="<results>/statistics/channel_updates.parquet",
     log:
-        "results/logs/statistics/escapes.log",
+        "<results>/logs/statistics/escapes.log",
     params:
-        code=code("escapes.py", without=["flow", "polish", "training", "kernels"]),
+        asked=asked,
+        code=code("escapes.py"),
     message:
         "tables escapes and channel_updates"
     conda:
         "../../envs/flow.yaml"
     script:
         "../scripts/escapes.py"
-
-
-# Figures: those of the plateau (2c, 2d, A2, A4), and those of the saddle line of a channel (3, B5, B6).
-
-
-rule fig2cd:
-    input:
-        plateau="results/saddles/plateau.npz",
-    output:
-        figure("fig2cd"),
-    log:
-        "results/logs/figures/fig2cd.log",
-    params:
-        code=code("figures/fig2cd_plateau.py"),
-    message:
-        "Figure 2c, d: a plateau saddle, and flows that begin next to it"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/fig2cd_plateau.py"
-
-
-rule figA2:
-    input:
-        plateau="results/saddles/plateau.npz",
-    output:
-        figure("figA2"),
-    log:
-        "results/logs/figures/figA2.log",
-    params:
-        code=code("figures/figA2_escapes.py"),
-    message:
-        "Figure A2: flows that begin next to a saddle line, and the Hessian along it"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figA2_escapes.py"
-
-
-rule figA4:
-    input:
-        plateau="results/saddles/plateau.npz",
-    output:
-        figure("figA4"),
-    log:
-        "results/logs/figures/figA4.log",
-    params:
-        code=code("figures/figA4_eigenvalues.py"),
-    message:
-        "Figure A4: eigenvalues along a saddle line"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figA4_eigenvalues.py"
-
-
-rule fig3:
-    input:
-        channel="results/saddles/channel.npz",
-    output:
-        figure("fig3"),
-    log:
-        "results/logs/figures/fig3.log",
-    params:
-        code=code("figures/fig3_channel.py"),
-    message:
-        "Figure 3: a channel beside a saddle line"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/fig3_channel.py"
-
-
-rule figB5:
-    input:
-        channel="results/saddles/channel.npz",
-    output:
-        figure("figB5"),
-    log:
-        "results/logs/figures/figB5.log",
-    params:
-        code=code("figures/figB5_surface.py"),
-    message:
-        "Figure B5: the loss around a saddle line to both sides of γ = ½"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figB5_surface.py"
-
-
-rule figB6:
-    input:
-        channel="results/saddles/channel.npz",
-    output:
-        figure("figB6"),
-    log:
-        "results/logs/figures/figB6.log",
-    params:
-        code=code("figures/figB6_distances.py"),
-    message:
-        "Figure B6: distances to the saddle line along the flows of Figure 3"
-    conda:
-        "../../envs/figures.yaml"
-    script:
-        "../scripts/figures/figB6_distances.py"

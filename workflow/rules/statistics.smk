@@ -2,20 +2,21 @@
 # so that a figure that does not show them does not need their runs.
 
 RUNS = [record for record, block in BLOCKS.items() if block.sweep not in {"channels", "saddles"}]
-CHANNELS = [record for record, block in BLOCKS.items() if block.sweep == "channels"]
+CHANNELS = records_of("channels")
 
 
 rule runs_table:
     input:
         RUNS,
     output:
-        table="results/statistics/runs.parquet",
-        summary="results/statistics/summary.txt",
+        table="<results>/statistics/runs.parquet",
+        summary="<results>/statistics/summary.txt",
     log:
-        "results/logs/statistics/runs.log",
+        "<results>/logs/statistics/runs.log",
     benchmark:
-        "results/benchmarks/statistics/runs.tsv"
+        "<results>/benchmarks/statistics/runs.tsv"
     params:
+        asked=asked,
         code=code("runs_table.py"),
     resources:
         mem_mb=growing(4000),
@@ -28,18 +29,21 @@ rule runs_table:
         "../scripts/runs_table.py"
 
 
+# Only the solutions look into the records again, for the parameters.
 rule table:
     input:
-        "results/statistics/runs.parquet",
+        runs="<results>/statistics/runs.parquet",
+        records=lambda wildcards: RUNS if wildcards.table == "solutions" else [],
     output:
-        "results/statistics/{table}.parquet",
+        "<results>/statistics/{table}.parquet",
     log:
-        "results/logs/statistics/{table}.log",
+        "<results>/logs/statistics/{table}.log",
     benchmark:
-        "results/benchmarks/statistics/{table}.tsv"
+        "<results>/benchmarks/statistics/{table}.tsv"
     wildcard_constraints:
         table="loss_levels|solutions|shares",
     params:
+        asked=asked,
         code=code("table.py"),
     resources:
         mem_mb=growing(4000),
@@ -55,19 +59,20 @@ rule table:
 rule channels:
     input:
         records=CHANNELS,
-        datasets=sorted({f"results/datasets/{BLOCKS[record].dataset}.npz" for record in CHANNELS}),
+        datasets=datasets_of(CHANNELS),
     output:
-        channel_runs="results/statistics/channel_runs.parquet",
-        channels="results/statistics/channels.parquet",
-        channel_spectra="results/statistics/channel_spectra.parquet",
-        channel_shares="results/statistics/channel_shares.parquet",
-        channel_layers="results/statistics/channel_layers.parquet",
-        summary="results/statistics/channels_summary.txt",
+        channel_runs="<results>/statistics/channel_runs.parquet",
+        channels="<results>/statistics/channels.parquet",
+        channel_spectra="<results>/statistics/channel_spectra.parquet",
+        channel_shares="<results>/statistics/channel_shares.parquet",
+        channel_layers="<results>/statistics/channel_layers.parquet",
+        summary="<results>/statistics/channels_summary.txt",
     log:
-        "results/logs/statistics/channels.log",
+        "<results>/logs/statistics/channels.log",
     benchmark:
-        "results/benchmarks/statistics/channels.tsv"
+        "<results>/benchmarks/statistics/channels.tsv"
     params:
+        asked=asked,
         code=code("channels_table.py"),
     resources:
         mem_mb=growing(4000),

@@ -3,6 +3,7 @@
 import compile  # first: it says where numba keeps compiled code
 from saddle_lines import read_datasets
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 from flatchannels.studies import saddle_examples
 
@@ -15,4 +16,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

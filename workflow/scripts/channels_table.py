@@ -2,6 +2,7 @@
 
 from runs_table import summarise
 
+from flatchannels.pipeline import jobs
 from flatchannels.reporting.channel_tables import channel_tables
 from flatchannels.storage import atomic, table_files
 from flatchannels.storage.schemas import channels
@@ -15,4 +16,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -43,7 +43,9 @@ def once():
 
 
 if __name__ == "__main__":
+    from flatchannels.pipeline import jobs
     from flatchannels.storage import atomic
 
-    once()
-    atomic.write_text(sys.argv[1], f"{CACHE.parent.name}\n")
+    with jobs.mistakes_in_one_line():
+        once()
+        atomic.write_text(sys.argv[1], f"{CACHE.parent.name}\n")

@@ -10,16 +10,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flatchannels.data import datasets, gaussian_process
+from flatchannels.pipeline import jobs
 from flatchannels.storage import dataset_files
 
-output, job = sys.argv[1], json.loads(sys.argv[2])
-other = Path(__file__).parents[2] / gaussian_process.ENVIRONMENT / "bin" / "python"
-if job["spec"]["target"] == "gaussian-process" and not find_spec("gpytorch"):
-    if not other.exists() or Path(sys.prefix) == other.parents[1]:
-        sys.exit(f"{job['name']} cannot be made. {gaussian_process.MISSING}")
-    os.execv(other, [str(other), *sys.argv])
-try:
-    train, test = datasets.make_with_test(job["spec"], job["dimension"], job["seed"], job["name"])
-except ValueError as error:
-    sys.exit(f"{error} (datasets in the configuration)")
-dataset_files.write_dataset(output, train, job, test)
+
+def main(output, job):
+    other = Path(__file__).parents[2] / gaussian_process.ENVIRONMENT / "bin" / "python"
+    if job["spec"]["target"] == "gaussian-process" and not find_spec("gpytorch"):
+        if not other.exists() or Path(sys.prefix) == other.parents[1]:
+            sys.exit(f"{job['name']} cannot be made. {gaussian_process.MISSING}")
+        os.execv(other, [str(other), *sys.argv])
+    try:
+        train, test = datasets.make_with_test(job["spec"], job["dimension"], job["seed"], job["name"])
+    except ValueError as error:
+        sys.exit(f"{error} (datasets in the configuration)")
+    dataset_files.write_dataset(output, train, job, test)
+
+
+if __name__ == "__main__":
+    with jobs.mistakes_in_one_line():
+        main(sys.argv[1], json.loads(sys.argv[2]))

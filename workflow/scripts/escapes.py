@@ -1,5 +1,6 @@
 """Tables of the flows that began next to a saddle line, and of the last updates of runs in a channel."""
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES
 from flatchannels.studies import saddle_examples
@@ -12,4 +13,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

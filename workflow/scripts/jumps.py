@@ -1,14 +1,20 @@
-"""The jump procedure along the channel of Figure 5, chosen by tables of routes: jumps.py OUTPUT ROUTES…"""
-
-import sys
+"""The jump procedure along the channel of Figure 5, chosen by tables of routes."""
 
 import compile  # first: it says where numba keeps compiled code
+from saddle_lines import read_datasets
 
 from flatchannels.infinity import jumps
+from flatchannels.pipeline import jobs
 from flatchannels.reporting import routes
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.infinity import JUMPS, ROUTES
 
-output, *tables = sys.argv[1:]
-compile.once()
-table_files.write_table(output, JUMPS, jumps.jump_table(routes.join([table_files.read_table(path, ROUTES) for path in tables])))
+
+def main(snakemake):
+    compile.once()
+    all_routes = routes.join([table_files.read_table(path, ROUTES) for path in snakemake.input.routes])
+    table_files.write_table(snakemake.output[0], JUMPS, jumps.jump_table(all_routes, read_datasets(snakemake.input.datasets)))
+
+
+if "snakemake" in globals():
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

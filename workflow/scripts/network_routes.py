@@ -1,13 +1,17 @@
-"""The routes to infinity of one network's runs: network_routes.py DATASET OUTPUT RECORD…"""
-
-import sys
+"""The routes to infinity of one network's runs."""
 
 import compile  # first: it says where numba keeps compiled code
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.infinity import ROUTES
 from flatchannels.studies import network_routes
 
-dataset, output, *paths = sys.argv[1:]
-compile.once()
-table_files.write_table(output, ROUTES, network_routes.route_table(paths, dataset))
+
+def main(snakemake):
+    compile.once()
+    table_files.write_table(snakemake.output[0], ROUTES, network_routes.route_table(snakemake.input.records, snakemake.input.dataset))
+
+
+if "snakemake" in globals():
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -1,5 +1,6 @@
 """The table of routes to infinity of all networks."""
 
+from flatchannels.pipeline import jobs
 from flatchannels.reporting import routes
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.infinity import ROUTES
@@ -11,4 +12,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -1,6 +1,8 @@
-"""Trains a block of runs and writes their record: runs.py DATASET OUTPUT JOB [continue], with JOB a config.Block, the root
-seed and the training settings, in JSON. A run that raises is recorded too, with its message; its traceback goes to the log.
-What runs that met a limit need to go on is kept beside the record, and taken up again with `continue`.
+"""Trains a block of runs and writes their record: runs.py DATASET OUTPUT JOB ASKED [continue].
+
+JOB is a config.Block with the root seed and the training settings, ASKED is `config.origin`, both in JSON. A run that raises is
+recorded too, with its message; its traceback goes to the log. What runs that met a limit need to go on is kept beside the record,
+and taken up again with `continue`.
 """
 
 import json
@@ -15,38 +17,45 @@ import scipy
 
 from flatchannels.dynamics.training import initial, train
 from flatchannels.networks.network import Network
+from flatchannels.pipeline import jobs
 from flatchannels.storage import continuation, dataset_files, run_records
 from flatchannels.storage.errors import RecordError
 
-dataset, output, job = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-compile.once()
-data, dataset_meta = dataset_files.read_dataset(dataset)
-net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
-net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
 
-meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training", "seed"]}
-meta |= {"inputs": job["dimension"], "spec": dataset_meta["spec"], "data": dataset_meta["sha256"]}
-versions = {module.__name__: module.__version__ for module in (numpy, scipy, numba)}
-versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
-origin = {"job": job, "versions": versions, "data": dataset_meta["sha256"]}
-try:
-    earlier = continuation.read_unfinished(output, origin) if sys.argv[4:] == ["continue"] else {}
-except RecordError as error:
-    print(f"{error}; the runs start anew")
-    earlier = {}
+def main(dataset, output, job, asked, go_on):
+    compile.once()
+    data, dataset_meta = dataset_files.read_dataset(dataset, asked)
+    net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
+    net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
 
-runs = []
-for seed in range(job["first"], job["last"] + 1):
-    start, before = None, earlier.get(seed)
-    if before and not before.unfinished:
-        runs.append(before)
-        continue
+    meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training", "seed"]}
+    meta |= {"inputs": job["dimension"], "spec": dataset_meta["spec"], "data": dataset_meta["sha256"]}
+    versions = {module.__name__: module.__version__ for module in (numpy, scipy, numba)}
+    versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
+    origin = {"job": job, "versions": versions, "data": dataset_meta["sha256"]}
     try:
-        start = initial(net, job["seed"], job["dataset"], seed)
-        runs.append(train(net, data, start, seed, **job["training"], flow=before and before.flow))
-    except Exception as error:
-        traceback.print_exc()
-        runs.append(run_records.Failure(seed, f"{type(error).__name__}: {error}", start))
+        earlier = continuation.read_unfinished(output, origin) if go_on else {}
+    except RecordError as error:
+        print(f"{error}; the runs start anew")
+        earlier = {}
 
-continuation.write_unfinished(output, origin, [run for run in runs if not isinstance(run, run_records.Failure)])
-run_records.write_runs(output, meta | {"versions": versions, "cpu": compile.CPU}, runs)
+    runs = []
+    for seed in range(job["first"], job["last"] + 1):
+        start, before = None, earlier.get(seed)
+        if before and not before.unfinished:
+            runs.append(before)
+            continue
+        try:
+            start = initial(net, job["seed"], job["dataset"], seed)
+            runs.append(train(net, data, start, seed, **job["training"], flow=before and before.flow))
+        except Exception as error:
+            traceback.print_exc()
+            runs.append(run_records.Failure(seed, f"{type(error).__name__}: {error}", start))
+
+    continuation.write_unfinished(output, origin, [run for run in runs if not isinstance(run, run_records.Failure)])
+    run_records.write_runs(output, meta | {"versions": versions, "cpu": compile.CPU}, runs)
+
+
+if __name__ == "__main__":
+    with jobs.mistakes_in_one_line():
+        main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4]), sys.argv[5:] == ["continue"])

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from flatchannels.pipeline import jobs
 from flatchannels.reporting.runs import run_table
 from flatchannels.storage import atomic, table_files
 from flatchannels.storage.schemas.runs import RUNS
@@ -25,4 +26,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import compile  # first: it says where numba keeps compiled code
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import dataset_files, table_files
 from flatchannels.storage.schemas.saddles import SADDLE_LINES
 from flatchannels.studies import saddle_examples
@@ -21,4 +22,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -2,6 +2,7 @@
 
 import textwrap
 
+from flatchannels.pipeline import jobs
 from flatchannels.reporting.claims import scorecard
 from flatchannels.reporting.claims.verdict import EXACT, NUMERICAL
 from flatchannels.storage import atomic, table_files
@@ -45,4 +46,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

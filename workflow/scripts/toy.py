@@ -2,6 +2,7 @@
 
 import compile  # first: it says where numba keeps compiled code
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products, table_files
 from flatchannels.storage.schemas.toy import TOY_FLOWS, TOY_LIMITS, TOY_RATES
 
@@ -30,4 +31,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -18,7 +18,7 @@ from flatchannels.infinity.charts import Chart
 from flatchannels.landscape.coordinates import from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
-from flatchannels.storage import dataset_files, run_records
+from flatchannels.storage import run_records
 from flatchannels.storage.schemas.infinity import JUMPED_NETWORK, JUMPS
 from flatchannels.storage.table_files import typed_table
 
@@ -48,14 +48,17 @@ def choose(routes):
     return rows.loc[order.sort_values(list(order)).index[0]]
 
 
-def jump_table(routes):
-    """The table of jumps for the channel that `choose` takes from the table of routes; empty without one."""
+def jump_table(routes, datasets):
+    """The table of jumps for the channel that `choose` takes from the table of routes; empty without one.
+
+    datasets : name → Dataset, those of the runs in the table.
+    """
     row = choose(routes)
     if row is None:
         return typed_table(JUMPS, [])
     meta, arrays = run_records.read_runs(row["record"], ["seed", "theta", "trajectory_theta"])
     n = int(np.flatnonzero(arrays["seed"] == row["seed"])[0])
-    data, _ = dataset_files.read_dataset(f"results/datasets/{meta['dataset']}.npz")
+    data = datasets[meta["dataset"]]
     network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
     points = along(network, data, arrays["theta"][n], arrays["trajectory_theta"][n])
     return typed_table(JUMPS, [{key: row[key] for key in JUMPED_NETWORK} | point for point in points])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -25,7 +26,10 @@ from jsonschema import Draft202012Validator, validators
 from flatchannels import names
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-RECORD = f"results/{names.RECORD}"  # from where the pipeline runs
+RESULTS = "results"  # of the default preset, from where the pipeline runs; those of other presets lie below it
+# Folders in RESULTS: a preset of such a name would be among them.
+TAKEN = {"benchmarks", "cache", "compiled.txt", "datasets", "figures", "logs", "routes", "runs", "saddles", "scorecard.txt", "statistics",
+         "toy"}  # fmt: skip
 DRAWN = ("normal", "uniform", "sphere")
 OWN = "my_targets.py:function"  # stands for every target of that form
 # Key of a dataset → the values of inputs or target with which it goes, and whether they need it.
@@ -140,13 +144,14 @@ def validate(config: dict, source: str = "config/config.yaml") -> dict:
     ------
     ConfigError: with a line for every mistake: the key, what was given, what is allowed, where to change it.
     """
-    schema = _schema()
+    schema, given = _schema(), config
     mistakes = [f"{_path(path)} is a key of the wrong type; put it in quotes" for path in _keys_that_are_not_text(config)]
     if not mistakes:
         mistakes = [line for error in _Validator(schema).iter_errors(config) for line in _explain(error)]
     if not mistakes:
         config = _fill_in(copy.deepcopy(config), schema, schema["$defs"])
-        mistakes = list(_inconsistencies(config))
+        config.setdefault("results_dir", RESULTS if config["preset"] == "default" else f"{RESULTS}/{config['preset']}")
+        mistakes = list(_inconsistencies(config, "results_dir" in given))
     if mistakes:
         raise ConfigError("\n".join(f"{_printable(line)} ({source})" for line in dict.fromkeys(mistakes)))
     return config
@@ -273,8 +278,21 @@ def _fill_in(value, schema, definitions):
     return value
 
 
-def _inconsistencies(config) -> Iterator[str]:
+def _wrong_place(config, is_given) -> Iterator[str]:
+    """A folder of results that cannot be one: from `results_dir`, or without it from the preset's name."""
+    words = "small and capital letters, digits, points, hyphens and underscores"
+    place = config["results_dir"]
+    if is_given and not (re.fullmatch(r"/?[\w.-]+(/[\w.-]+)*", place, re.ASCII) and os.path.normpath(place) == place):
+        yield f"results_dir is {_shown(place)}; it must be a path of {words}, such as results/mine"
+    if not is_given and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,59}", config["preset"]):
+        yield f"preset is {_shown(config['preset'])}; a folder has its name, of at most 60 {words}. Or name another folder: results_dir"
+    elif not is_given and config["preset"] in TAKEN:
+        yield f"preset is {_shown(config['preset'])}, which other results have for a name; choose another, or name a folder: results_dir"
+
+
+def _inconsistencies(config, place_is_given) -> Iterator[str]:
     """Mistakes that a schema cannot see, because they lie between several keys."""
+    yield from _wrong_place(config, place_is_given)
     for name, spec in config["datasets"].items():
         yield from _wrong_keys(f"datasets.{name}", spec)
     taken: dict[str, str] = {}
@@ -354,8 +372,8 @@ class Block:
 
     @property
     def record(self) -> str:
-        """The record file."""
-        return RECORD.format(network=self.network, **vars(self))
+        """The record file, below the folder of results."""
+        return names.RECORD.format(network=self.network, **vars(self))
 
     @property
     def runs(self) -> int:

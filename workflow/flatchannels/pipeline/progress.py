@@ -1,8 +1,9 @@
-"""How far the runs are: a line now and then, in place of snakemake's several lines for each job of theirs."""
+"""What a call of snakemake says: how far the runs are, in place of several lines for each job, and in the end what it made."""
 
 import logging
 import time
 from collections import Counter
+from pathlib import Path
 
 from flatchannels.pipeline import snakemake_internals as internals
 
@@ -11,14 +12,50 @@ LINES = 50  # about so many lines for a long set of runs
 ROUTINE = {"job_info", "job_finished", "shellcmd"}  # of one job; errors are shown as ever
 
 
-def follow(workflow, blocks):
-    """Report on the jobs of rule `runs` from now on; `blocks`: record path → config.Block, all that there are."""
-    pending = {number: blocks[outputs[0]] for number, rule, outputs in internals.planned_jobs(workflow) if rule == "runs"}
-    progress = Progress(pending, blocks.values())
-    for handler in internals.console():  # the log file keeps everything
-        handler.addFilter(progress)
-    if pending:
-        progress.report()
+class Call:
+    """One call of snakemake, from the first job to the last."""
+
+    def __init__(self):
+        self.outputs = []  # of all its jobs
+
+    def begin(self, workflow, blocks):
+        """Report on the jobs of rule `runs` from now on; `blocks`: record path → config.Block, all that there are."""
+        jobs = internals.planned_jobs(workflow)
+        self.outputs = [Path(path) for _, _, outputs in jobs for path in outputs]
+        pending = {number: blocks[outputs[0]] for number, rule, outputs in jobs if rule == "runs"}
+        progress = Progress(pending, blocks.values())
+        for handler in internals.console():  # the log file keeps everything
+            handler.addFilter(progress)
+        if pending:
+            progress.report()
+
+    def end(self):
+        """Show the texts that this call made, and name its figures."""
+        for path in self.outputs:
+            if path.suffix == ".txt" and path.name != "compiled.txt":
+                internals.tell(path.read_text())
+        figures = [path for path in self.outputs if path.suffix == ".pdf"]
+        if figures:
+            internals.tell(f"Figures made: {', '.join(map(str, figures))}, and as .svg and .png")
+
+
+class Plan(logging.Filter):
+    """Takes the jobs, one by one, out of what a dry run says, and leaves their table. `--printshellcmds` or `--verbose` show all."""
+
+    def __init__(self):
+        super().__init__()
+        self.tables = 0
+
+    def filter(self, record):
+        event = internals.event_of(record)
+        self.tables += event == "run_info"
+        return event not in ("job_info", "shellcmd") and not (event == "run_info" and self.tables > 1)
+
+
+def shorten_dry_runs():
+    """A dry run of thousands of jobs says how many of each rule there are."""
+    for handler in internals.consoles_of_a_short_dry_run():
+        handler.addFilter(Plan())
 
 
 class Progress(logging.Filter):

@@ -1,8 +1,8 @@
 """Finds what is damaged among the results, and removes it: python -m flatchannels.pipeline.repair [CONFIGURATION].
 
-Every file under results that can be sealed is read whole. Those that cannot be used, and those in the place of something that
-the configuration asks for, but made by another one, are named with the reason, and removed. The paths of those that the
-configuration asks for are printed, for snakemake to make them again.
+Every record, dataset, product and table in the configuration's folder of results is read whole. Those that cannot be used, and
+those in the place of something that the configuration asks for, but made by another one, are named with the reason, and removed.
+The paths of those that the configuration asks for are printed, for snakemake to make them again.
 """
 
 import sys
@@ -15,20 +15,23 @@ from flatchannels.storage.schemas.catalogue import SCHEMAS
 from flatchannels.storage.schemas.infinity import ROUTES
 
 SEALED_SUFFIXES = {".npz", ".parquet", ".unfinished"}
+FOLDERS = ["datasets", "routes", "runs", "saddles", "statistics", "toy"]
 
 
 def damaged(results="results", made=(), asked=None):
     """Path → what is wrong, of every file that cannot be used.
 
-    made : paths of the records and datasets that the configuration asks for.  asked : its `config.origin`.
+    results : folder of the results.  made : paths of the records and datasets that the configuration asks for.
+    asked : its `config.origin`.
     """
     found = {}
-    for path in sorted(Path(results).rglob("*")):
-        if path.suffix in SEALED_SUFFIXES and "cache" not in path.parts:
-            try:
-                check(path, path.relative_to(results).parts[0], asked if str(path) in made else None)
-            except RecordError as error:
-                found[path] = str(error)
+    for folder in FOLDERS:
+        for path in sorted((Path(results) / folder).rglob("*")):
+            if path.suffix in SEALED_SUFFIXES:
+                try:
+                    check(path, folder, asked if str(path) in made else None)
+                except RecordError as error:
+                    found[path] = str(error)
     return found
 
 
@@ -53,24 +56,24 @@ def check(path, folder, asked=None):
 
 def asked_for(configuration):
     """The paths of what a validated configuration asks for, but for tables that do not belong to one network."""
-    blocks = config.blocks(configuration)
-    yield from (block.record for block in blocks)
-    yield from {f"results/routes/{block.folder}.parquet" for block in blocks}
-    yield from (f"results/datasets/{name}.npz" for name in config.datasets(configuration))
-    yield from (f"results/toy/{name.removeprefix('toy_')}.npz" for name in products.TOY)
-    yield from (f"results/saddles/{name}.npz" for name in products.SADDLES)
+    blocks, results = config.blocks(configuration), configuration["results_dir"]
+    yield from (f"{results}/{block.record}" for block in blocks)
+    yield from {f"{results}/routes/{block.folder}.parquet" for block in blocks}
+    yield from (f"{results}/datasets/{name}.npz" for name in config.datasets(configuration))
+    yield from (f"{results}/toy/{name.removeprefix('toy_')}.npz" for name in products.TOY)
+    yield from (f"{results}/saddles/{name}.npz" for name in products.SADDLES)
 
 
 def main(configuration):
     """Name and remove what is damaged; print what is to be made again."""
     given = config.validate(config.load(configuration), configuration)
     made = set(asked_for(given))
-    found = damaged(made=made, asked=config.origin(given))
+    found = damaged(given["results_dir"], made, config.origin(given))
     for path, problem in found.items():
         print(f"{problem}: removed", file=sys.stderr)
         path.unlink()
     print(f"{len(found)} damaged files" if found else "nothing is damaged", file=sys.stderr)
-    print(*[path for path in map(str, found) if path in made or path.startswith("results/statistics/") and path.endswith(".parquet")])
+    print(*[path for path in found if str(path) in made or path.parent.name == "statistics" and path.suffix == ".parquet"])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from snakemake.logging import logger
+from snakemake.logging import DefaultFilter, logger
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import DeploymentMethod
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -46,6 +46,11 @@ def configuration_on_the_command_line(workflow) -> dict:
     return workflow.config_settings.config or {}
 
 
+def folder(workflow, name: str) -> str:
+    """What `pathvars:` says, or whoever uses the pipeline as a module."""
+    return workflow.pathvars.get(name)
+
+
 def makes_conda_environments(workflow) -> bool:
     """Whether rules get the conda environments that they name (`--sdm conda`)."""
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
@@ -70,6 +75,21 @@ def planned_jobs(workflow) -> list[tuple[int, str, tuple[str, ...]]]:
 def console() -> list[logging.Handler]:
     """Where messages are shown; the log file is not among them."""
     return [handler for handler in logger.handlers if not isinstance(handler, logging.FileHandler)]
+
+
+def consoles_of_a_short_dry_run() -> list[logging.Handler]:
+    """Where a dry run shows its plan, unless the user asked for all of it: with `--printshellcmds` or `--verbose`."""
+    found = []
+    for handler in console():
+        settings = [part for part in handler.filters if isinstance(part, DefaultFilter)]
+        if any(part.dryrun and not (part.printshellcmds or part.verbose) for part in settings):
+            found.append(handler)
+    return found
+
+
+def tell(text: str) -> None:
+    """A text on the console and in the log."""
+    logger.info(text)
 
 
 def say(line: str) -> None:

@@ -23,18 +23,17 @@ NAME = re.compile(r"(?:^|[(,])\s*([\w.]+)")
 COMMENT = re.compile(r"#.*")
 
 
-def fingerprint(scripts: Iterable, without: Iterable[str] = (), activation: str | None = None) -> str:
+def fingerprint(scripts: Iterable, activation: str | None = None) -> str:
     """Digest of the content of some Python files and of all files of this project that they import, directly or not.
 
     Parameters
     ----------
     scripts : paths of Python files.
-    without : names of modules or packages, such as "storage", to leave out along with what only they import.
     activation : the only one that counts, of those in scalars.py and activations.py; None for all.
     """
     digest = hashlib.sha256()
     # A script may have the name of a module.
-    for path in sorted(imported(scripts, without), key=lambda path: (path.name, path.parent.name)):
+    for path in sorted(imported(scripts), key=lambda path: (path.name, path.parent.name)):
         content = path.read_bytes()
         if activation and path in OF_ACTIVATIONS:
             content = of_one_activation(content, activation).encode()
@@ -72,15 +71,25 @@ def _names(nodes) -> set[str]:
     return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def imported(scripts: Iterable, without: Iterable[str] = ()) -> set[Path]:
-    """The given files and those of this project that they import, directly or not."""
-    found, waiting, without = set(), [Path(script) for script in scripts], set(without)
+def imported(scripts: Iterable) -> set[Path]:
+    """The given files and those of this project that they import, directly or not; `left_out` apart, and what only such import."""
+    found, waiting = set(), [Path(script) for script in scripts]
     while waiting:
         path = waiting.pop()
-        if path not in found and without.isdisjoint({path.stem, path.parent.name}):
+        if path not in found and not left_out(path):
             found.add(path)
             waiting.extend(_direct_imports(path))
     return found
+
+
+def left_out(path: Path) -> bool:
+    """Whether results do not depend on a file: the one exception to the rule that an edit reruns whatever imports it.
+
+    `storage` says how a result lies on disk. A format has a version of its own, and a file is checked when it is read: to train all
+    networks again for an edit there would help nobody. Its schemas, the columns of tables, count. `pipeline` says how jobs run.
+    """
+    place = path.relative_to(PACKAGE).parts if path.is_relative_to(PACKAGE) else ()
+    return place[:1] == ("pipeline",) or place[:1] == ("storage",) and place[:2] != ("storage", "schemas")
 
 
 @cache

@@ -92,9 +92,15 @@ def check_seal(path: str | PathLike[str]) -> None:
 
 def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
     """The metadata of an archive alone, fast: neither the rest nor the seal is looked at.  RecordError if there is none."""
+    return peek(path)[0]
+
+
+def peek(path: str | PathLike[str], keys: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, NDArray]]:
+    """The metadata of an archive and those arrays of `keys` that it has; the seal is not looked at.  RecordError without metadata."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(str(_member(archive, "meta")))
+            present = archive.namelist()
+            return json.loads(str(_member(archive, "meta"))), {key: _member(archive, key) for key in keys if f"{key}.npy" in present}
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise RecordError(path, f"has no metadata: {error}") from error
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from flatchannels.storage.errors import RecordError
+from flatchannels.storage.errors import WriteError
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -13,7 +13,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
     Raises
     ------
-    RecordError
+    WriteError
         It cannot be written: a full disk, a folder without permission.
     """
     path = Path(path)
@@ -23,7 +23,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
-        raise RecordError(path, f"cannot be written: {error.strerror}") from error
+        raise WriteError(path, f"cannot be written: {error.strerror}") from error
     finally:
         with suppress(OSError):
             temporary.unlink()

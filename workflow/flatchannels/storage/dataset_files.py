@@ -40,9 +40,9 @@ def write_dataset(path: str | PathLike[str], dataset: Any, meta: Mapping[str, An
     write_archive(path, DATASET_FORM, {**meta, "sha256": content_digest(arrays)}, arrays)
 
 
-def read_dataset(path: str | PathLike[str]) -> tuple[Dataset, dict[str, Any]]:
-    """Dataset and metadata; RecordError as for `read_dataset_arrays`."""
-    arrays, meta = read_dataset_arrays(path)
+def read_dataset(path: str | PathLike[str], asked: Mapping[str, Any] | None = None) -> tuple[Dataset, dict[str, Any]]:
+    """Dataset and metadata; `asked` and RecordError as for `read_dataset_arrays`."""
+    arrays, meta = read_dataset_arrays(path, asked)
     return Dataset(**{key: arrays[key] for key in DATASET_ARRAYS}), meta
 
 

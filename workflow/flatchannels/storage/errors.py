@@ -8,3 +8,7 @@ class RecordError(Exception):
 
     def __init__(self, path: str | PathLike[str], problem: str) -> None:
         super().__init__(f"{path}: {problem}")
+
+
+class WriteError(RecordError):
+    """A file that cannot be written: a full disk, a folder without permission."""

@@ -4,16 +4,35 @@ Records, datasets and products of the toy carry them in their metadata. Where th
 another origin, it is refused.
 """
 
-import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from flatchannels.names import dataset_family
+from flatchannels.storage.archives import peek
 from flatchannels.storage.continuation import REASON_OF_LIMIT
 from flatchannels.storage.errors import RecordError
 
-ASKED = "FLATCHANNELS_ASKED"  # environment variable: `config.origin` of the pipeline's configuration, in JSON
+
+def check_origins(paths: Iterable[str | os.PathLike[str]], asked: Mapping[str, Any]) -> None:
+    """`check_origin` of the records, datasets and products among some files, before anybody reads them.
+
+    Raises
+    ------
+    RecordError
+        One of them was made by another configuration. (A damaged one is left to its reader, who says what is wrong with it.)
+    """
+    for path in paths:
+        if Path(path).suffix != ".npz":
+            continue
+        try:
+            meta, codes = peek(path, ["stop", "finish"])
+        except RecordError:
+            continue
+        if "found" not in meta:  # examples of saddle lines are made from records, which are looked at themselves
+            names = {(key, code): name for key in codes for name, code in meta.get(f"{key}_codes", {}).items()}
+            check_origin(path, meta, asked, {names.get((key, code), "") for key, array in codes.items() for code in array.tolist()})
 
 
 def check_origin(
@@ -25,7 +44,7 @@ def check_origin(
     ----------
     path : of the file, for the message.
     meta : its metadata; of seed, spec, training and toy those are compared that it has.
-    asked : of `config.origin`; None for what the Snakefile asks all its jobs for, and for anything where there is no Snakefile.
+    asked : of `config.origin`; None for anything.
     reasons : names of stop reasons in a record of runs. A limit that no run met did not change them.
 
     Raises
@@ -33,7 +52,6 @@ def check_origin(
     RecordError
         It was made by another configuration.
     """
-    asked = asked or json.loads(os.environ.get(ASKED, "null"))
     if not asked:
         return
     pairs: dict[str, tuple[Any, Any]] = {"seed": (meta.get("seed"), asked["seed"])}

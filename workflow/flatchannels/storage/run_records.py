@@ -61,7 +61,7 @@ def read_runs(
     ----------
     path : of the npz file.
     keys : names of the arrays to return; all by default. The seal is verified over the whole file in any case.
-    asked : of `config.origin`, by which the record must have been made; by default what the job was asked for, if anything.
+    asked : of `config.origin`, by which the record must have been made; by default any.
 
     Returns
     -------

@@ -8,6 +8,7 @@ import palette
 import style
 from fig6_toy import PLACES, last, output, sigma
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 SPLITS = [0.5, 1.5, 3.0]  # γ of the halves shown, as shares of the output weight
@@ -96,4 +97,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

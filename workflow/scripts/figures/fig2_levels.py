@@ -9,6 +9,7 @@ import style
 from matplotlib.lines import Line2D
 
 from flatchannels.names import widths_key
+from flatchannels.pipeline import jobs
 from flatchannels.storage import dataset_files, table_files
 from flatchannels.storage.schemas.runs import LOSS_LEVELS, SHARES, SOLUTIONS
 
@@ -18,7 +19,7 @@ def draw(target, levels, solutions, shares):
 
     Parameters
     ----------
-    target : dict with x (N, 2) on a regular grid and y (N,).
+    target : dict with x (N, 2) on a regular grid and y (N,); None where the target is not on a grid.
     levels, solutions, shares : tables of those names (flatchannels.storage.schemas.runs), one configuration each.
     """
     figure = style.new_figure(4.5)
@@ -43,6 +44,8 @@ def ordered_widths(table):
 
 def target_panel(axes, target):
     """The target as an image over its grid, with a colour bar."""
+    if target is None:
+        return style.say_empty(axes, "a target that is not on a grid")
     x, y = target["x"], target["y"]
     side = [np.unique(x[:, axis]) for axis in range(2)]
     image = np.full((len(side[1]), len(side[0])), np.nan)
@@ -134,11 +137,14 @@ def duplicates_panel(axes, shares, names):
 
 def main(snakemake):
     """Read the tables that the rule names and write the figure."""
-    target, meta = dataset_files.read_dataset_arrays(snakemake.input.dataset)
+    grids = [dataset_files.read_dataset_arrays(path)[0] for path in snakemake.input.dataset]
     tables = [table_files.read_table(snakemake.input[schema.name], schema) for schema in [LOSS_LEVELS, SOLUTIONS, SHARES]]
-    tables = [table[(table["sweep"] == snakemake.params.sweep) & ~table["bias"]] for table in tables]
-    style.save(draw(target, *tables), snakemake.output)
+    params = snakemake.params
+    for key in ["sweep", "dataset", "activation"]:
+        tables = [table[table[key] == params[key]] for table in tables]
+    tables = [table[~table["bias"]] for table in tables]
+    style.save(draw(grids[0] if grids else None, *tables), snakemake.output)
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

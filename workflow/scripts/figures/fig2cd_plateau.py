@@ -10,6 +10,7 @@ import style
 from matplotlib.lines import Line2D
 from saddle_panels import exponent, none_found, surface, surface_axes, z_label
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 NONE = "no network of this width has a neuron with a definite matrix"
@@ -89,4 +90,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

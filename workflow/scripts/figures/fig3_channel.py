@@ -13,6 +13,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from saddle_panels import exponent, none_found, surface, surface_axes, z_label
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 PROFILES, TOP = "viridis", "cividis"
@@ -134,4 +135,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -8,6 +8,7 @@ import palette
 import style
 from channel_panels import channel_dimensions, ordered, pairs_legend, pairs_panel, ratios_panel, towards_a_pair
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.channels import CHANNEL_LAYERS, CHANNEL_RUNS, CHANNEL_SHARES, CHANNEL_SPECTRA, CHANNELS
 
@@ -173,4 +174,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -7,7 +7,9 @@ import numpy as np
 import palette
 import style
 from matplotlib.lines import Line2D
+from saddle_panels import none_found
 
+from flatchannels.pipeline import jobs
 from flatchannels.reporting.claims.infinity import power_law
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.infinity import JUMPS
@@ -21,6 +23,8 @@ IN_CHANNEL = 1.0  # the flow is shown from where its ε is smaller for good
 
 def draw(jumps):
     """The figure from the table of jumps."""
+    if jumps.empty:
+        return none_found(2.4, "no run is certified to end in a channel of a single pair")
     figure = style.new_figure(3.4)
     panels = figure.subplots(2, 3, sharex=True)
     outside = np.flatnonzero(jumps["epsilon"] > IN_CHANNEL)
@@ -28,8 +32,7 @@ def draw(jumps):
     flow, jump = shown[shown["stage"] == "flow"], shown[shown["stage"] == "jump"]
     for axes, (key, (label, limit)) in zip(panels[0], LIMITS.items()):
         points(axes, flow, jump, key)
-        if len(jumps):
-            axes.axhline(jumps[limit].iloc[0], **DASHES, zorder=0)
+        axes.axhline(jumps[limit].iloc[0], **DASHES, zorder=0)
         axes.set_ylabel(label)
     for axes, (key, label) in zip(panels[1], POWERS.items()):
         points(axes, flow, jump, key)
@@ -39,14 +42,11 @@ def draw(jumps):
     for axes, letter in zip(panels.flat, "abcdef"):
         axes.set_xscale("log")
         style.panel_label(axes, letter)
-        if jumps.empty:
-            style.say_empty(axes, "no channel")
     handles = [Line2D([], [], color=FLOW, marker=".", linestyle="", label="gradient flow"),
                Line2D([], [], color=JUMP, marker="o", ms=3.5, linestyle="", label="jump procedure"),
                Line2D([], [], **DASHES, label="limit network; power law of the last decade")]  # fmt: skip
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
-    if len(jumps):
-        figure.suptitle(run_name(jumps.iloc[0]), size=8)
+    figure.suptitle(run_name(jumps.iloc[0]), size=8)
     return figure
 
 
@@ -78,4 +78,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -8,6 +8,7 @@ import palette
 import style
 from matplotlib.lines import Line2D
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products, table_files
 from flatchannels.storage.schemas.toy import TOY_LIMITS
 
@@ -131,4 +132,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

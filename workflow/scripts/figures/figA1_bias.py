@@ -8,6 +8,7 @@ import style
 from fig2_levels import duplicates_panel, level_legend, levels_panel, ordered_widths
 from matplotlib.patches import Patch
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.runs import LOSS_LEVELS, SHARES
 
@@ -53,4 +54,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

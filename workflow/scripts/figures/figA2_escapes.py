@@ -9,6 +9,7 @@ import style
 from fig2cd_plateau import NONE, distance_panel, limits, loss_panel
 from saddle_panels import none_found
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 LINEAR = 1e-3  # eigenvalues up to here are drawn linearly
@@ -60,4 +61,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

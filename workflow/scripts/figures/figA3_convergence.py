@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator
 
 from flatchannels.names import widths_key
+from flatchannels.pipeline import jobs
 from flatchannels.precision import CONVERGED_GRADIENT
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.runs import RUNS
@@ -86,4 +87,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -9,6 +9,7 @@ from fig2cd_plateau import NONE
 from figA2_escapes import branch_colours, eigenvalue_panel
 from saddle_panels import none_found
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 AROUND_ZERO = 0.04  # half width in γ of the panel at γ = 0
@@ -67,4 +68,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -6,6 +6,7 @@ A panel for each setting; Figure 4b shows those of softplus and one hidden layer
 import style
 from channel_panels import label_outer, ordered, ratios_panel, setting_panels, towards_a_pair
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.channels import CHANNEL_RUNS
 
@@ -32,4 +33,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -10,6 +10,7 @@ import style
 from channel_panels import channel_dimensions, label_outer, ordered, setting_panels
 
 from flatchannels.landscape.criteria import PARALLEL_DISTANCE
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.channels import CHANNELS
 
@@ -47,4 +48,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -7,6 +7,7 @@ import numpy as np
 import palette
 import style
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 
@@ -38,4 +39,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -8,6 +8,7 @@ import style
 from fig3_channel import surface_panel, why_none
 from saddle_panels import none_found, surface_axes
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 
@@ -28,4 +29,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

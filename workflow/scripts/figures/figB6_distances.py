@@ -9,6 +9,7 @@ from fig3_channel import flows, why_none
 from matplotlib.lines import Line2D
 from saddle_panels import none_found
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 HALF = {"linestyle": "-", "linewidth": 1.2}
@@ -47,4 +48,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

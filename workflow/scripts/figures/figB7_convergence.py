@@ -6,6 +6,7 @@ Histograms over runs of the final gradient and of the smallest Hessian eigenvalu
 import style
 from figA3_convergence import histograms
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.channels import CHANNEL_RUNS
 
@@ -23,4 +24,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

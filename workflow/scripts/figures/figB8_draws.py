@@ -5,6 +5,7 @@ Source: paper, Appendix B, Figure B8.
 
 import style
 
+from flatchannels.pipeline import jobs
 from flatchannels.storage import dataset_files
 
 HALF_WIDTH = 3.0  # of the square that is shown; normal inputs outside are left out
@@ -29,11 +30,11 @@ def draw(draws):
 def main(snakemake):
     """Read the datasets and write the figure."""
     draws = {}
-    for path in snakemake.input:
+    for path in snakemake.input.draws:
         arrays, meta = dataset_files.read_dataset_arrays(path)
         draws[meta["spec"]["scale"]] = arrays["x"], arrays["y"]
     style.save(draw(draws), snakemake.output)
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

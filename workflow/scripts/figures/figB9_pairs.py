@@ -8,6 +8,7 @@ import style
 from channel_panels import label_outer, ordered, pairs_legend, pairs_panel, setting_panels
 
 from flatchannels.names import widths_key, widths_of
+from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.channels import CHANNELS
 
@@ -39,4 +40,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there

@@ -9,6 +9,7 @@ import style
 from matplotlib.patches import Patch
 
 from flatchannels.names import setting_key, widths_key
+from flatchannels.pipeline import jobs
 from flatchannels.reporting.shares import wilson_interval
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.infinity import ROUTES
@@ -106,4 +107,4 @@ def main(snakemake):
 
 
 if "snakemake" in globals():
-    main(snakemake)  # noqa: F821, Snakemake puts it there
+    jobs.run(main, snakemake)  # noqa: F821, Snakemake puts it there
