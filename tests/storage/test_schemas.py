@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from flatchannels.pipeline import sources
 from flatchannels.storage.schemas import catalogue
 from flatchannels.storage.schemas.columns import CURVATURE, GRADIENT, LOSS, NORM, ONE, TIME, WEIGHT
 
@@ -17,6 +18,20 @@ def test_every_column_has_a_type_a_unit_and_a_sentence(schema):
     for name, column in schema.columns.items():
         assert column.unit in UNITS[column.kind], name
         assert column.meaning.endswith((".", "…")) and "\n" not in column.meaning, name
+
+
+@pytest.mark.parametrize(
+    ("script", "used"),
+    [
+        ("runs.py", set()),
+        ("saddle_lines.py", {"columns", "saddles"}),
+        ("toy.py", {"columns", "toy"}),
+    ],
+)
+def test_what_simulates_depends_on_the_schemas_of_its_own_tables_alone(script, used):
+    """The fingerprint of its rule, which leaves out `storage`."""
+    files = sources.imported([ROOT / "workflow" / "scripts" / script], ["storage", "gaussian_process"])
+    assert {path.stem for path in files if path.parent.name == "schemas"} - {"__init__"} == used
 
 
 def test_the_document_lists_all_tables_and_columns():

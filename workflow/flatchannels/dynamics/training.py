@@ -13,6 +13,7 @@ from flatchannels.data.seeds import generator
 from flatchannels.dynamics.flow import Flow, gradient_flow
 from flatchannels.dynamics.objectives import GaugeFixed, Objective
 from flatchannels.dynamics.polish import Polish, polish
+from flatchannels.names import widths_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network, weight_norm
 from flatchannels.reasons import Finish, Stop
@@ -63,7 +64,7 @@ class Run:
 
 def initial(net, root_seed, dataset, seed):
     """θ₀ (P,) of one run: a Glorot-normal draw that belongs to the network, the dataset's name and the seed alone."""
-    words = (dataset, net.inputs, "x".join(map(str, net.widths)), net.activation, net.bias, seed)
+    words = (dataset, net.inputs, widths_name(net.widths), net.activation, net.bias, seed)
     return net.initialise(generator(root_seed, "initialisation", *words))
 
 

@@ -58,12 +58,10 @@ class Plan(NamedTuple):
     total: int
 
 
-def plan(code, widths, bias):
-    """Lay out the workspace of a network with `widths` from the inputs to the output: a `Plan`."""
-    widths = np.array(widths, dtype=np.int64)
-    bias = int(bias)
+def plan(code, layout):
+    """Lay out the workspace of a network with that code of its activation and that `Layout` of its parameters: a `Plan`."""
+    widths, bias = np.array(layout.sizes, dtype=np.int64), int(layout.bias)
     layers = widths.size - 1
-    sizes = widths[1:] * (widths[:-1] + bias)
     used = 0
 
     def take(count):
@@ -84,7 +82,7 @@ def plan(code, widths, bias):
         code=code,
         bias=bias,
         widths=widths,
-        first=np.concatenate([[0, 0], np.cumsum(sizes)[:-1]]).astype(np.int64),
+        first=np.array([0, *layout.first[:-1]], dtype=np.int64),
         smoothing=np.zeros(widths[1:-1].sum()),
         H=per_layer(bias),
         E=per_layer(),
@@ -94,7 +92,7 @@ def plan(code, widths, bias):
         D=per_layer(),
         square=take(widths[1:].max() ** 2 if layers > 2 else 0),
         products=take(longest * (longest + 1) // 2),
-        T=take((widths[1:] * (widths[:-1] + bias)).max()),
+        T=take(max(rows * columns for rows, columns in layout.shapes)),
         total=used,
     )
 

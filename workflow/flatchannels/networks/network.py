@@ -212,7 +212,7 @@ class Network:
     @cached_property
     def plan(self) -> kernels.Plan:
         """Where the kernels find everything: a `kernels.Plan`."""
-        plan = kernels.plan(ACTIVATIONS[self.activation].code, (self.inputs, *self.widths, 1), self.bias)
+        plan = kernels.plan(ACTIVATIONS[self.activation].code, self.layout)
         return plan._replace(smoothing=np.array(self.smoothing, dtype=float)) if self.smoothing else plan
 
     def smoothed(self, theta: ArrayLike, epsilon: float) -> "Network":

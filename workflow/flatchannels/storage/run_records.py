@@ -113,7 +113,7 @@ def _failure_values(failure: Failure) -> dict[str, Any]:
 
 def _stacked(path: str | PathLike[str], key: str, values: list[Any], lengths: Mapping[str, int]) -> NDArray:
     """The values of all runs as one array; sequences shorter than their axis are filled up with NaN."""
-    dtype, axes, _ = RUN_ARRAYS[key]
+    dtype, axes = RUN_ARRAYS[key].dtype, RUN_ARRAYS[key].axes
     if dtype == "str":
         return np.array(values)
     shape = tuple(lengths[axis] for axis in axes)

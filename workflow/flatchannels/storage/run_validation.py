@@ -17,7 +17,7 @@ def check_runs(path: str | PathLike[str], meta: Mapping[str, Any], arrays: Mappi
     """RecordError where the arrays contradict the metadata or each other; `stop` must be among them."""
     lengths = axis_lengths(path, meta)
     for key, array in arrays.items():
-        dtype, axes, _ = RUN_ARRAYS[key]
+        dtype, axes = RUN_ARRAYS[key].dtype, RUN_ARRAYS[key].axes
         if array.dtype.kind != "U" if dtype == "str" else array.dtype != dtype:
             raise RecordError(path, f"{key} has type {array.dtype}; it must be {dtype}")
         shape = (lengths["B"], *(lengths[axis] for axis in axes))

@@ -1,5 +1,6 @@
 """All tables by name, and the document that lists their columns: python -m flatchannels.storage.schemas.catalogue."""
 
+from flatchannels.storage.run_format import RUN_ARRAYS
 from flatchannels.storage.schemas.channels import CHANNEL_SCHEMAS
 from flatchannels.storage.schemas.claims import CLAIM_SCHEMAS
 from flatchannels.storage.schemas.columns import Schema
@@ -27,6 +28,13 @@ Units: y is that of the target, θ that of the parameters. Both are 1 for standa
 unit 1 too. A loss is a mean squared error, hence in y²; t is the time of the flow dθ/dt = −∇L, hence in θ²/y². Numbers of a run that
 failed are NaN or 0.
 """
+RECORDS = """\
+## Run records
+
+No tables, but npz files; `flatchannels.storage.run_records.read_runs` reads one. The first axis runs over the runs of the block; P is
+that of the parameters, T that of the samples of the flow, S that of the spectra. The ends of shorter flows are filled up with NaN. The
+member `meta`, JSON, says by which sweep, dataset, network, seed and settings the runs were made.
+"""
 
 
 def document() -> str:
@@ -37,7 +45,14 @@ def document() -> str:
         rows = [f"| {' | '.join(row)} |" for row in cells]
         parts.append("\n".join([f"## {schema.name}", "", f"One row per {schema.row}.", "", "| column | type | unit | meaning |",
                                 "|---|---|---|---|", *rows, ""]))  # fmt: skip
-    return "\n".join(parts)
+    return "\n".join([*parts, _records()])
+
+
+def _records() -> str:
+    """The part about the arrays of run records."""
+    cells = [(f"`{key}`", form.dtype, ", ".join(["runs", *form.axes]), form.unit, form.meaning) for key, form in RUN_ARRAYS.items()]
+    rows = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([RECORDS, "| array | type | axes | unit | meaning |", "|---|---|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":
