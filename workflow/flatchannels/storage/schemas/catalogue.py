@@ -5,6 +5,7 @@ from flatchannels.storage.schemas.channels import CHANNEL_SCHEMAS
 from flatchannels.storage.schemas.claims import CLAIM_SCHEMAS
 from flatchannels.storage.schemas.columns import Schema
 from flatchannels.storage.schemas.infinity import INFINITY_SCHEMAS
+from flatchannels.storage.schemas.run_arrays import meaning_and_unit
 from flatchannels.storage.schemas.runs import RUN_SCHEMAS
 from flatchannels.storage.schemas.saddles import SADDLE_SCHEMAS
 from flatchannels.storage.schemas.toy import TOY_SCHEMAS
@@ -50,8 +51,10 @@ def document() -> str:
 
 def _records() -> str:
     """The part about the arrays of run records."""
-    cells = [(f"`{key}`", form.dtype, ", ".join(["runs", *form.axes]), form.unit, form.meaning) for key, form in RUN_ARRAYS.items()]
-    rows = [f"| {' | '.join(row)} |" for row in cells]
+    rows = []
+    for key, form in RUN_ARRAYS.items():
+        meaning, unit = meaning_and_unit(key)
+        rows.append(f"| `{key}` | {form.dtype} | {', '.join(['runs', *form.axes])} | {unit} | {meaning} |")
     return "\n".join([RECORDS, "| array | type | axes | unit | meaning |", "|---|---|---|---|---|", *rows, ""])
 
 

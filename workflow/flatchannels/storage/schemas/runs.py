@@ -20,7 +20,7 @@ from flatchannels.storage.schemas.columns import (
     text,
 )
 
-RESULTS = {
+RESULT_COLUMNS = {
     "loss_initial": number("The loss at the initial point.", LOSS),
     "loss_flow": number("The loss at the end of the flow.", LOSS),
     "loss": number("The loss at the minimum that the finish found.", LOSS),
@@ -56,7 +56,7 @@ RUNS = Schema(
         **BIAS,
         **SEED,
         "parameters": count("The number P of parameters."),
-        **RESULTS,
+        **RESULT_COLUMNS,
         "infinite": IN_CHANNEL["infinite"],
         "loss_infinity": number("The loss in the limit ‖θ‖ → ∞, to leading order, of a run at the wall; for others the loss.", LOSS),
         "duplicates": count("Pairs of neurons in one layer whose input weights are less than 1e-6 apart."),
