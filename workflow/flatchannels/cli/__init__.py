@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 
 import flatchannels
-from flatchannels.cli import inspect
+from flatchannels.cli import figure, inspect, train
+from flatchannels.storage.errors import RecordError
 
-COMMANDS = (inspect,)
+COMMANDS = (inspect, train, figure)
 INTERRUPTED = 130  # exit code of a command that was interrupted: 128 + SIGINT, as shells have it
 
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         return given.function(given) or 0
-    except (ValueError, MemoryError) as error:
+    except (ValueError, MemoryError, RecordError) as error:
         print(f"flatchannels: {' '.join(str(error).split()) or 'there is not enough memory'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

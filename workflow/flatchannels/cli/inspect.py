@@ -17,14 +17,14 @@ from flatchannels.inspection.samples import Samples, read_samples
 from flatchannels.inspection.structure import LayerStructure
 
 PICTURES = (".png", ".svg", ".pdf")
-DESCRIPTION = """Look into the weights of a trained, fully connected network: dead and duplicate neurons, and channels, groups of
+INSPECT = """Look into the weights of a trained, fully connected network: dead and duplicate neurons, and channels, groups of
 neurons with nearly equal input weights and large output weights that cancel. At infinity such a group is a gated linear unit.
 
 With --data it also says by how much the loss changes when each group is replaced by that unit, or by one merged neuron; whether
 the loss falls towards infinity (h > 0); gradient and curvature; and, for one output and the mean squared error, whether there is a
 minimum at infinity, and its loss. With several checkpoints of one training it says how ε, |a|, cosine and the largest eigenvalue went
 with the step, and whether as in a channel: ε ∝ t^(−1/4) under gradient flow."""
-EXAMPLES = """examples:
+INSPECT_EXAMPLES = """examples:
   flatchannels inspect model.npz                          W1, b1, W2, b2, … with W of shape (out, in)
   flatchannels inspect model.safetensors --activation gelu
   flatchannels inspect state.pt --layers fc1.weight fc2.weight --json
@@ -39,7 +39,7 @@ exit codes: 0 inspected, whatever was found; 2 a file or word that makes no sens
 def add_to(commands: Any) -> None:
     """Add the command to the sub-parsers."""
     parser = commands.add_parser(
-        "inspect", help="what stands in the weights of a network", description=DESCRIPTION, epilog=EXAMPLES,
+        "inspect", help="what stands in the weights of a network", description=INSPECT, epilog=INSPECT_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Network = Model | Sequence[tuple[ArrayLike, ArrayLike | None]] | Mapping[str, Any] | Any
-LARGEST_WEIGHT = 1e140  # weight
+LARGEST_SQUARABLE = 1e140  # weight
 Data = Samples | Dataset | Sequence[ArrayLike]
 
 
@@ -135,8 +135,8 @@ def inspect(
     model = _model(network)
     model = replace(model, activation=activation or model.activation)
     largest = max(abs(layer.rows).max() for layer in model.layers)
-    if largest > LARGEST_WEIGHT:
-        raise ValueError(f"a weight is {largest:.3g}; the squares of numbers above {LARGEST_WEIGHT:g} overflow")
+    if largest > LARGEST_SQUARABLE:
+        raise ValueError(f"a weight is {largest:.3g}; the squares of numbers above {LARGEST_SQUARABLE:g} overflow")
     layers = tuple(
         layer_structure(number, below.rows, above.W.T, model.activation)
         for number, (below, above) in enumerate(zip(model.layers, model.layers[1:]), 1)

@@ -1,0 +1,146 @@
+"""Runs of consecutive seeds of one network on one file of data, and the record that they are kept in.
+
+The record is written again after runs have finished, whole and in one step. So an interruption loses the runs that it met alone, and
+`flatchannels continue` goes on with these, and with runs that met a limit.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import flatchannels
+from flatchannels.data.dataset import Dataset
+from flatchannels.storage import continuation, run_records
+from flatchannels.storage.archives import content_digest
+from flatchannels.storage.run_records import Failure
+
+SECONDS_BETWEEN_RECORDS = 10.0
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Block:
+    """What is to be run, in JSON types.
+
+    network : inputs, widths, activation, bias.  training : the settings of `train`.  source : file, standardise.
+    seeds : the first and the last.
+    """
+
+    network: dict[str, Any]
+    training: dict[str, Any]
+    source: dict[str, Any]
+    seeds: tuple[int, int]
+
+    def origin(self, data: Dataset) -> dict[str, Any]:
+        """What runs that are kept to go on with must have in common with this block."""
+        job = {"network": self.network, "training": self.training}
+        return {"job": job, "data": digest(data), "versions": {"flatchannels": flatchannels.__version__, "numpy": np.__version__}}
+
+    def meta(self, data: Dataset) -> dict[str, Any]:
+        """The metadata of the record."""
+        origin = self.origin(data)
+        named = {"sweep": "train", "dataset": Path(self.source["file"]).stem, "seed": 0, "cpu": "", "asked_seeds": list(self.seeds)}
+        return named | self.network | {"training": self.training, "spec": {"target": "file", **self.source}, "data": origin["data"],
+                                       "versions": origin["versions"]}  # fmt: skip
+
+
+def digest(data: Dataset) -> str:
+    """SHA-256 of what a dataset holds."""
+    return content_digest({"x": data.x, "y": data.y, "weights": data.weights})
+
+
+def block_of(meta: Mapping[str, Any]) -> Block:
+    """The block that a record was made for.  ValueError where it was not made by `flatchannels train`."""
+    if meta.get("sweep") != "train" or "asked_seeds" not in meta:
+        raise ValueError("it was not made by flatchannels train; runs of the workflow go on with continue_unfinished in its configuration")
+    network = {key: meta[key] for key in ("inputs", "widths", "activation", "bias")}
+    source = {key: value for key, value in meta["spec"].items() if key != "target"}
+    first, last = meta["asked_seeds"]
+    return Block(network, dict(meta["training"]), source, (first, last))
+
+
+def run_block(
+    block: Block, data: Dataset, out: Path, earlier: Mapping[int, Any], workers: int, progress: Callable[[int, int], None]
+) -> list[Any]:
+    """Run what is missing, or unfinished, of a block, and keep its record up to date.
+
+    Parameters
+    ----------
+    earlier : seed → Run of those that there are.  workers : processes.  progress : told how many runs are done, and of how many.
+
+    Returns
+    -------
+    `Run`s and `Failure`s, from the first seed on without a gap: all of them, unless there was an interruption.
+
+    Raises
+    ------
+    KeyboardInterrupt: after the record of what is finished has been written.
+    """
+    first, last = block.seeds
+    seeds = range(first, last + 1)
+    done = {seed: run for seed, run in earlier.items() if seed in seeds and not run.unfinished}
+    written = time.monotonic()
+    jobs = [(block.network, block.training, data, seed, earlier.get(seed)) for seed in seeds if seed not in done]
+    try:
+        for seed, run in _results(jobs, workers):
+            done[seed] = run
+            progress(len(done), len(seeds))
+            if time.monotonic() - written > SECONDS_BETWEEN_RECORDS:
+                _write(block, data, out, {**earlier, **done})
+                written = time.monotonic()
+    finally:
+        runs = _write(block, data, out, {**earlier, **done})
+    return runs
+
+
+def with_limits(block: Block, limits: Mapping[str, Any]) -> Block:
+    """The block with other limits."""
+    return replace(block, training={**block.training, **limits})
+
+
+def _write(block: Block, data: Dataset, out: Path, runs: Mapping[int, Any]) -> list[Any]:
+    """The record of the runs from the first seed on up to a gap; returns these."""
+    first, last = block.seeds
+    present = []
+    for seed in range(first, last + 1):
+        if seed not in runs:
+            break
+        present.append(runs[seed])
+    if present:
+        continuation.write_unfinished(out, block.origin(data), [run for run in present if not isinstance(run, Failure)])
+        run_records.write_runs(out, block.meta(data), present)
+    return present
+
+
+def _results(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[int, Any]]:
+    """(seed, run) as they are done."""
+    if workers == 1 or len(jobs) < 2:
+        yield from map(_run, jobs)
+        return
+    os.environ |= dict.fromkeys(THREADS, "1")  # read by the processes that are started
+    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_run, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _run(job: tuple[dict[str, Any], dict[str, Any], Dataset, int, Any]) -> tuple[int, Any]:
+    """One run, or the `Failure` that it ended in."""
+    network, training, data, seed, before = job
+    net = flatchannels.Network(network["inputs"], tuple(network["widths"]), network["activation"], network["bias"])
+    try:
+        theta = before and before.theta_initial
+        return seed, flatchannels.train(net, data, theta, seed, **training, flow=before and before.flow)
+    except Exception as error:  # one run of many: its message is kept in the record
+        return seed, Failure(seed, f"{type(error).__name__}: {error}")

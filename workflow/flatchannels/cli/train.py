@@ -1,0 +1,203 @@
+"""`flatchannels train` and `flatchannels continue`: gradient flows of one network on a file of data, kept in a record."""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flatchannels.cli.blocks import Block, block_of, digest, run_block, with_limits
+from flatchannels.cli.progress import Progress
+from flatchannels.data import files
+from flatchannels.data.dataset import Dataset
+from flatchannels.names import widths_of
+from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.storage import continuation
+from flatchannels.storage.archives import read_meta
+from flatchannels.storage.errors import RecordError
+from flatchannels.storage.run_records import Failure
+
+# The defaults of `flatchannels.train`, which a test compares: importing it would compile kernels before --help.
+TRAINING_DEFAULTS = {"rtol": 1e-5, "maxnorm": 1e3, "max_seconds": 3600.0, "max_steps": 20_000, "max_t": 1e16, "trajectory_samples": 250,
+            "spectrum_samples": 50}  # fmt: skip
+TRAINING_LIMITS = {
+    "max_seconds": "wall time of a run, of flow and finish each",
+    "max_steps": "steps of the flow",
+    "max_t": "time of the flow",
+}
+MOST_SEEDS = 10_000
+UNIT_SCALE = 0.1, 10.0  # standard deviations of the targets between which the walls of the flow suit the data
+TRAIN = """Train a network by gradient flow, from several random initialisations, each to its end: a minimum, a plateau saddle, or the norm
+wall, behind which channels lead on to infinity. Runs end by themselves; limits are for the rest, and `flatchannels continue` goes on from
+there. The network has one output; the loss is the mean squared error."""
+TRAIN_EXAMPLES = """examples:
+  flatchannels train data.csv --widths 8 --activation softplus --seeds 1-10 --out runs.npz
+  flatchannels train data.npz --widths 4x4 --standardise --workers 4 --out runs.npz
+  flatchannels inspect runs.npz --run 3 --history              what the third run came to
+  flatchannels continue runs.npz --max-seconds 36000           those that met a limit
+
+exit codes: 0 done, however the runs ended; 2 a file or word that makes no sense; 130 interrupted, with what is done in the record"""
+CONTINUE = """Go on with the runs of a record that met a limit (of time, steps or t), from where they were, with the limits as they are or
+new ones; and with seeds that an interruption left out. The record is replaced when that is done."""
+
+
+def add_to(commands: Any) -> None:
+    """Add both commands to the sub-parsers."""
+    raw = argparse.RawDescriptionHelpFormatter
+    train = commands.add_parser(
+        "train", help="gradient flows from many initialisations", description=TRAIN, epilog=TRAIN_EXAMPLES, formatter_class=raw
+    )
+    add = train.add_argument
+    add("data", metavar="DATA", help=".npz with x (N, d) and y (N,), perhaps weights; .csv or .parquet with a column y, all others inputs")
+    add("--widths", required=True, metavar="R", help="of the hidden layers: 8, or 4x4 for two of them")
+    add("--activation", default="softplus", choices=list(ACTIVATIONS), help="softplus by default")
+    add("--no-bias", action="store_true", help="leave out the biases, of all layers")
+    add("--seeds", default="1", metavar="A-B", help="of the initialisations: 3, or 1-10")
+    add("--out", required=True, metavar="FILE", help="the record to write, .npz")
+    add("--force", action="store_true", help="write it where there is one already")
+    add("--standardise", action="store_true", help="shift and scale inputs and targets to mean 0 and variance 1: the walls suppose such")
+    add("--rtol", type=float, default=TRAINING_DEFAULTS["rtol"], help="relative tolerance of the flow (%(default)g)")
+    add("--maxnorm", type=float, default=TRAINING_DEFAULTS["maxnorm"], help="the norm wall, in Σθ²/(2P) (%(default)g)")
+    for key, text in TRAINING_LIMITS.items():
+        add(
+            f"--{key.replace('_', '-')}",
+            type=type(TRAINING_DEFAULTS[key]),
+            default=TRAINING_DEFAULTS[key],
+            help=f"limit: {text} (%(default)g)",
+        )
+    _shared(add)
+    train.set_defaults(function=run_train)
+    go_on = commands.add_parser(
+        "continue", help="go on with runs that met a limit", description=CONTINUE, epilog=TRAIN_EXAMPLES, formatter_class=raw
+    )
+    add = go_on.add_argument
+    add("record", metavar="RECORD", help="of `flatchannels train`")
+    add("--data", metavar="DATA", help="where its data are now, if they have moved")
+    for key, text in TRAINING_LIMITS.items():
+        add(f"--{key.replace('_', '-')}", type=type(TRAINING_DEFAULTS[key]), help=f"new limit: {text}")
+    _shared(add)
+    go_on.set_defaults(function=run_continue)
+
+
+def _shared(add: Any) -> None:
+    add("--workers", type=int, default=1, metavar="N", help="processes (1)")
+    add("--json", action="store_true", help="print JSON: how each run ended")
+
+
+def run_train(given: argparse.Namespace) -> None:
+    """Train from all seeds, and print how the runs ended."""
+    from flatchannels.networks.layout import checked_sizes
+
+    out = Path(given.out)
+    if out.suffix != ".npz":
+        raise ValueError(f"out is {out}; the name must end with .npz")
+    if out.exists() and not given.force:
+        raise ValueError(f"{out} is there already; `flatchannels continue {out}` goes on with it, --force replaces it")
+    data = _read(given.data, given.standardise)
+    _, widths = checked_sizes(data.dimension, _widths(given.widths))
+    training = {**TRAINING_DEFAULTS, **{key: getattr(given, key) for key in ("rtol", "maxnorm", *TRAINING_LIMITS)}}
+    for key, value in training.items():
+        if not value > 0:
+            raise ValueError(f"{key} is {value}; it must be positive")
+    network = {"inputs": data.dimension, "widths": list(widths), "activation": given.activation, "bias": not given.no_bias}
+    source = {"file": given.data, "standardise": given.standardise}
+    block = Block(network, training, source, _seeds(given.seeds))
+    _told(run_block(block, data, out, {}, _workers(given), Progress("runs")), out, given.json)
+
+
+def run_continue(given: argparse.Namespace) -> None:
+    """Go on with what is unfinished, and print how the runs ended."""
+    out = Path(given.record)
+    try:
+        block = block_of(read_meta(out))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{out}: {error}") from None
+    place = given.data or block.source["file"]
+    if not Path(place).exists():
+        raise ValueError(f"{place}, on which {out} was trained, is not there; --data says where it is")
+    data = _read(place, block.source["standardise"])
+    if digest(data) != read_meta(out)["data"]:
+        raise ValueError(f"{place} does not hold the data on which {out} was trained")
+    block = with_limits(block, {key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None})
+    earlier = _earlier(block, data, out)
+    _told(run_block(block, data, out, earlier, _workers(given), Progress("runs")), out, given.json)
+
+
+def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
+    """The runs of a record, to go on with.  ValueError where they are finished, or were kept by another version."""
+    meta = read_meta(out)
+    missing = block.seeds[1] - meta["last_seed"]
+    kept = continuation.unfinished_path(out)
+    if not kept.exists() and not missing:
+        raise ValueError(f"all runs of {out} have ended by themselves; there is nothing to go on with")
+    earlier = continuation.read_unfinished(out, block.origin(data))
+    if not earlier and kept.exists():
+        raise ValueError(f"{kept} was written by other versions than these; train anew with --force")
+    return earlier
+
+
+def _read(path: str, standardise: bool) -> Dataset:
+    data = files.read(path)[0]
+    if standardise:
+        return data.standardised()[0]
+    spread = float(np.sqrt(data.weights @ (data.y - data.weights @ data.y) ** 2))
+    if not UNIT_SCALE[0] < spread < UNIT_SCALE[1]:
+        print(f"flatchannels: y has a standard deviation of {spread:.2g}; walls and stops suppose about 1: --standardise", file=sys.stderr)
+    return data
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    try:
+        return widths_of(text)
+    except ValueError:
+        raise ValueError(f"widths is {text}; it must be like 8, or 4x4") from None
+
+
+def _seeds(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if not found:
+        raise ValueError(f"seeds is {text}; it must be like 3, or 1-10")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not first <= last < first + MOST_SEEDS:
+        raise ValueError(f"seeds is {text}; the last must not be before the first, and there can be {MOST_SEEDS}")
+    return first, last
+
+
+def _workers(given: argparse.Namespace) -> int:
+    if given.workers < 1:
+        raise ValueError(f"workers is {given.workers}; it must be at least 1")
+    return given.workers
+
+
+def _told(runs: list[Any], out: Path, as_json: bool) -> None:
+    """How the runs ended."""
+    if not runs:
+        raise RecordError(out, "no run was finished")
+    rows = [_row(run) for run in runs]
+    if as_json:
+        print(json.dumps({"out": str(out), "runs": rows}, ensure_ascii=False))
+        return
+    print(f"{'seed':>6}  {'ended':12} {'loss':>12} {'gradient':>9} {'norm':>8} {'steps':>6} {'seconds':>8}")
+    for row in rows:
+        if "message" in row:
+            print(f"{row['seed']:6}  {'failed':12} {row['message']}")
+        else:
+            print(
+                f"{row['seed']:6}  {row['stop'].lower():12} {row['loss']:12.6g} {row['gradient_norm']:9.1g} {row['weight_norm']:8.4g} "
+                f"{row['steps']:6} {row['seconds']:8.2f}"
+            )
+    unfinished = sum(row.get("unfinished", False) for row in rows)
+    print(f"{out}: {len(runs)} runs" + (f"; {unfinished} met a limit: flatchannels continue {out}" if unfinished else ""))
+
+
+def _row(run: Any) -> dict[str, Any]:
+    if isinstance(run, Failure):
+        return {"seed": run.seed, "stop": "FAILED", "message": run.message}
+    return {
+        "seed": run.seed, "stop": run.stop.name, "finish": run.finish.name, "loss": run.loss, "gradient_norm": run.gradient_norm,
+        "weight_norm": run.weight_norm, "hessian_min": run.hessian_min, "hessian_max": run.hessian_max, "t": run.flow.t_end,
+        "steps": run.flow.steps, "seconds": run.flow.seconds + run.polish.seconds, "unfinished": bool(run.unfinished),
+    }  # fmt: skip
