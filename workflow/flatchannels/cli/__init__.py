@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 
 import flatchannels
-from flatchannels.cli import figure, inspect, train
+from flatchannels.cli import figure, inspect, train, workflow
 from flatchannels.storage.errors import RecordError
 
-COMMANDS = (inspect, train, figure)
+COMMANDS = (inspect, train, figure, workflow)
 INTERRUPTED = 130  # exit code of a command that was interrupted: 128 + SIGINT, as shells have it
 
 

@@ -7,6 +7,7 @@ parsed, hence nothing heavier than jsonschema is imported here.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import math
@@ -24,8 +25,9 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 
 from flatchannels import names
+from flatchannels.pipeline import places
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+SCHEMA = places.home() / "workflow" / "schemas" / "config.schema.yaml"
 RESULTS = "results"  # of the default preset, from where the pipeline runs; those of other presets lie below it
 # Folders in RESULTS: a preset of such a name would be among them.
 TAKEN = {"benchmarks", "cache", "compiled.txt", "datasets", "figures", "logs", "routes", "runs", "saddles", "scorecard.txt", "statistics",
@@ -431,8 +433,11 @@ def _listed(value) -> list:
     return value if isinstance(value, list) else [value]
 
 
-if __name__ == "__main__":  # python -m flatchannels.pipeline.config FILE …: check configurations, and say what they ask for
-    for file in sys.argv[1:]:
+def main() -> None:
+    """Check configurations, and say what they ask for; a mistake ends in its lines and exit code 1."""
+    parser = argparse.ArgumentParser(prog="python -m flatchannels.pipeline.config", description=(main.__doc__ or "").splitlines()[0])
+    parser.add_argument("files", nargs="+", metavar="FILE", help="such as config/config.yaml; config/README.md explains every key")
+    for file in parser.parse_args().files:
         try:
             config = validate(load(file), file)
         except ConfigError as error:
@@ -440,3 +445,7 @@ if __name__ == "__main__":  # python -m flatchannels.pipeline.config FILE …: c
         asked = blocks(config)
         draws = sum(job["spec"]["target"] == "gaussian-process" for job in datasets(config).values())
         print(f"{file}: {sum(block.runs for block in asked)} runs in {len(asked)} jobs" + f", {draws} Gaussian processes" * (draws > 0))
+
+
+if __name__ == "__main__":
+    main()

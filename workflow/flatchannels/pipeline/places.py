@@ -1,0 +1,44 @@
+"""Where the files of the workflow lie that are no Python modules: Snakefile, rules, scripts, schema, presets, profiles."""
+
+from __future__ import annotations
+
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+INSTALLED = ("share", "flatchannels", "Snakefile")  # where `data-files` in pyproject.toml puts the Snakefile
+# What a workflow laid out somewhere consists of, besides the package.
+FILES = ("Snakefile", "Makefile", "LICENSE", "requirements.lock", "requirements-gp.txt", "workflow/Snakefile")
+FOLDERS = ("config", "envs", "profiles", "workflow/rules", "workflow/scripts", "workflow/report", "workflow/schemas")
+LEFT_OUT = shutil.ignore_patterns("__pycache__")
+
+
+def home() -> Path:
+    """The folder with Snakefile, workflow, config, envs and profiles: the checkout, or where the wheel put them.
+
+    Raises FileNotFoundError where neither is there.
+    """
+    if PACKAGE.parent.name == "workflow" and (PACKAGE.parent / "schemas").is_dir():
+        return PACKAGE.parents[1]
+    listed = [Path(str(file.locate())) for file in metadata.files("flatchannels") or () if file.parts[-3:] == INSTALLED]
+    for file in [*listed, PACKAGE.parent.joinpath(*INSTALLED)]:  # the second is where `pip install --target` puts it
+        if file.exists():
+            return file.resolve().parent
+    raise FileNotFoundError("the files of the workflow were not installed with flatchannels; install it anew, from a wheel or a checkout")
+
+
+def lay_out(target: Path) -> None:
+    """Copy the workflow to a new or empty folder: what a checkout holds, without tests and docs.
+
+    Raises FileExistsError where `target` is a file or has something in it.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise FileExistsError(f"{target} is there already, and not an empty folder")
+    source = home()
+    (target / "workflow").mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        shutil.copy(source / name, target / name)
+    for name in FOLDERS:
+        shutil.copytree(source / name, target / name, ignore=LEFT_OUT)
+    shutil.copytree(PACKAGE, target / "workflow" / "flatchannels", ignore=LEFT_OUT)
