@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flatchannels.infinity.layered import LayeredLimit
 from flatchannels.infinity.limits import LimitNetwork, Unit
 from flatchannels.networks.activations import ACTIVATIONS
 
@@ -31,7 +32,7 @@ class Candidate:
     straight : (N,), what the neurons that are linear in the limit add to the output.  names : of the units that are not neurons.
     """
 
-    limit: LimitNetwork
+    limit: LimitNetwork | LayeredLimit
     start: np.ndarray
     small: np.ndarray
     epsilon: np.ndarray
@@ -65,12 +66,17 @@ def candidates(network, data, theta):
             key = groups, frozenset(special)
             if key not in found:
                 found[key] = _candidate(network, data, theta, groups, chosen)
-    ranked = []
-    for guess in found.values():
+    return ranked(list(found.values()), loss, theta)
+
+
+def ranked(guesses, loss, theta):
+    """Those of the guesses whose loss is near that of the network and in which hardly any of Σθ² is left, the best first."""
+    entries = []
+    for guess in guesses:
         mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
         if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * (theta @ theta):
-            ranked.append((max(mismatch, FITS), len(guess.limit.units), len(ranked), guess))
-    return [guess for *_, guess in sorted(ranked, key=lambda entry: entry[:3])][:CANDIDATES]
+            entries.append((max(mismatch, FITS), len(guess.limit.units), len(entries), guess))
+    return [guess for *_, guess in sorted(entries, key=lambda entry: entry[:3])][:CANDIDATES]
 
 
 def _remaining(guess):

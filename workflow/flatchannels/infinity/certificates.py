@@ -40,8 +40,8 @@ class Route:
     ratio : (L − L_∞) over the difference that the slopes at infinity predict, at the wall or further along its pairs, or that of
         the hinges where they have come out: the one that is further from 1.  iterations : of Newton's method.
     finite_loss, finite_norm : loss and ‖θ‖ of the minimum that a network turns back to.
-    pairs : (layer, i, j) of each pair, layers counted from 0; none if one is antiparallel.
-    end : the `LimitNetwork` and its θ at the minimum; () for deep networks.
+    pairs : (layer, i, j) of each pair, layers counted from 0, the highest first; none if one is antiparallel.
+    end : the `LimitNetwork` or `LayeredLimit` and its θ at the minimum; () where only pairs of a deep network were looked at.
     """
 
     route: str = "unknown"
@@ -76,6 +76,7 @@ def certify(guess, loss, multiplier):
         wall, hinges = end.theta, np.zeros(kinds.size, dtype=bool)
     values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
     pairs = np.flatnonzero(kinds == "pair")
+    found = tuple((limit.layer_of[n], *limit.units[n].neurons) for n in reversed(pairs))
     # At the wall, where everything but the steep neurons is at infinity. There the slope is orthogonal to all affine
     # functions: what is left of a linear neuron is its curvature.
     there = limit.slopes(wall)
@@ -93,7 +94,7 @@ def certify(guess, loss, multiplier):
         h=tuple(float(slopes[n] / np.sum(parts[n][1][1] ** 2)) for n in pairs),
         epsilon=tuple(guess.epsilon[guess.epsilon > 0].tolist()),
         ratio=float(max(ratios, key=lambda ratio: abs(ratio - 1), default=np.nan)),
-        pairs=tuple((0, *limit.units[n].neurons) for n in pairs if not any("antiparallel" in name for name in guess.names)),
+        pairs=() if any("antiparallel" in name for name in guess.names) else found,
         end=(limit, end.theta),
     )
     if not route.gradient_norm < CONVERGED_GRADIENT:

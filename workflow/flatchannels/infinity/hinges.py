@@ -106,7 +106,7 @@ def come_out(limit, theta, n):
 def _z(limit, theta, n):
     """w·x (N,) of the steep unit n, up to the sign."""
     c, forms = limit.unpack(theta)[0][n]
-    return np.concatenate([forms[0] @ block.x for block in limit.blocks]) * np.exp(-c)
+    return forms[0] @ limit.features(theta, n) * np.exp(-c)
 
 
 def sharpened(limit, theta, change, steep):
@@ -119,9 +119,9 @@ def sharpened(limit, theta, change, steep):
         start, end = limit.first[n : n + 2]
         z = _z(limit, theta, n)
         near = abs(z) < ON_THE_KINK
-        if near.sum() <= limit.inputs:
-            x = np.concatenate([block.x for block in limit.blocks], axis=1)[:, near]
-            form = theta[start + 1 : end]
+        form = theta[start + 1 : end]
+        if near.sum() <= form.size:
+            x = limit.features(theta, n)[:, near]
             result[start + 1 : end] = form + np.linalg.lstsq(x.T, np.expm1(change[start]) * (form @ x), rcond=None)[0]
     return result
 

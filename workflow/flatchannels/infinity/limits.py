@@ -25,7 +25,7 @@ KINDS = {
     "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for activations with a hinge becomes ± max(± z, 0) as c → −∞
 }
 
-SAMPLES_AT_ONCE = 1000  # what stays in the cache
+SAMPLES_AT_ONCE = 200  # arrays up to 128 kB: larger ones come from the system each time, which takes ten times longer
 
 
 class Unit(NamedTuple):
@@ -63,7 +63,7 @@ class LimitNetwork:
     """
 
     def __init__(self, network, data, units, linear=False):
-        self.activation, self.units = ACTIVATIONS[network.activation], units
+        self.activation, self.units, self.layer_of = ACTIVATIONS[network.activation], units, [0] * len(units)
         self.blocks = []
         for start in range(0, data.y.size, SAMPLES_AT_ONCE):
             here = slice(start, start + SAMPLES_AT_ONCE)
@@ -169,6 +169,10 @@ class LimitNetwork:
                     if i != j:
                         hessian[columns, rows] += product.T
         return loss, gradient, hessian
+
+    def features(self, theta, n):
+        """What the forms of unit n are linear in: the inputs (k, N), with a row of ones where there is a bias."""
+        return np.concatenate([block.x for block in self.blocks], axis=1)
 
     def slope(self, theta):
         """2ω(f − y) (N,), the derivative of the loss by the output at each sample."""

@@ -4,6 +4,8 @@ Departs from the paper in going to infinity instead of following the flow for as
 channels from other ways to infinity. Source: paper, sections 3 and 4, Appendix C; the routes are this project's.
 """
 
+from itertools import chain
+
 import numpy as np
 
 from flatchannels.dynamics.flow import gradient_flow
@@ -24,6 +26,7 @@ from flatchannels.infinity.certificates import (
 )
 from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.duplicates import merged, stable
+from flatchannels.infinity.layered_candidates import layered_candidates
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import weight_norm
 from flatchannels.precision import ON_THE_WALL
@@ -51,7 +54,10 @@ def find_route(network, data, theta, maxnorm=1e3):
     multiplier = max(weight_norm(theta) - maxnorm, 0.0) ** 2 / theta.size
     best, outputs = None, []
     if len(network.widths) > 1:
-        attempts = (certify_deep(network, data, theta, loss, pairs) for pairs in layered_pairs(network, theta))
+        attempts = chain(
+            (certify(guess, loss, multiplier) for guess in layered_candidates(network, data, theta)),
+            (certify_deep(network, data, theta, loss, pairs) for pairs in layered_pairs(network, theta)),
+        )
     else:
         network, theta, outputs = merged(network, theta)
         attempts = (certify(guess, loss, multiplier) for guess in candidates(network, data, theta))
