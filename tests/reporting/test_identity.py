@@ -1,7 +1,9 @@
 """Every table names a network in the same way."""
 
+import pandas as pd
 import synthetic
 
+from flatchannels.reporting.groups import one_hidden_layer
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.storage.schemas import columns
 
@@ -13,3 +15,10 @@ def test_columns_are_those_of_the_schemas_and_the_family_is_the_name_in_the_conf
     assert set(place) == {*columns.PLACE, *columns.WIDTHS, *columns.BIAS} and list(network) == list(columns.NETWORK_COLUMNS)
     assert place["dataset"] == "gp-s0.5-d4-r8x8-erf" and place["widths"] == network["widths"] == "8x8"
     assert network["family"] == "gp-s0.5" and network["setting"] == "gp-s0.5 erf 2 layers"
+
+
+def test_networks_with_one_hidden_layer_are_told_by_their_widths():
+    table = pd.DataFrame({"widths": ["4", "4x4", "16", "2x2x2"], "seed": range(4)})
+    assert one_hidden_layer(table)["seed"].tolist() == [0, 2]
+    empty = one_hidden_layer(table.head(0))
+    assert empty.empty and list(empty) == list(table)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from flatchannels.names import natural_key, setting_key, widths_key
+from flatchannels.names import natural_key, setting_key, widths_key, widths_of
 from flatchannels.reasons import Stop
 from flatchannels.storage.schemas import columns as column_schemas
 from flatchannels.storage.schemas import runs as run_schemas
@@ -44,6 +44,11 @@ def grouped(runs: pd.DataFrame, columns: Sequence[str]) -> list[tuple[tuple, pd.
         return [ORDER[column](value) if column in ORDER else value for column, value in zip(columns, group[0], strict=True)]
 
     return sorted(runs.groupby(list(columns), sort=False), key=order)
+
+
+def one_hidden_layer(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table that are about networks with one hidden layer."""
+    return table[table["widths"].map(lambda name: len(widths_of(name))) == 1]
 
 
 def outcomes(runs: pd.DataFrame) -> dict[str, pd.Series]:

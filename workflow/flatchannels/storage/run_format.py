@@ -17,6 +17,8 @@ RUNS_FORM = "flatchannels runs"
 class ArrayForm(NamedTuple):
     """The form of an array of a run record.
 
+    Parameters
+    ----------
     dtype : its type.
     axes : after the run axis, a letter each: P parameters, T trajectory samples, S spectrum samples.
     nan : where NaN is legal: "failed", only in runs that raised; "tail", also after the last sample of a shorter run.

@@ -18,7 +18,14 @@ from flatchannels.storage.run_validation import check_place, check_runs
 
 @dataclass
 class Failure:
-    """Stands in a list of runs for a run that raised: its seed, the message, its initial point if it got that far."""
+    """Stands in a list of runs for a run that raised.
+
+    Parameters
+    ----------
+    seed : of the run.
+    message : of the error.
+    theta_initial : (P,), the initial point, if it got that far.
+    """
 
     seed: int
     message: str

@@ -31,7 +31,7 @@ from flatchannels.reporting.claims.verdict import (
     within,
 )
 from flatchannels.reporting.cluster_intervals import Estimate, cluster_mean, superiority
-from flatchannels.reporting.groups import NETWORK
+from flatchannels.reporting.groups import NETWORK, ended, one_hidden_layer
 from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA
 from flatchannels.storage.schemas.columns import Schema
 from flatchannels.storage.table_files import typed_table
@@ -187,7 +187,7 @@ def sharper_in_channels(tables: Tables) -> Verdict:
 def channels_in_every_layer(tables: Tables) -> Verdict:
     """By the paper's criteria; those that ask for diverging output weights are told beside.  Source: paper, Figure 4f."""
     runs = channel_table(tables, CHANNEL_RUNS)
-    runs = runs[(runs["stop"] != "FAILED") & runs["setting"].str.endswith(" 3 layers")]
+    runs = ended(runs[runs["setting"].str.endswith(" 3 layers")])
     names = layer_combinations(3)
     counts = {column: {layers: int((runs[column] == layers).sum()) for layers in names} for column in ["channel_layers", "strict_layers"]}
     missing = [layers for layers, count in counts["channel_layers"].items() if not count]
@@ -262,11 +262,9 @@ def channel_table(tables: Tables, schema: Schema) -> pd.DataFrame:
 
 def one_layer(tables: Tables, schema: Schema) -> pd.DataFrame:
     """The rows of a table that are about networks with one hidden layer."""
-    frame = channel_table(tables, schema)
-    return frame[~frame["widths"].str.contains("x")]
+    return one_hidden_layer(channel_table(tables, schema))
 
 
 def channel_runs(tables: Tables) -> pd.DataFrame:
     """The runs of the sweep `channels` with one hidden layer that ended."""
-    runs = one_layer(tables, CHANNEL_RUNS)
-    return runs[runs["stop"] != "FAILED"]
+    return ended(one_layer(tables, CHANNEL_RUNS))

@@ -21,6 +21,7 @@ from flatchannels.reporting.claims.verdict import (
     simultaneous,
     within,
 )
+from flatchannels.reporting.groups import ended
 from flatchannels.reporting.levels import find_levels
 from flatchannels.reporting.shares import wilson_interval
 
@@ -71,7 +72,7 @@ def shared_levels(tables: Tables) -> Verdict:
     loss, is the expected number of coincidences; rare and nearly independent ones are Poisson distributed.
     """
     runs = figure_2(tables["runs"], bias=False)
-    runs = runs[runs["stop"] != "FAILED"]
+    runs = ended(runs)
     on_shared, split_on_shared = [np.zeros(0, bool)], [np.zeros(0, bool)]
     coincidences, expected = 0, 0.0
     narrower = np.empty((2, 0))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.reporting.cluster_intervals import Estimate, cluster_share
-from flatchannels.reporting.groups import NETWORK
+from flatchannels.reporting.groups import NETWORK, one_hidden_layer
 from flatchannels.reporting.shares import wilson_interval
 
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
@@ -143,8 +143,8 @@ def figure_2(frame: pd.DataFrame, bias: bool | None) -> pd.DataFrame:
 
 def level_shares(tables: Tables, quantity: str, bias: bool | None, first_width: int = 2) -> pd.DataFrame:
     """Rows of the table of shares for a quantity over all outcomes, one hidden layer, from a width on."""
-    rows = figure_2(tables["shares"], bias)
-    rows = rows[(rows["quantity"] == quantity) & (rows["outcome"] == "all") & (rows["runs"] > 0) & ~rows["widths"].str.contains("x")]
+    rows = one_hidden_layer(figure_2(tables["shares"], bias))
+    rows = rows[(rows["quantity"] == quantity) & (rows["outcome"] == "all") & (rows["runs"] > 0)]
     return rows[rows["widths"].astype(int) >= first_width]
 
 

@@ -23,7 +23,6 @@ QUANTITIES = (
     "What is counted: channel, channel_span, channel_pair, channel_turned (columns of channel_runs), infinite, aligned, several "
     "dimensions, converged."
 )
-LAYERS = "The hidden layers, from 1, 1+3 for two of them"
 CHANNEL_RUNS = Schema(
     "channel_runs",
     "run of the sweep `channels`",
@@ -42,8 +41,8 @@ CHANNEL_RUNS = Schema(
         "channel_turned": flag("Whether all conditions hold with neurons turned by the symmetry of the activation, σ(−z) = ±σ(z) + c."),
         "subspace": count("The dimension of the channel subspace."),
         "channel_dimension": count("The dimension of the largest channel, the size of its group less 1."),
-        "channel_layers": text(f"{LAYERS}, that have a parallel pair, of a run in a channel; empty for others."),
-        "strict_layers": text(f"{LAYERS}, of these in which the output weights of parallel neurons diverge as well."),
+        "channel_layers": text("The hidden layers with a parallel pair, of a run in a channel: 1+3, the first and the third; else empty."),
+        "strict_layers": text("Those of these layers in which the output weights of parallel neurons diverge as well."),
     },
 )
 CHANNELS = Schema(
@@ -92,7 +91,7 @@ CHANNEL_LAYERS = Schema(
     {
         "setting": NETWORK_COLUMNS["setting"],
         "criterion": text("When a layer has a channel: by the paper's conditions (paper), or with diverging output weights (diverging)."),
-        "layers": text(f"{LAYERS}, that have channels."),
+        "layers": text("The hidden layers that have channels, and no others: 1+3 is the first and the third."),
         **NETWORKS,
         **SHARE,
     },

@@ -21,6 +21,8 @@ WEIGHT = "θ"
 class Column:
     """A column of a table.
 
+    Parameters
+    ----------
     kind : its type, as pandas names it: "str", "bool", "int64" or "float64".
     meaning : what it holds, in a sentence.
     unit : of a number, "1" for one without dimension; "" for texts, truth values, and where it differs from row to row.
@@ -33,7 +35,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """A table: its name, what a row is about, and its columns in order."""
+    """A table.
+
+    Parameters
+    ----------
+    name : of the table, and of its file.
+    row : what a row is about, after "one row per".
+    columns : name → `Column`, in order.
+    """
 
     name: str
     row: str
