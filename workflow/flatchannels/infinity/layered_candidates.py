@@ -22,7 +22,7 @@ from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
 
-HOLDS_NORM = 0.02  # share of Σθ² in the input weights of a neuron from which on it has the coordinates of a steep one
+STEEP_SHARE = 0.02  # share of Σθ² in the input weights of a neuron from which on it has the coordinates of a steep one
 
 
 class Guess:
@@ -70,7 +70,7 @@ def _guess(network: Network, data: Dataset, theta: Array, threshold: float, rela
             if len(group) > 1 and np.linalg.norm(outputs, axis=0).min() > STRONG / 2:
                 guesses.append((_pair if len(group) == 2 else _triple)(rows[group], outputs, tuple(group)))
             else:
-                guesses += [_alone(network, data, rows[i], above[:, i], i, z[i], values[i], special, HOLDS_NORM * squares) for i in group]
+                guesses += [_alone(network, data, rows[i], above[:, i], i, z[i], values[i], special, STEEP_SHARE * squares) for i in group]
         layers.append(guesses)
         columns = [guess.coefficients for guess in guesses]
         if network.bias:

@@ -15,7 +15,7 @@ from flatchannels.storage.schemas.catalogue import SCHEMAS
 from flatchannels.storage.schemas.infinity import ROUTES
 
 SEALED_SUFFIXES = {".npz", ".parquet", ".unfinished"}
-FOLDERS = ["datasets", "routes", "runs", "saddles", "statistics", "toy"]
+FOLDERS_OF_RESULTS = ["datasets", "routes", "runs", "saddles", "statistics", "toy"]
 
 
 def damaged(results="results", made=(), asked=None):
@@ -25,7 +25,7 @@ def damaged(results="results", made=(), asked=None):
     asked : its `config.origin`.
     """
     found = {}
-    for folder in FOLDERS:
+    for folder in FOLDERS_OF_RESULTS:
         for path in sorted((Path(results) / folder).rglob("*")):
             if path.suffix in SEALED_SUFFIXES:
                 try:
