@@ -176,7 +176,7 @@ def test_figures_say_that_there_is_no_example(tried, expected):
 
 
 def test_the_figure_says_whether_the_flow_came_back():
-    meta = {"seed": 3, "tried": [1, 2], "back": True}
+    meta = {"activation": "g", "seed": 3, "tried": [1, 2], "back": True}
     assert "comes back" in fig3_channel.verdict(meta) and "none comes back" in fig3_channel.verdict(meta | {"back": False})
 
 

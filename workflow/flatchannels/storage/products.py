@@ -19,7 +19,7 @@ SADDLES = {
     "plateau": FLOWS | {"theta": "R", "origin": "P", "velocity": "P", "gamma": "G", "eigenvalues": "GP", "angles": "GP",
                         "surface_gamma": "U", "surface_alpha": "A", "surface_loss": "UA"},
     "channel": FLOWS | {"theta": "P", "narrow": "R", "origin": "P", "velocity": "P", "surface_gamma": "U", "surface_alpha": "A",
-                        "surface_loss": "UA", "top_gamma": "V", "top_loss": "VA", "flow_alpha": "FT", "flow_cosine": "FT",
+                        "surface_loss": "UA", "top_gamma": "V", "top_alpha": "A", "top_loss": "VA", "flow_alpha": "FT", "flow_cosine": "FT",
                         "loss_infinity": "F"},
 }  # fmt: skip
 # The toy: name → key → axes, as above.

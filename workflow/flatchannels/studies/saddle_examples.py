@@ -41,6 +41,7 @@ CHANNEL_START, CHANNEL_SIZE = 1.5, 1e-5  # γ and perturbation, to both sides
 CHANNEL_REACH, CHANNEL_RTOL = 10.0, 1e-5  # how far beyond the wall of the runs the flows go, in ‖θ‖, and their tolerance
 CHANNEL_SURFACE = np.linspace(-2.5, 3.0, 111), np.linspace(-0.25, 0.25, 51)
 CHANNEL_TOP = np.geomspace(1.0, 1e5, 115)  # γ; every sixth is one of the 20 profiles
+MARGIN = 1.15  # by how much the top view is wider than the flows
 SAMPLES = 1000  # of each flow of `gradient_flow`; those of Heun's method come on top
 LINE_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
 
@@ -221,7 +222,8 @@ def channel(candidates, datasets, maxnorm):
 
     Where none does, the one with the flow that is most nearly parallel to Γ in the end; where no narrow network converges at
     finite norm, none. The surfaces' α is along the branch of eigenvectors that is the lowest at γ = 1.5, followed by
-    continuity; positive α leads into the channel. Both flows are followed to ten times the wall of the runs.
+    continuity; positive α leads into the channel. The top view is wide enough for the flows. Both flows are followed to ten times
+    the wall of the runs.
 
     Parameters
     ----------
@@ -246,8 +248,8 @@ def channel(candidates, datasets, maxnorm):
         return told, None
     data, net, run, _, found = max(shown, key=lambda case: (any(case[-1].back), max(case[-1].cosines)))
     arrays, stops = _channel_arrays(data, found, maxnorm)
-    told |= {"seed": int(run["seed"]), "pair": found.line.pair, "back": any(found.back), "stops": stops, "loss_line": found.narrow.loss,
-             "loss_channel": float(run["loss"])}  # fmt: skip
+    told |= {"activation": net.activation, "seed": int(run["seed"]), "pair": found.line.pair, "back": any(found.back), "stops": stops,
+             "loss_line": found.narrow.loss, "loss_channel": float(run["loss"])}  # fmt: skip
     return told, arrays | {"theta": run["theta"], "narrow": found.narrow.theta}
 
 
@@ -256,7 +258,8 @@ def _channel_arrays(data, found, maxnorm):
     line, (gammas, sizes) = found.line, CHANNEL_SURFACE
     spectrum = spectrum_along_line(data, line, union(gammas, np.linspace(gammas[0], gammas[-1], 1001), CHANNEL_TOP))
     start = nearest(spectrum.gammas, CHANNEL_START)
-    into = found.flows[int(np.argmax(found.cosines))].theta[0] - line(CHANNEL_START)
+    best = max(range(len(found.flows)), key=lambda k: (found.back[k], found.cosines[k]))
+    into = found.flows[best].theta[0] - line(CHANNEL_START)
     directions = branch(spectrum, start)
     sign = np.sign(directions(CHANNEL_START) @ into)
 
@@ -267,14 +270,24 @@ def _channel_arrays(data, found, maxnorm):
                             rtol=CHANNEL_RTOL, maxnorm=CHANNEL_REACH * maxnorm, samples=SAMPLES)  # fmt: skip
     cosines = [update_cosines(inside_the_wall(flow.theta, CHANNEL_REACH * maxnorm), line.direction) for flow in flows]
     alphas = [np.sum((flow.theta - line(flow.gamma)) * oriented(flow.gamma), axis=1) for flow in flows]
+    top_alpha = sizes * max(1.0, _reach(flows, alphas) / sizes[-1])
     return {
         "origin": line.origin, "velocity": line.velocity,
         "surface_gamma": gammas, "surface_alpha": sizes, "surface_loss": surface_along_line(data, line, gammas, oriented(gammas), sizes),
-        "top_gamma": CHANNEL_TOP, "top_loss": surface_along_line(data, line, CHANNEL_TOP, oriented(CHANNEL_TOP), sizes),
+        "top_gamma": CHANNEL_TOP, "top_alpha": top_alpha,
+        "top_loss": surface_along_line(data, line, CHANNEL_TOP, oriented(CHANNEL_TOP), top_alpha),
         **flow_arrays(flows), "flow_alpha": padded(alphas),
         "flow_cosine": padded(cosines, max(len(flow.t) for flow in flows)),
         "loss_infinity": np.array([flow.loss_infinity for flow in flows]),
     }, [flow.stop.name for flow in flows]  # fmt: skip
+
+
+def _reach(flows, alphas):
+    """How far a top view of Γ has to reach in α to show the flows, with a margin."""
+    shown = [
+        abs(alpha[(flow.gamma >= CHANNEL_TOP[0]) & (flow.gamma <= CHANNEL_TOP[-1])]) for flow, alpha in zip(flows, alphas, strict=True)
+    ]
+    return MARGIN * float(np.max(np.concatenate(shown), initial=0.0))
 
 
 def _escape_rows(data, net, run, pair, found):

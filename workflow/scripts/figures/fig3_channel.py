@@ -17,6 +17,8 @@ from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
 PROFILES, TOP = "viridis", "cividis"
+ENDS = {"WALL": "to the norm wall", "STATIONARY": "to a minimum", "SADDLE": "to a saddle", "FLAT": "to a flat place",
+        "LINEAR": "to a flat place"}  # fmt: skip
 TINY = 1e-16  # loss − loss_∞ and 1 − cosine below are rounding
 
 
@@ -34,8 +36,8 @@ def draw(meta, arrays):
     panels = figure.subplots(3, 2)
     panels[0, 0].set_axis_off()
     surface_panel(surface_axes(figure, (-0.03, 0.62, 0.5, 0.33), (26, -118)), arrays, 1.0)
-    profile_panel(panels[0, 1], arrays)
-    top_panel(panels[1, 0], arrays)
+    profile_panel(panels[0, 1], meta, arrays)
+    top_panel(panels[1, 0], meta, arrays)
     loss_panel(panels[1, 1], meta, arrays)
     excess_panel(panels[2, 0], meta, arrays)
     cosine_panel(panels[2, 1], arrays)
@@ -47,10 +49,10 @@ def draw(meta, arrays):
 
 def verdict(meta):
     """Whether the flow came back, after how many candidates."""
-    tried = f"{len(meta['tried'])} candidate{'s' * (len(meta['tried']) > 1)} tried"
+    tried, run = f"{len(meta['tried'])} candidate{'s' * (len(meta['tried']) > 1)} tried", f"{meta['activation']}, seed {meta['seed']}"
     if meta["back"]:
-        return rf"Run {meta['seed']} ({tried}): the flow from $+\alpha$ comes back to the channel that was merged"
-    return f"Run {meta['seed']} ({tried}, none comes back to the channel that was merged):\n" + (
+        return rf"{run} ({tried}): the flow from $+\alpha$ comes back to the channel that was merged"
+    return f"{run} ({tried}, none comes back to the channel that was merged):\n" + (
         r"the flow from $+\alpha$ is the one that ends most nearly parallel to $\Gamma$"
     )
 
@@ -66,25 +68,33 @@ def surface_panel(axes, arrays, first):
     z_label(axes, rf"$L - L_\Gamma$ ($10^{{{power}}}$)")
 
 
-def profile_panel(axes, arrays):
+def highest(meta, arrays):
+    """The loss at which panels are cut off: as far above Γ as the lowest loss is below."""
+    return 2 * meta["loss_line"] - min(arrays["top_loss"].min(), meta["loss_line"] * (1 - TINY))
+
+
+def profile_panel(axes, meta, arrays):
     """The loss along α at every sixth γ of the top view."""
     gammas, norm = arrays["top_gamma"][::6], LogNorm(*arrays["top_gamma"][[0, -1]])
     for gamma, losses in zip(gammas, arrays["top_loss"][::6], strict=True):
-        axes.plot(arrays["surface_alpha"], losses, color=matplotlib.colormaps[PROFILES](norm(gamma)), linewidth=0.8)
+        axes.plot(arrays["top_alpha"], losses, color=matplotlib.colormaps[PROFILES](norm(gamma)), linewidth=0.8)
     axes.set(xlabel=r"$\alpha$", ylabel="loss")
+    axes.set_ylim(None, min(axes.get_ylim()[1], highest(meta, arrays)))
     axes.figure.colorbar(ScalarMappable(norm, PROFILES), ax=axes, label=r"$\gamma$")
 
 
-def top_panel(axes, arrays):
-    """The loss over γ (log) and α, seen from above, with the flows."""
-    gammas, alphas = arrays["top_gamma"], arrays["surface_alpha"]
-    levels = np.linspace(arrays["top_loss"].min(), arrays["top_loss"].max(), 24)
-    picture = axes.contourf(gammas, alphas, arrays["top_loss"].T, levels=levels, cmap=TOP)
+def top_panel(axes, meta, arrays):
+    """The loss over γ (log) and α, seen from above, with the flows up to their ends."""
+    gammas, alphas = arrays["top_gamma"], arrays["top_alpha"]
+    levels = np.linspace(arrays["top_loss"].min(), min(arrays["top_loss"].max(), highest(meta, arrays)), 24)
+    picture = axes.contourf(gammas, alphas, arrays["top_loss"].T, levels=levels, cmap=TOP, extend="max")
     picture.set_rasterized(True)
     axes.axhline(0, color="black", linewidth=1.2)
     for gamma, alpha, colour in zip(arrays["flow_gamma"], arrays["flow_alpha"], (palette.INTO, palette.AWAY), strict=True):
         axes.plot(gamma, alpha, color="white", linewidth=2.0)
         axes.plot(gamma, alpha, color=colour, linewidth=1.0)
+        last = np.flatnonzero(np.isfinite(gamma))[-1]
+        axes.plot(gamma[last], alpha[last], "o", color=colour, ms=3.5, mec="white", mew=0.6)
     axes.set(xscale="log", xlabel=r"$\gamma$", ylabel=r"$\alpha$", xlim=gammas[[0, -1]], ylim=alphas[[0, -1]])
     bar = axes.figure.colorbar(picture, ax=axes, label="loss")
     bar.ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
@@ -99,7 +109,8 @@ def flows(arrays):
 def loss_panel(axes, meta, arrays):
     """Loss against projected γ; a dashed line at the loss of the channel that was merged."""
     for k, colour, label, kept in flows(arrays):
-        axes.plot(arrays["flow_gamma"][k][kept], arrays["flow_loss"][k][kept], color=colour, label=label)
+        end = ENDS.get(meta["stops"][k], "to a limit")
+        axes.plot(arrays["flow_gamma"][k][kept], arrays["flow_loss"][k][kept], color=colour, label=f"{label}, {end}")
     axes.axhline(meta["loss_channel"], color="black", linewidth=0.6, linestyle=(0, (4, 2)), label="merged channel")
     axes.axhline(meta["loss_line"], color="black", linewidth=0.6, label=r"$\Gamma$")
     axes.set(xscale="log", xlabel=r"projected $\gamma$", ylabel="loss")
