@@ -413,7 +413,7 @@ def test_configurations_can_be_checked_alone(tmp_path):
             [sys.executable, "-m", "flatchannels.pipeline.config", path], capture_output=True, text=True, cwd=ROOT / "workflow"
         )
 
-    assert "13200 runs in 722 jobs" in check(ROOT / "config" / "paper.yaml").stdout
+    assert "13300 runs in 727 jobs" in check(ROOT / "config" / "paper.yaml").stdout
     wrong = check(tmp_path / "none.yaml")
     assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "cannot be read" in wrong.stderr
 

@@ -19,8 +19,8 @@ SADDLES = {
     "plateau": FLOWS | {"theta": "R", "origin": "P", "velocity": "P", "gamma": "G", "eigenvalues": "GP", "angles": "GP",
                         "surface_gamma": "U", "surface_alpha": "A", "surface_loss": "UA"},
     "channel": FLOWS | {"theta": "P", "narrow": "R", "origin": "P", "velocity": "P", "surface_gamma": "U", "surface_alpha": "A",
-                        "surface_loss": "UA", "top_gamma": "V", "top_alpha": "A", "top_loss": "VA", "flow_alpha": "FT", "flow_cosine": "FT",
-                        "loss_infinity": "F"},
+                        "surface_loss": "UA", "top_gamma": "V", "profile_loss": "VA", "top_alpha": "B", "top_loss": "VB",
+                        "flow_alpha": "FT", "flow_cosine": "FT", "loss_infinity": "F"},
 }  # fmt: skip
 # The toy: name → key → axes, as above.
 TOY = {

@@ -37,6 +37,8 @@ PLATEAU_STARTS = np.linspace(-2.0, 3.0, 31)  # γ of the perturbed flows
 PLATEAU_SIZE = 1e-7  # of the perturbations
 PLATEAU_GAMMAS = np.linspace(-2.0, 3.0, 10_001)
 PLATEAU_SURFACE = np.linspace(-1.0, 2.0, 61), np.linspace(-3e-4, 3e-4, 41)  # γ, α
+# ASSUME: the network of Figure 3 has no biases: with g and biases no run of 360 ended in a channel, without them one of 60. Where no
+# flow of these comes back, softplus with biases is the second choice (sweep `saddles` of the presets).
 CHANNEL_START, CHANNEL_SIZE = 1.5, 1e-5  # γ and perturbation, to both sides
 CHANNEL_REACH, CHANNEL_RTOL = 10.0, 1e-5  # how far beyond the wall of the runs the flows go, in ‖θ‖, and their tolerance
 CHANNEL_SURFACE = np.linspace(-2.5, 3.0, 111), np.linspace(-0.25, 0.25, 51)
@@ -271,11 +273,15 @@ def _channel_arrays(data, found, maxnorm):
     cosines = [update_cosines(inside_the_wall(flow.theta, CHANNEL_REACH * maxnorm), line.direction) for flow in flows]
     alphas = [np.sum((flow.theta - line(flow.gamma)) * oriented(flow.gamma), axis=1) for flow in flows]
     top_alpha = sizes * max(1.0, _reach(flows, alphas) / sizes[-1])
+
+    def surface(gammas, alphas):
+        return surface_along_line(data, line, gammas, oriented(gammas), alphas)
+
     return {
         "origin": line.origin, "velocity": line.velocity,
-        "surface_gamma": gammas, "surface_alpha": sizes, "surface_loss": surface_along_line(data, line, gammas, oriented(gammas), sizes),
-        "top_gamma": CHANNEL_TOP, "top_alpha": top_alpha,
-        "top_loss": surface_along_line(data, line, CHANNEL_TOP, oriented(CHANNEL_TOP), top_alpha),
+        "surface_gamma": gammas, "surface_alpha": sizes, "surface_loss": surface(gammas, sizes),
+        "top_gamma": CHANNEL_TOP, "profile_loss": surface(CHANNEL_TOP, sizes), "top_alpha": top_alpha,
+        "top_loss": surface(CHANNEL_TOP, top_alpha),
         **flow_arrays(flows), "flow_alpha": padded(alphas),
         "flow_cosine": padded(cosines, max(len(flow.t) for flow in flows)),
         "loss_infinity": np.array([flow.loss_infinity for flow in flows]),

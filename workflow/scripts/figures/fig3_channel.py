@@ -1,6 +1,6 @@
 """Figure 3: a channel to infinity beside a saddle line, and the flows from the saddle line into it.
 
-A 4-4-1 network with biases on the modified Rosenbrock function, its saddle line that of the merged pair of a network in a
+A 4-4-1 network on the modified Rosenbrock function, its saddle line that of the merged pair of a network in a
 channel. Source: paper, section 3 and Appendix B.2, Figure 3.
 """
 
@@ -11,14 +11,18 @@ import style
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from saddle_panels import exponent, none_found, surface, surface_axes, z_label
 
 from flatchannels.pipeline import jobs
 from flatchannels.storage import products
 
-PROFILES, TOP = "viridis", "cividis"
+PROFILES, TOP = "viridis", matplotlib.colormaps["cividis"].with_extremes(over="0.95")
 ENDS = {"WALL": "to the norm wall", "STATIONARY": "to a minimum", "SADDLE": "to a saddle", "FLAT": "to a flat place",
         "LINEAR": "to a flat place"}  # fmt: skip
+LINE = {"color": "black", "linewidth": 0.9}  # Γ
+MERGED = {"color": "black", "linewidth": 0.6, "linestyle": (0, (4, 2))}
+GUIDE = {"color": "black", "linewidth": 0.9, "linestyle": ":"}
 TINY = 1e-16  # loss − loss_∞ and 1 − cosine below are rounding
 
 
@@ -43,6 +47,7 @@ def draw(meta, arrays):
     cosine_panel(panels[2, 1], arrays)
     for axes, letter in zip(panels.flat, "abcdef", strict=True):
         style.panel_label(axes, letter)
+    flow_legend(figure, meta, arrays)
     figure.suptitle(verdict(meta), size=8, color="0.3")
     return figure
 
@@ -64,40 +69,47 @@ def surface_panel(axes, arrays, first):
     heights = arrays["surface_loss"][kept] - arrays["surface_loss"][:, middle].mean()
     power = exponent(heights)
     surface(axes, arrays["surface_gamma"][kept], arrays["surface_alpha"], heights / 10.0**power)
-    axes.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$")
-    z_label(axes, rf"$L - L_\Gamma$ ($10^{{{power}}}$)")
+    axes.set(xlabel=r"$\gamma$", ylabel=r"$\alpha$", yticks=[-0.2, 0, 0.2])
+    axes.set_xticks([gamma for gamma in (-2, -1, 0, 1, 2, 3) if gamma > first])  # none in the corner, where it would touch
+    z_label(axes, height_label(power))
 
 
-def highest(meta, arrays):
-    """The loss at which panels are cut off: as far above Γ as the lowest loss is below."""
-    return 2 * meta["loss_line"] - min(arrays["top_loss"].min(), meta["loss_line"] * (1 - TINY))
+def height_label(power):
+    """What heights above Γ are called, in units of a power of ten."""
+    return rf"$L - L_\Gamma$ ($10^{{{power}}}$)"
 
 
 def profile_panel(axes, meta, arrays):
-    """The loss along α at every sixth γ of the top view."""
+    """The loss along α, minus that of Γ, at every sixth γ of the top view."""
     gammas, norm = arrays["top_gamma"][::6], LogNorm(*arrays["top_gamma"][[0, -1]])
-    for gamma, losses in zip(gammas, arrays["top_loss"][::6], strict=True):
-        axes.plot(arrays["top_alpha"], losses, color=matplotlib.colormaps[PROFILES](norm(gamma)), linewidth=0.8)
-    axes.set(xlabel=r"$\alpha$", ylabel="loss")
-    axes.set_ylim(None, min(axes.get_ylim()[1], highest(meta, arrays)))
+    heights = arrays["profile_loss"][::6] - meta["loss_line"]
+    power = exponent(heights)
+    for gamma, profile in zip(gammas, heights / 10.0**power, strict=True):
+        axes.plot(arrays["surface_alpha"], profile, color=matplotlib.colormaps[PROFILES](norm(gamma)), linewidth=0.8)
+    axes.set(xlabel=r"$\alpha$", ylabel=height_label(power))
     axes.figure.colorbar(ScalarMappable(norm, PROFILES), ax=axes, label=r"$\gamma$")
 
 
 def top_panel(axes, meta, arrays):
-    """The loss over γ (log) and α, seen from above, with the flows up to their ends."""
-    gammas, alphas = arrays["top_gamma"], arrays["top_alpha"]
-    levels = np.linspace(arrays["top_loss"].min(), min(arrays["top_loss"].max(), highest(meta, arrays)), 24)
-    picture = axes.contourf(gammas, alphas, arrays["top_loss"].T, levels=levels, cmap=TOP, extend="max")
+    """The loss over γ (log) and α, minus that of Γ, seen from above, with the flows up to their ends.
+
+    Cut off as far above Γ as the lowest loss is below, since far from Γ it rises steeply.
+    """
+    gammas, alphas, heights = arrays["top_gamma"], arrays["top_alpha"], arrays["top_loss"] - meta["loss_line"]
+    low = min(heights.min(), -TINY)
+    power = exponent(np.array([low]))
+    levels = np.linspace(low, min(heights.max(), -low), 24) / 10.0**power
+    picture = axes.contourf(gammas, alphas, heights.T / 10.0**power, levels=levels, cmap=TOP, extend="max")
     picture.set_rasterized(True)
-    axes.axhline(0, color="black", linewidth=1.2)
+    axes.axhline(0, **LINE)
     for gamma, alpha, colour in zip(arrays["flow_gamma"], arrays["flow_alpha"], (palette.INTO, palette.AWAY), strict=True):
-        axes.plot(gamma, alpha, color="white", linewidth=2.0)
-        axes.plot(gamma, alpha, color=colour, linewidth=1.0)
+        axes.plot(gamma, alpha, color="white", linewidth=2.2)
+        axes.plot(gamma, alpha, color=colour, linewidth=1.2)
         last = np.flatnonzero(np.isfinite(gamma))[-1]
         axes.plot(gamma[last], alpha[last], "o", color=colour, ms=3.5, mec="white", mew=0.6)
     axes.set(xscale="log", xlabel=r"$\gamma$", ylabel=r"$\alpha$", xlim=gammas[[0, -1]], ylim=alphas[[0, -1]])
-    bar = axes.figure.colorbar(picture, ax=axes, label="loss")
-    bar.ax.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    bar = axes.figure.colorbar(picture, ax=axes, label=height_label(power))
+    bar.set_ticks(MaxNLocator(4, steps=[1, 2, 5, 10]))
 
 
 def flows(arrays):
@@ -108,36 +120,56 @@ def flows(arrays):
 
 def loss_panel(axes, meta, arrays):
     """Loss against projected γ; a dashed line at the loss of the channel that was merged."""
-    for k, colour, label, kept in flows(arrays):
-        end = ENDS.get(meta["stops"][k], "to a limit")
-        axes.plot(arrays["flow_gamma"][k][kept], arrays["flow_loss"][k][kept], color=colour, label=f"{label}, {end}")
-    axes.axhline(meta["loss_channel"], color="black", linewidth=0.6, linestyle=(0, (4, 2)), label="merged channel")
-    axes.axhline(meta["loss_line"], color="black", linewidth=0.6, label=r"$\Gamma$")
+    for k, colour, _, kept in flows(arrays):
+        axes.plot(arrays["flow_gamma"][k][kept], arrays["flow_loss"][k][kept], color=colour)
+    axes.axhline(meta["loss_channel"], **MERGED)
+    axes.axhline(meta["loss_line"], **LINE)
     axes.set(xscale="log", xlabel=r"projected $\gamma$", ylabel="loss")
-    axes.legend(loc="best")
 
 
 def excess_panel(axes, meta, arrays):
     """How far the loss is above its limit, against projected γ, of flows that reach the wall; dotted: a fall with γ⁻²."""
+    curves = []
     for k, colour, _, kept in flows(arrays):
         excess = arrays["flow_loss"][k] - arrays["loss_infinity"][k]
-        kept = np.flatnonzero(kept & (excess > TINY))
-        if meta["stops"][k] != "WALL" or not len(kept):
-            continue
-        gamma, excess = arrays["flow_gamma"][k][kept], excess[kept]
-        axes.plot(gamma, excess, color=colour)
-        ends = np.array([gamma[-1] / 30, gamma[-1]])
-        axes.plot(ends, 3 * excess[-1] * (gamma[-1] / ends) ** 2, ":", color="black", linewidth=0.9)
-    axes.set(xscale="log", yscale="log", xlabel=r"projected $\gamma$", ylabel=r"loss $-$ loss$_\infty$")
-    axes.legend([Line2D([], [], color="black", linestyle=":", linewidth=0.9)], [r"$\propto\gamma^{-2}$"], loc="lower left")
+        shown = kept & (excess > TINY) & (meta["stops"][k] == "WALL")
+        curves.append((colour, arrays["flow_gamma"][k][shown], excess[shown]))
+    decay_panel(axes, curves, 2)
+    axes.set_ylabel(r"loss $-$ loss$_\infty$")
 
 
 def cosine_panel(axes, arrays):
-    """1 − |cosine| between the updates and Γ, against projected γ."""
+    """1 − |cosine| between the updates and Γ, against projected γ; dotted: a fall with γ⁻⁴."""
+    curves = []
     for k, colour, _, kept in flows(arrays):
         missing = np.maximum(1 - abs(arrays["flow_cosine"][k]), TINY)  # NaN at the wall
-        axes.plot(arrays["flow_gamma"][k][kept], missing[kept], color=colour)
-    axes.set(xscale="log", yscale="log", xlabel=r"projected $\gamma$", ylabel=r"$1 - |\cos(\Delta\theta, \Gamma)|$")
+        curves.append((colour, arrays["flow_gamma"][k][kept], missing[kept]))
+    decay_panel(axes, curves, 4)
+    axes.set_ylabel(r"$1 - |\cos(\Delta\theta, \Gamma)|$")
+
+
+def decay_panel(axes, curves, power):
+    """Curves (colour, γ, values) on logarithmic axes, and above the end of the highest a dotted power law of γ."""
+    for colour, gamma, values in curves:
+        axes.plot(gamma, values, color=colour)
+    axes.set(xscale="log", yscale="log", xlabel=r"projected $\gamma$")
+    highest = max((curve for curve in curves if len(curve[1])), key=lambda curve: curve[1][-1] ** power * curve[2][-1], default=None)
+    if highest is None:
+        return style.say_empty(axes, "no flow to the norm wall")
+    _, gamma, values = highest
+    ends = np.array([gamma[-1] / 30, gamma[-1]])
+    axes.plot(ends, 5 * values[-1] * (gamma[-1] / ends) ** power, **GUIDE, label=rf"$\propto\gamma^{{-{power}}}$")
+    axes.legend(loc="lower left")
+
+
+def flow_legend(figure, meta, arrays):
+    """Below the figure: the flows and how they end, Γ, and the loss of the channel that was merged."""
+    handles = [
+        Line2D([], [], color=colour, label=f"{label}, {ENDS.get(meta['stops'][k], 'to a limit of time or steps')}")
+        for k, colour, label, _ in flows(arrays)
+    ]
+    handles += [Line2D([], [], **LINE, label=r"$\Gamma$"), Line2D([], [], **MERGED, label="channel that was merged")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
 
 def main(snakemake):

@@ -17,6 +17,7 @@ def surface_axes(figure, place, view, zoom=0.92):
         axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.labelpad = -6
     axes.tick_params(pad=-3)
+    axes.tick_params(axis="z", pad=-1)
     axes.set_facecolor("none")
     return axes
 
