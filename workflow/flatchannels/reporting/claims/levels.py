@@ -61,7 +61,7 @@ def duplicates_with_biases(tables: Tables) -> Verdict:
     return pooled(rows, verdict, "share of runs with duplicates", decision)
 
 
-@claim("C3", "Without bias, networks of different width share identical loss levels.")
+@claim("C3", "Without bias, networks of different width share identical loss levels, also where no neurons are duplicates.")
 def shared_levels(tables: Tables) -> Verdict:
     """Losses recur at larger widths in runs without duplicate neurons, more often than by accident. Source: paper, Figure 2b.
 
