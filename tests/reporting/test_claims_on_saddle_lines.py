@@ -50,7 +50,7 @@ def updates(networks=20, seeds=20, cosine=0.9999, fall=1e-6, rise=0.0):
     """Rows of channel_updates."""
     rows = synthetic.channel_rows("rosenbrock", seeds)[["setting", "family", "activation", "widths", "bias", "channel"]]
     rows = pd.concat([rows.assign(dimension=dimension + 1) for dimension in range(networks)], ignore_index=True)
-    return rows.assign(cosine=cosine, fall=fall, rise=rise)
+    return rows.assign(cosine=cosine, last=cosine, fall=fall, rise=rise, aligned=True)
 
 
 alternating = np.where(np.arange(400) % 2, 0.9999, 0.5)
@@ -59,12 +59,12 @@ alternating = np.where(np.arange(400) % 2, 0.9999, 0.5)
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [(updates(), "holds"),
-     (updates(rise=1e-9), "holds"),  # what the integrator's tolerance adds to a real fall
+     (updates(rise=5e-8), "holds"),  # what the integrator's tolerance adds to a real fall
      (updates(cosine=alternating), "does not hold"),  # half of the updates are not parallel
      (updates(fall=0.0), "does not hold"),  # a loss that stands still
      (updates(fall=1e-12, rise=1e-9), "does not hold"),  # a loss that is noise
      (updates(fall=-1e-3, rise=1e-3), "does not hold"),  # a loss that rises
-     (updates(rise=1e-7), "does not hold"),
+     (updates(rise=2e-6), "does not hold"),
      (updates(networks=1), "undecided"), (updates(networks=2, seeds=3), "undecided"), (updates()[:0], "undecided")],
 )  # fmt: skip
 def test_c6_asks_for_parallel_updates_and_a_loss_that_falls(rows, expected):

@@ -109,6 +109,7 @@ def update_rows(meta, arrays):
         losses = run["trajectory_loss"][: len(inside)][-LATE_UPDATES - 1 :]
         steps = np.diff(losses) / max(losses[0], np.finfo(float).tiny)
         rows.append({"seed": run["seed"], "loss": run["loss"], "cosine": cosines[-LATE_UPDATES:].mean(), "last": cosines[-1],
+                     "aligned": end.aligned,
                      "fall": -steps.sum(), "rise": np.maximum(steps, 0).sum()})  # fmt: skip
     return rows
 

@@ -152,7 +152,8 @@ def pooled(rows: pd.DataFrame, verdict: str, quantity: str, decision: str, uncer
     """The verdict with the share over all rows together, and the single ones as detail."""
     count, n = int(rows["count"].sum()), int(rows["runs"].sum())
     detail = "; ".join(
-        f"r = {row.widths}{' with biases' if row.bias else ''}: {row.count}/{row.runs} ({100 * row.low:.0f}–{row.high:.0%})"
+        f"r = {row.widths}{' with biases' if row.bias else ''}: {row.count}/{row.runs}"
+        + (f" ({100 * row.low:.0f}–{row.high:.0%})" if uncertainty == BY_RUN else "")
         for row in rows.itertuples()
     )
     failed = f"; {rows['failed'].sum()} runs failed" if rows["failed"].sum() else ""

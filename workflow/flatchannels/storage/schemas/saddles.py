@@ -2,6 +2,7 @@
 
 from flatchannels.storage.schemas.columns import (
     BIAS,
+    CONDITIONS,
     CURVATURE,
     GRADIENT,
     LOSS,
@@ -75,6 +76,7 @@ CHANNEL_UPDATES = Schema(
         "loss": number("The loss of the run.", LOSS),
         "cosine": number("The mean |cosine| of the last 51 updates with the direction common to all saddle lines of the pair."),
         "last": number("That |cosine| of the very last update."),
+        "aligned": CONDITIONS["aligned"],
         "fall": number("By how much the loss falls over these updates, relative to the loss before."),
         "rise": number("How much of that goes up again from one sample to the next, all together, relative to the loss before."),
         **RECORD_COLUMN,
