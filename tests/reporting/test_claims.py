@@ -60,6 +60,14 @@ def test_c3_does_not_rest_on_duplicates():
     assert verdict("C3", synthetic.run_rows(narrow, "1"), split(narrow, 11))["verdict"] == "undecided"
 
 
+def test_c3_does_not_take_exact_fits_for_shared_levels():
+    exact = [synthetic.run_rows(np.full(500, 0.0), widths, stop="EXACT") for widths in ["1", "2"]]
+    rest = [synthetic.run_rows(distinct(500, 20 + width), str(width)) for width in [1, 2]]
+    assert verdict("C3", *exact)["n"] == 0
+    row = verdict("C3", *exact, *rest)
+    assert (row["n"], row["estimate"], row["verdict"]) == (500, 0.0, "does not hold")
+
+
 def test_c3_does_not_take_near_misses_for_shared_levels():
     narrow = distinct(20, 3)
     near = narrow * (1 + 1e-6)  # the same level to the paper's 1e-3, not the same loss

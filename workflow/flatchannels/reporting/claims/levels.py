@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.stats import poisson
 
 from flatchannels.names import widths_key
+from flatchannels.reasons import Stop
 from flatchannels.reporting.claims.verdict import (
     BY_RUN,
     FAILS,
@@ -67,12 +68,12 @@ def shared_levels(tables: Tables) -> Verdict:
 
     A run with duplicates has the loss of a narrower network by construction, and C1 counts these runs: they are told beside, and do
     not decide. Two losses are identical within 1e-9 relative; of runs to infinity the limits are compared, to a tenth of what the
-    limit takes off the loss at the wall, which is another one for every width. Had the widths nothing in common, two
-    losses would coincide with probability tolerance × density. The sum over all pairs, with the density around each
+    limit takes off the loss at the wall, which is another one for every width. Exact fits are left out, because
+    their losses are rounding. Had the widths nothing in common, two losses would coincide with probability tolerance × density. The sum over all pairs, with the density around each
     loss, is the expected number of coincidences; rare and nearly independent ones are Poisson distributed.
     """
-    runs = figure_2(tables["runs"], bias=False)
-    runs = ended(runs)
+    runs = ended(figure_2(tables["runs"], bias=False))
+    runs = runs[runs["stop"] != Stop.EXACT.name]
     on_shared, split_on_shared = [np.zeros(0, bool)], [np.zeros(0, bool)]
     coincidences, expected = 0, 0.0
     narrower = np.empty((2, 0))
