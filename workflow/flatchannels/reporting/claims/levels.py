@@ -68,9 +68,10 @@ def shared_levels(tables: Tables) -> Verdict:
 
     A run with duplicates has the loss of a narrower network by construction, and C1 counts these runs: they are told beside, and do
     not decide. Two losses are identical within 1e-9 relative; of runs to infinity the limits are compared, to a tenth of what the
-    limit takes off the loss at the wall, which is another one for every width. Exact fits are left out, because
-    their losses are rounding. Had the widths nothing in common, two losses would coincide with probability tolerance × density. The sum over all pairs, with the density around each
-    loss, is the expected number of coincidences; rare and nearly independent ones are Poisson distributed.
+    limit takes off the loss at the wall, which is another one for every width. Exact fits are left out, because their losses are
+    rounding. Had the widths nothing in common, two losses would coincide with probability tolerance × density. The sum over all
+    pairs, with the density around each loss, is the expected number of coincidences; rare and nearly independent ones are Poisson
+    distributed.
     """
     runs = ended(figure_2(tables["runs"], bias=False))
     runs = runs[runs["stop"] != Stop.EXACT.name]
