@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from flatchannels.cli import main
+from flatchannels.inspection import telling
 from flatchannels.inspection.formats import ModelError, chains, load
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +122,30 @@ def test_damaged_bytes_anywhere_give_a_model_or_one_line(tmp_path):
                 refused += 1
                 assert "\n" not in str(error) and len(str(error)) < 600
     assert refused > 100
+
+
+@pytest.mark.parametrize("kind, bits", [("BF16", 8), ("F16", 11), ("F32", 24), ("F64", 53)])
+def test_safetensors_of_every_precision_are_read(tmp_path, kind, bits):
+    W1, W2 = np.random.default_rng(0).normal(size=(4, 3)), np.random.default_rng(1).normal(size=(1, 4))
+
+    def packed(values):
+        if kind == "BF16":
+            return (values.astype("<f4").view("<u4") >> 16).astype("<u2").tobytes()
+        return values.astype({"F16": "<f2", "F32": "<f4", "F64": "<f8"}[kind]).tobytes()
+
+    header, data = {}, b""
+    for name, values in {"a.weight": W1, "b.weight": W2}.items():
+        start, data = len(data), data + packed(values)
+        header[name] = {"dtype": kind, "shape": list(values.shape), "data_offsets": [start, len(data)]}
+    told = json.dumps(header).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(told)) + told + data)
+    (model,) = load(tmp_path / "model.safetensors")
+    assert np.allclose(model.theta, np.concatenate([W1.ravel(), W2.ravel()]), rtol=2.0 ** (1 - bits), atol=0)
+
+
+def test_json_is_json_also_where_there_is_no_number():
+    told = telling.finite({"a": [1.0, float("nan"), {"b": float("inf")}], "c": "text", "d": None})
+    assert json.loads(json.dumps(told, allow_nan=False)) == {"a": [1.0, None, {"b": None}], "c": "text", "d": None}
 
 
 def test_what_unpacks_to_more_than_the_limit_is_not_unpacked(tmp_path, monkeypatch):

@@ -18,6 +18,17 @@ from flatchannels.inspection.model import Dense, Model
 MODEL_SUFFIXES = (".npz", ".safetensors", ".pt", ".pth")
 LARGEST_FILE = 4 * 2**30  # bytes of a file, and of the arrays in it
 LONGEST_MESSAGE = 200  # characters of another library's message that are passed on
+SAFETENSORS_TYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
 MATRIX = re.compile(r"^(?P<stem>(?:.*\.)?)(?P<key>weight|W)(?P<number>\d*)$")
 
 
@@ -65,14 +76,23 @@ def _npz(path: Path) -> dict[str, NDArray]:
 
 
 def _safetensors(path: Path) -> dict[str, NDArray]:
-    from safetensors.numpy import load_file
+    from safetensors import deserialize
 
     try:
-        return load_file(path)
-    except OSError:
+        return {name: _from_bytes(entry["dtype"], entry["shape"], entry["data"]) for name, entry in deserialize(path.read_bytes())}
+    except (ModelError, OSError):
         raise
     except Exception as error:  # the same of a damaged header
         raise ModelError(f"is no safetensors file that NumPy can hold: {_one_line(error)}") from None
+
+
+def _from_bytes(dtype: str, shape: Sequence[int], data: bytes | bytearray) -> NDArray:
+    """An array of the types that safetensors names; the 16 bits of a bfloat16 are the upper half of a float32."""
+    if dtype == "BF16":
+        return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4").reshape(shape)
+    if dtype not in SAFETENSORS_TYPES:
+        raise ModelError(f"holds numbers of type {dtype}; the inspector reads BF16, {', '.join(SAFETENSORS_TYPES)}")
+    return np.frombuffer(data, SAFETENSORS_TYPES[dtype]).reshape(shape)
 
 
 def _check_size(size: int) -> None:
@@ -170,7 +190,7 @@ def _bias_name(name: str) -> str | None:
 
 
 def _finite(name: str | None, array: NDArray) -> NDArray[np.float64]:
-    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+    if array.dtype.kind not in "biuf":
         raise ModelError(f"{name} has type {array.dtype}; it must hold real numbers")
     values = np.array(array, dtype=np.float64, order="C")
     if not np.isfinite(values).all():

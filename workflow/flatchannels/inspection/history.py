@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flatchannels.inspection import telling
 from flatchannels.inspection.checkpoints import Checkpoint
 from flatchannels.inspection.inspection import Data, Inspection, inspect, samples_of
 from flatchannels.inspection.laws import FEWEST, SHORTEST, PowerLaw, fit_power_law
@@ -133,10 +134,10 @@ class History:
     def to_json(self) -> dict[str, Any]:
         """The last inspection, with `steps`, and with `history` and `laws` of its groups, in JSON types."""
         laws = {"largest": self.largest_law} if self.largest_law else {}
-        return self.last.to_json() | {
+        told = {
             "steps": self.steps.tolist(), "names": list(self.names), "groups_found": self.counts.tolist(),
             "loss_history": None if self.loss is None else self.loss.tolist(),
-            "hessian_max_history": None if self.largest is None else [_or_none(value) for value in self.largest],
+            "hessian_max_history": None if self.largest is None else self.largest.tolist(),
             "laws": {name: vars(law) for name, law in laws.items()},
             "history": [
                 {
@@ -147,6 +148,7 @@ class History:
                 for group in self.groups
             ],
         }  # fmt: skip
+        return self.last.to_json() | telling.finite(told)
 
     def plot(self) -> "Figure":
         """ε, Σ|a|, 1 − cos and λ_max against step, with the fitted laws."""
@@ -238,7 +240,3 @@ def _law_in_words(name: str, law: PowerLaw) -> str:
         f"{symbol} ∝ (t {-law.start:+.3g})^{law.exponent:.3f}, exponent between {law.low:.3f} and {law.high:.3f} "
         f"(gradient flow {GRADIENT_FLOW[name]:+g}); plain slope in log t {law.slope:.3f}"
     )
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

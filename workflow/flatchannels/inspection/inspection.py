@@ -57,7 +57,7 @@ class Inspection:
 
     def to_json(self) -> dict[str, Any]:
         """The findings in JSON types; neurons are counted from 0, layers from 1."""
-        return {
+        told = {
             "parameters": self.model.parameters,
             "activation": self.model.activation,
             **(telling.data_json(self.evidence) if self.evidence else {}),
@@ -65,6 +65,7 @@ class Inspection:
             "skipped": list(self.model.skipped),
             **({"certificate": telling.certificate_json(self.certificate)} if self.certificate else {}),
         }
+        return telling.finite(told)
 
     def summary(self) -> str:
         """A line for each layer, and one for each thing that was found."""

@@ -9,6 +9,15 @@ from flatchannels.inspection.evidence import Evidence, GroupEvidence
 from flatchannels.inspection.structure import Group, LayerStructure
 
 
+def finite(value: Any) -> Any:
+    """The same JSON with null for numbers that JSON lacks: NaN and infinities."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def layer_json(layer: LayerStructure, name: str, found: tuple[GroupEvidence, ...]) -> dict[str, Any]:
     """One hidden layer; `found` is what data say about its groups, () without data."""
     told = [evidence_json(one) for one in found] or [{}] * len(layer.groups)
@@ -43,7 +52,7 @@ def data_json(found: Evidence) -> dict[str, Any]:
     return {
         "loss_name": found.loss_name, "samples": found.samples, "loss": found.loss, "gradient_norm": found.gradient_norm,
         "hessian_min": ends and ends.smallest, "hessian_max": ends and ends.largest,
-        "hessian_resolution": ends.resolution if ends and np.isfinite(ends.resolution) else None,
+        "hessian_resolution": ends and ends.resolution,
     }  # fmt: skip
 
 
