@@ -15,6 +15,11 @@ def test_widths_are_read_back(widths):
     assert names.widths_of(names.widths_name(widths)) == widths
 
 
+@given(st.lists(st.integers(1, 99), max_size=5).map(tuple))
+def test_numbers_are_read_back(numbers):
+    assert names.numbers_of(names.numbers_name(numbers)) == numbers
+
+
 @given(st.lists(WIDTHS, min_size=2, max_size=6))
 def test_networks_are_sorted_by_depth_then_by_numbers(many):
     by_name = sorted(map(names.widths_name, many), key=names.widths_key)

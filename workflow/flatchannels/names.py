@@ -1,12 +1,12 @@
 """Names of what the pipeline makes: networks, datasets, settings, records. They are built and read here alone.
 
-A network is r4x4-nobias, its widths 4x4. A dataset is what the configuration calls it, with all that its content depends on:
-gp-s0.5-d4-r8-softplus. A record is <sweep>/<dataset>/<activation>/<network>/seeds-<first>-<last>.npz. A *setting* is what the
-paper's panels compare, over all dimensions and widths: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers".
+A network is r4x4-nobias, its widths 4x4, its first and third layer 1+3. A dataset is what the configuration calls it, with all that
+its content depends on: gp-s0.5-d4-r8-softplus. A record is <sweep>/<dataset>/<activation>/<network>/seeds-<first>-<last>.npz. A
+*setting* is what the paper's panels compare, over all dimensions and widths: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers".
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -28,6 +28,16 @@ def widths_key(name: str) -> tuple[int, tuple[int, ...]]:
     """Sorting key of a name of widths: fewer layers first, then by numbers ("2" < "16" < "4x4")."""
     widths = widths_of(name)
     return len(widths), widths
+
+
+def numbers_name(numbers: Iterable[int]) -> str:
+    """1+3 of (1, 3): hidden layers, or sizes of groups; the empty text of none."""
+    return "+".join(map(str, numbers))
+
+
+def numbers_of(name: str) -> tuple[int, ...]:
+    """(1, 3) of 1+3: the inverse of `numbers_name`.  ValueError for anything else."""
+    return tuple(int(number) for number in name.split("+")) if name else ()
 
 
 def network_name(widths: Sequence[int], bias: bool) -> str:

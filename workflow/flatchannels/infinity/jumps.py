@@ -17,7 +17,7 @@ from flatchannels.infinity.candidates import candidates
 from flatchannels.infinity.charts import Chart
 from flatchannels.landscape.coordinates import from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Network
+from flatchannels.networks.network import network_of
 from flatchannels.storage import run_records
 from flatchannels.storage.schemas.infinity import JUMPED_NETWORK, JUMPS
 from flatchannels.storage.table_files import typed_table
@@ -59,7 +59,7 @@ def jump_table(routes, datasets):
     meta, arrays = run_records.read_runs(row["record"], ["seed", "theta", "trajectory_theta"])
     n = int(np.flatnonzero(arrays["seed"] == row["seed"])[0])
     data = datasets[meta["dataset"]]
-    network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
+    network = network_of(meta)
     points = along(network, data, arrays["theta"][n], arrays["trajectory_theta"][n])
     return typed_table(JUMPS, [{key: row[key] for key in JUMPED_NETWORK} | point for point in points])
 

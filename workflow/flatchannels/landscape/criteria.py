@@ -17,6 +17,7 @@ from flatchannels.landscape.geometry import closest_pair, closest_triplet, eucli
 from flatchannels.landscape.subspace import channel_basis, mean_basis
 from flatchannels.landscape.symmetry import mirror_signs
 from flatchannels.landscape.updates import LATE_UPDATES, current_ratios, inside_the_wall, update_ratios
+from flatchannels.names import numbers_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout, layout_of
 
@@ -235,7 +236,7 @@ def layer_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str,
             "late_ratio": run.late_ratio, "subspace": run.subspace, "aligned": run.aligned, "channel": run.in_channel,
             "first_ratio_span": run.first_ratio_span, "late_ratio_span": run.late_ratio_span, "aligned_span": run.aligned_span,
             "channel_span": run.infinite and run.parallel and run.aligned_span, "channel_pair": run.infinite and run.parallel,
-            "channel_turned": turned.in_channel, "channel_layers": "+".join(map(str, run.channel_layers)),
+            "channel_turned": turned.in_channel, "channel_layers": numbers_name(run.channel_layers),
         }  # fmt: skip
         for number, layer in enumerate(run.layers, 1):
             sizes = sorted((len(group) for group in layer.groups), reverse=True)
@@ -244,6 +245,6 @@ def layer_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str,
                 "nearest": layer.nearest, "strength": layer.strength, "sign": layer.sign,
                 "triplet_cosine": layer.triplet_cosine, "triplet_distance": layer.triplet_distance,
                 "output_share": layer.output_share, "layer_parallel": layer.parallel, "layer_diverging": layer.diverging,
-                "dimension": layer.dimension, "groups": "+".join(map(str, sizes)),
+                "dimension": layer.dimension, "groups": numbers_name(sizes),
             })  # fmt: skip
     return rows

@@ -7,10 +7,10 @@ Source: paper, section 2.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -286,3 +286,8 @@ def regulariser(theta: Vector, maxnorm: float, gradient: Vector | None = None, h
         hessian += 2 * excess * np.outer(slope, slope)
         hessian[np.diag_indices_from(hessian)] += excess**2 / theta.size
     return excess**3 / 3
+
+
+def network_of(meta: Mapping[str, Any]) -> Network:
+    """The network of the runs of a record, from its metadata."""
+    return Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])

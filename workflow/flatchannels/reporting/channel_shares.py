@@ -8,7 +8,7 @@ from itertools import chain, combinations
 
 import pandas as pd
 
-from flatchannels.names import widths_of
+from flatchannels.names import numbers_name, widths_of
 from flatchannels.reporting.cluster_intervals import cluster_share
 from flatchannels.reporting.groups import ALL, NETWORK, ended, grouped
 from flatchannels.reporting.shares import share_columns
@@ -82,4 +82,4 @@ def layer_shares(runs: pd.DataFrame) -> pd.DataFrame:
 def layer_combinations(depth: int) -> list[str]:
     """The names of all combinations of layers: 1, 2, 3, 1+2, …, 1+2+3."""
     subsets = chain.from_iterable(combinations(range(1, depth + 1), size) for size in range(1, depth + 1))
-    return ["+".join(map(str, subset)) for subset in subsets]
+    return [numbers_name(subset) for subset in subsets]

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flatchannels.landscape import criteria
+from flatchannels.names import numbers_name, numbers_of
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import layout_of
 from flatchannels.reporting import channel_shares
@@ -97,12 +98,12 @@ def _block(path: str, test_points: Mapping[str, Points | None]) -> dict[str, Col
 
 def _strict_layers(verdict: list[dict[str, Any]]) -> str:
     """The layers of a run in a channel in which a pair is parallel and the output weights diverge: "1+3"."""
-    return "+".join(str(row["layer"]) for row in verdict if row["channel"] and row["layer_parallel"] and row["layer_diverging"])
+    return numbers_name(row["layer"] for row in verdict if row["channel"] and row["layer_parallel"] and row["layer_diverging"])
 
 
 def largest_dimension(groups: str) -> int:
     """The dimension, size − 1, of the largest of the groups "3+2"; 0 for none."""
-    return int(groups.split("+")[0]) - 1 if groups else 0
+    return max(numbers_of(groups), default=1) - 1
 
 
 def losses_at(theta: Array, meta: Mapping[str, Any], points: Points | None) -> Array:

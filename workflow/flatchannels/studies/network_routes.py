@@ -10,7 +10,7 @@ import pandas as pd
 
 from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.criteria import analyse
-from flatchannels.networks.network import Network
+from flatchannels.networks.network import network_of
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.reporting.routes import join
 from flatchannels.storage import dataset_files, run_records
@@ -38,7 +38,7 @@ def route_table(paths, dataset):
 def _rows(path, meta, arrays, data):
     """A dict for each run of a record that rests at the wall."""
 
-    network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
+    network = network_of(meta)
     maxnorm = meta["training"]["maxnorm"]
     for n in np.flatnonzero(arrays["weight_norm"] >= maxnorm):
         theta = arrays["theta"][n]

@@ -14,9 +14,10 @@ import pandas as pd
 from flatchannels.data.dataset import Dataset
 from flatchannels.landscape.escapes import perturbed_flow
 from flatchannels.landscape.saddle_lines import Stability, saddle_line
+from flatchannels.networks.network import network_of
 from flatchannels.reporting.levels import distinct_minima
 from flatchannels.storage.run_records import read_runs
-from flatchannels.studies.saddle_examples import LINE_KEYS, PLATEAU_SIZE, network_label, network_of, runs_of
+from flatchannels.studies.saddle_examples import LINE_KEYS, PLATEAU_SIZE, network_label, runs_of
 
 START_GAMMAS = (-0.5, 0.5, 1.5)  # γ: one on the plateau between 0 and 1 and two outside, or one outside and two on the plateaus there
 MOST_NETWORKS = 60  # whose flows take a minute; if all do as predicted, C4 can tell that nine of ten networks do

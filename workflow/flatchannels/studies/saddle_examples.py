@@ -24,7 +24,7 @@ from flatchannels.landscape.spectrum import hessian_polynomial, hessians_along_l
 from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_cosines
 from flatchannels.names import network_name
 from flatchannels.networks.layout import layout_of
-from flatchannels.networks.network import Network
+from flatchannels.networks.network import network_of
 from flatchannels.precision import CONVERGED_GRADIENT, EIGENVALUE_RESOLUTION
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.storage import products, run_records
@@ -119,11 +119,6 @@ def channels_of(meta, run):
     if run["stop"] == meta["stop_codes"]["FAILED"]:
         return None
     return analyse(run["theta"], run["trajectory_theta"], layout_of(meta), meta["training"]["maxnorm"], run["theta_initial"])
-
-
-def network_of(meta):
-    """The Network of a block of runs."""
-    return Network(meta["inputs"], meta["widths"], meta["activation"], meta["bias"])
 
 
 def network_label(net, seed):

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from flatchannels.landscape.criteria import ALIGNED_RATIO, PARALLEL_DISTANCE
-from flatchannels.names import setting_key
+from flatchannels.names import numbers_of, setting_key
 
 CLOSEST = 1e-16  # cosine distances below are rounding, and drawn here
 SIGNS = {-1: ("o", "$a_i a_j < 0$"), 1: ("^", "$a_i a_j > 0$")}
@@ -103,5 +103,5 @@ def towards_a_pair(runs):
 def channel_dimensions(layers):
     """Counts of groups of dimension 1, 2, … (size − 1) in the layers with a channel."""
     inside = layers[with_channel(layers)]
-    sizes = [int(size) for groups in inside["groups"] for size in groups.split("+") if size]
+    sizes = [size for groups in inside["groups"] for size in numbers_of(groups)]
     return np.bincount(np.array(sizes, dtype=int) - 1)[1:] if sizes else np.zeros(0, dtype=int)
