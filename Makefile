@@ -7,8 +7,9 @@
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff, the dependency rule, types, snakemake --lint
+#   make docs               the documentation site, into site/; its links are checked
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
-#   make lock               requirements.lock anew, from pyproject.toml (needs uv)
+#   make lock               requirements.lock and requirements-docs.txt anew, from pyproject.toml (needs uv)
 #   make clean              removes what the pipeline made, and the environments
 
 CORES ?= all
@@ -20,10 +21,11 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
             $(p) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 GP_VENV := .venv-gp
+DOCS_VENV := .venv-docs
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB10 figB11
 
-.PHONY: figures test thorough-test slurm-test repair bench lint lock clean gp-environment
+.PHONY: figures test thorough-test slurm-test repair bench lint docs lock clean gp-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -60,11 +62,18 @@ lint: $(VENV)/requirements.lock
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" --extra dev --extra cluster pyproject.toml --output-file requirements.lock
+	$(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' | \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" - --output-file requirements-docs.txt
+
+# Reads the code without importing it, hence an environment of its own, without the packages of the pipeline.
+docs: $(DOCS_VENV)/requirements-docs.txt
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --quiet
 
 gp-environment: $(GP_VENV)/requirements-gp.txt
 
 clean:
-	rm -rf $(VENV) $(GP_VENV) .snakemake
+	rm -rf $(VENV) $(GP_VENV) $(DOCS_VENV) .snakemake site
 	find results -mindepth 1 ! -name README.md -delete
 
 # The environment carries a copy of the lock that it was made from: it is remade when the lock's content changes.
@@ -84,3 +93,10 @@ $(GP_VENV)/requirements-gp.txt: requirements-gp.txt | $(VENV)/requirements.lock
 	  { $(VENV)/bin/python -m venv --clear $(GP_VENV) && \
 	    $(GP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
 	    cp $< $@; } || { rm -rf $(GP_VENV); echo "make: no torch, so no Gaussian processes" >&2; exit 1; }; }
+
+$(DOCS_VENV)/requirements-docs.txt: requirements-docs.txt | $(VENV)/requirements.lock
+	@cmp -s $< $@ && touch $@ || { \
+	  echo "Installing requirements-docs.txt into $(DOCS_VENV) ..."; \
+	  $(VENV)/bin/python -m venv --clear $(DOCS_VENV) && \
+	  $(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	  cp $< $@; }

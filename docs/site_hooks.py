@@ -1,0 +1,45 @@
+"""What mkdocs cannot do by itself: pages from files beside the code, and links that lead out of docs."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).parents[1]
+PAGES = {"config/README.md": "configuration.md", "results/README.md": "results.md"}  # file of the repository → page of the site
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
+
+
+def on_files(files, config):
+    """Add the pages that stand elsewhere in the repository."""
+    for source, page in PAGES.items():
+        files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Lead links to files of the repository to their pages; where there is none, to the file's name in words."""
+    homes = {there: here for here, there in PAGES.items()}
+    folder = PurePosixPath(homes.get(page.file.src_uri, f"docs/{page.file.src_uri}")).parent
+
+    def replaced(match):
+        text, target, anchor = match[1], match[2], match[3] or ""
+        place = _normal(folder / target)
+        if place.startswith("docs/") or place in PAGES:
+            return f"[{text}]({_relative(PAGES.get(place, place.removeprefix('docs/')), page.file.src_uri)}{anchor})"
+        if not (ROOT / place).exists():
+            return match[0]  # a broken link, of which mkdocs complains
+        return text if text.strip("`") == place else f"{text} (`{place}`)"
+
+    return LINK.sub(replaced, markdown)
+
+
+def _normal(path):
+    parts = []
+    for part in path.parts:
+        parts = parts[:-1] if part == ".." else [*parts, part]
+    return "/".join(parts)
+
+
+def _relative(target, page):
+    return "../" * page.count("/") + target
