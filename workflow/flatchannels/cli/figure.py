@@ -9,6 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from flatchannels.names import natural_key
+from flatchannels.pipeline import config as settings
+
 SUFFIXES_OF_FIGURES = (".pdf", ".svg", ".png")
 FIGURE = """Make a figure of the paper, from nothing: data, runs, statistics, picture. It calls snakemake in a checkout of the project,
 the folder that you are in or one above it; what has been made before is not made again. Without a name it lists the figures."""
@@ -47,10 +50,11 @@ def run(given: argparse.Namespace) -> int:
         raise ValueError(f"config is {given.config}; there is no such file in {checkout}")
     if find_spec("snakemake") is None:
         raise ValueError("snakemake is missing: pip install snakemake, or `make figures` in the checkout, which installs everything")
+    results = checkout / settings.validate(settings.load(checkout / given.config), given.config)["results_dir"]
     command = [sys.executable, "-m", "snakemake", "--cores", given.cores, "--configfile", given.config]
     command += ["--dry-run"] * given.dry_run + ["--", given.name]
     code = subprocess.run(command, cwd=checkout, stdout=sys.stderr if given.json else None).returncode
-    files = [path for suffix in SUFFIXES_OF_FIGURES if (path := checkout / "results" / "figures" / f"{given.name}{suffix}").exists()]
+    files = [path for suffix in SUFFIXES_OF_FIGURES if (path := results / "figures" / f"{given.name}{suffix}").exists()]
     if given.json:
         print(json.dumps({"figure": given.name, "exit_code": code, "files": list(map(str, files))}))
     elif code == 0 and not given.dry_run:
@@ -68,9 +72,5 @@ def find_checkout(start: Path) -> Path:
 
 def figure_names(checkout: Path) -> list[str]:
     """The figures that the workflow of a checkout can make: those of the paper's text, then those of its appendices."""
-    rules = "".join(path.read_text() for path in sorted((checkout / "workflow" / "rules").glob("*.smk")))
-    return sorted(re.findall(r"^rule (fig(?:\d|[A-Z])\w*):", rules, re.MULTILINE), key=_natural_key)
-
-
-def _natural_key(name: str) -> list[tuple[bool, int, str]]:
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name.removeprefix("fig")) if part]
+    table = (checkout / "workflow" / "rules" / "figures.smk").read_text()
+    return sorted(re.findall(r"Figure\(\s*\"(fig\w+)\"", table), key=natural_key)

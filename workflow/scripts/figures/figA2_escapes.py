@@ -45,14 +45,14 @@ def eigenvalue_panel(axes, arrays):
     axes.axhline(0, color="black", linewidth=0.4, zorder=0)
     axes.set_yscale("symlog", linthresh=LINEAR, linscale=0.4)
     axes.set_yticks([-1, -1e-2, 0, 1e-2, 1])
-    axes.set(xlabel=r"$\gamma$", ylabel="eigenvalues of the Hessian")
+    axes.set(xlabel=r"$\gamma$", ylabel="eigenvalues")
 
 
 def angle_panel(axes, arrays):
     """How far each eigenvector has turned from where it is at γ = ½, in degrees."""
     for values, colour in zip(np.degrees(arrays["angles"]).T, branch_colours(arrays), strict=True):
         axes.plot(arrays["gamma"], values, color=colour, linewidth=0.9)
-    axes.set(xlabel=r"$\gamma$", ylabel=r"rotation from $\gamma = \frac{1}{2}$ (degrees)", ylim=(-2, None))
+    axes.set(xlabel=r"$\gamma$", ylabel="rotation (degrees)", ylim=(-2, None))
 
 
 def main(snakemake):
