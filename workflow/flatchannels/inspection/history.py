@@ -1,8 +1,8 @@
 """How the groups of a network came about: ε, |a|, cosine and λ_max along a training, and by which laws.
 
 Under gradient flow, and gradient descent with a constant rate, a pair of a channel has ε ∝ t^(−1/4), |a| ∝ t^(1/4), 1 − cos ∝ t^(−1/2)
-and λ_max ∝ t^(1/2), as L − L_∞ = ε² h and a = ε (a_i − a_j) stays. Optimisers whose steps do not shrink with the gradient, such as
-Adam, go faster. At the edge of stability λ_max = 2/η, at a norm wall or under weight decay ε comes to a halt.
+and λ_max ∝ t^(1/2), as L − L_∞ = ε² h and a = ε (a_i − a_j) stays. Other optimisers have laws of their own. At the edge of stability
+λ_max = 2/η, at a norm wall or under weight decay ε comes to a halt.
 
 Source: paper, section 4 and Figure 5; the exponents follow from dK/dt ∝ K⁻³ (see `laws`).
 """
@@ -75,7 +75,7 @@ class GroupHistory:
         if law.includes(0.0, TOLERANCE) or law.low > 0:
             return "ε does not fall: at rest, or held by the rate (λ_max = 2/η), a norm wall or weight decay"
         if law.exponent < GRADIENT_FLOW["epsilon"]:
-            return "ε falls faster than the t^(−1/4) of gradient flow, as with Adam, whose steps do not shrink with the gradient"
+            return "ε falls faster than the t^(−1/4) of gradient flow: another optimiser, or a channel that has only begun"
         return "ε falls more slowly than the t^(−1/4) of gradient flow"
 
 
