@@ -89,10 +89,11 @@ def gradient_flow(
     if state is None:
         bdf = Bdf(count, theta, 0.0, rtol, radius=radius if weight_norm(theta) >= maxnorm else None)
         bdf.exact_loss = exact_loss(objective, bdf.loss)
-        watch, history, seconds = Watch(bdf.loss), [], 0.0
+        watch, history, seconds = Watch(bdf.loss, max_t), [], 0.0
     else:
         (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), state[2], state[3]
         bdf.observe(count)
+        watch.max_t = max_t
     if not np.isfinite(bdf.loss):
         stop, message = Stop.FAILED, "the loss is not finite at the initial point"
     elif not history:

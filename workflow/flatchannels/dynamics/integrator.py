@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 
 SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 10.0  # bounds on the change of the step size
 LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
+SMALLEST_GROWTH_FACTOR = 1e-4  # where a step hides growth: the end of one that is longer still says nothing about a shorter one
 CAUTIOUS_FACTOR = 2.0  # the upper one after a step was found so long that it hides growth
 PATIENCE_WITH_ORDER = 3  # refused steps in a row after which the order falls to 1 (Shampine & Gordon 1975)
 
@@ -98,7 +99,7 @@ class Bdf:
             growth = self._growth_rate() if solution.indefinite else 0.0
             if growth > 0:
                 self.growth_steps = 2 * FRESH_STEPS
-                self._refuse(min(0.5, 0.5 * ndf.ALPHA[self.order] / (growth * self.h)))
+                self._refuse(min(0.5, max(SMALLEST_GROWTH_FACTOR, 0.5 * ndf.ALPHA[self.order] / (growth * self.h))))
                 continue
             theta = predicted + solution.d
             scale = self._scale(theta)

@@ -2,8 +2,10 @@
 
 - exact: the loss is 0 to rounding. It has no scale of its own there, hence what is negligible is so relative to the data;
 - stationary: the Hessian is positive definite, and the Newton step to the minimum and the decrease it predicts are negligible;
-- flat: the same over the directions whose eigenvalue is above rounding, no eigenvalue is negative beyond it, and the loss has
-  not changed over a decade of t. Plateau saddles, dead and duplicate neurons have exact null directions;
+- flat: the same over the directions whose eigenvalue is above rounding, no eigenvalue is negative beyond it, the loss has
+  not changed over a decade of t, and the slope along the others is rounding or would not lower the loss in the time that is left.
+  Plateau saddles, dead and duplicate neurons have exact null directions; along a channel eigenvalues are rounding, but the slope
+  is not, however early in a flow that begins there;
 - saddle: a perturbation would grow, yet the loss has not changed over so many growth times that rounding should have fed it.
 
 Source: this project's; the numbers are relative to what float64 can tell apart.
@@ -27,6 +29,8 @@ STATIONARY_STEP = 1e-7  # Newton step to the minimum, relative to max(1, ‖θ�
 STATIONARY_DECREASE = 1e-12  # predicted decrease of the loss, relative
 FLAT_CHANGE = 1e-12  # relative decrease of the loss over a decade of t that counts as none
 SADDLE_PATIENCE = 300  # steps of about half a growth time without a change of the loss: e^150 is more than rounding needs
+SLIDE_PATIENCE = 300  # steps without a change of the loss after which a real slope no longer matters
+NEIGHBOURS, ABOVE_ROUNDING = 3, 4.0  # points at which the rounding of a slope is measured, and how far above it a real one is
 LEAVING = 1e10  # growth of the slope along unstable directions, over half as many steps, from which on a flow is leaving: e^75 is usual
 
 
@@ -51,6 +55,22 @@ def at_a_flat_minimum(gradient: Array, hessian: Array, theta: Array, loss: float
     return not values[0] < -resolution(values) and negligible(step, decrease, theta, loss)
 
 
+def slides(objective: TwiceDifferentiable, theta: Array, loss: float, duration: float) -> bool:
+    """Whether the slope along the directions whose eigenvalue is rounding is a real one, and lowers the loss over `duration`.
+
+    What rounding adds to it is measured: where every parameter is changed to a number next to it, that alone changes the slope.
+    """
+    _, gradient, hessian = objective.derivatives(theta)
+    values, vectors = eigh(hessian)
+    null = vectors[:, abs(values) <= resolution(values)]
+    slope = null.T @ gradient
+    if slope @ slope * duration <= FLAT_CHANGE * abs(loss):
+        return False
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(NEIGHBOURS, theta.size))
+    changes = [null.T @ (objective.loss_and_gradient(np.nextafter(theta, np.inf * sign))[1] - gradient) for sign in signs]
+    return bool(np.linalg.norm(slope) > ABOVE_ROUNDING * max(np.linalg.norm(change) for change in changes))
+
+
 class Decade:
     """The loss over the last decade of t: one entry (t, loss) for each tenth of it."""
 
@@ -65,9 +85,9 @@ class Decade:
             self.entries.append((t, loss))
 
     def shows_no_change(self, t: float, loss: float) -> bool:
-        """Whether a whole decade before t is known, and the loss has not changed over it."""
+        """Whether a whole decade before t is known, the first step not counted, and the loss has not changed over it."""
         since, before = self.entries[0]
-        return since <= t / 10 and not before - loss > FLAT_CHANGE * abs(loss)
+        return 0 < since <= t / 10 and not before - loss > FLAT_CHANGE * abs(loss)
 
 
 def fits_exactly(bdf: Bdf) -> bool:
@@ -110,10 +130,11 @@ def end_at_the_start(bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
 class Watch:
     """Says after each step whether the flow has ended by itself: its `Stop`, or None.
 
-    loss : that at which the flow starts.
+    loss : that at which the flow starts.  max_t : until when it would go on.
     """
 
-    def __init__(self, loss: float) -> None:
+    def __init__(self, loss: float, max_t: float = np.inf) -> None:
+        self.max_t = max_t
         self.decade = Decade(loss)
         self.next_flat_test = 0.0
         self.lowest, self.idle_steps = loss, 0
@@ -159,6 +180,8 @@ class Watch:
             return None
         if bdf.radius is not None:
             return Stop.WALL
+        if self.idle_steps < SLIDE_PATIENCE and slides(objective, bdf.theta, bdf.loss, self.max_t - bdf.t):
+            return None
         return Stop.LINEAR if linear_neurons(objective, theta) else Stop.FLAT
 
 
