@@ -144,7 +144,7 @@ def layers_panel(axes, layer_shares):
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set(xlabel="layers with channels", ylabel="runs (%)")
     axes.set_ylim(0, 1.6 * max(10, 100 * rows["high"].max()))
-    axes.legend(loc="upper left", fontsize=6.5, title=f"criterion, {rows['runs'].iloc[0]} runs", title_fontsize=6.5)
+    axes.legend(loc="upper right", fontsize=6.5, title=f"criterion, {rows['runs'].iloc[0]} runs", title_fontsize=6.5)
 
 
 def dimensions_panel(axes, layers, settings):
