@@ -6,6 +6,7 @@ Source: paper, section 3 (a pair of neurons is a gated linear unit at infinity).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.inspection import telling
 from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate, Certifier
 from flatchannels.inspection.evidence import Evidence, GroupEvidence, evidence
-from flatchannels.inspection.formats import chains
+from flatchannels.inspection.formats import chains, load
 from flatchannels.inspection.losses import loss_named
 from flatchannels.inspection.model import Model, from_layers
 from flatchannels.inspection.samples import Samples, samples_for
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Network = Model | Sequence[tuple[ArrayLike, ArrayLike | None]] | Mapping[str, Any] | Any
+Network = Model | str | Path | Sequence[tuple[ArrayLike, ArrayLike | None]] | Mapping[str, Any] | Any
 LARGEST_SQUARABLE = 1e140  # weight
 Data = Samples | Dataset | Sequence[ArrayLike]
 
@@ -118,7 +119,7 @@ def inspect(
 
     Parameters
     ----------
-    network : a `Model`; [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None; named arrays, such as a
+    network : a `Model`; the path of a file; [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None; named arrays, such as a
         state_dict; or a module of torch.
     activation : between the layers; a `Sequential` of torch says it itself. Without it antiparallel neurons, which for many
         activations are mirror images, form no groups.
@@ -155,8 +156,9 @@ def inspect(
 def _model(network: Network) -> Model:
     if isinstance(network, Model):
         return network
-    if isinstance(network, Mapping):
-        found = chains({str(key): _plain(value) for key, value in network.items()})
+    if isinstance(network, str | Path | Mapping):
+        named = isinstance(network, Mapping)
+        found = chains({str(key): _plain(value) for key, value in network.items()}) if named else load(network)
         if len(found) > 1:
             names = "; ".join(" ".join(layer.name for layer in model.layers) for model in found)
             raise ValueError(f"there are {len(found)} chains of layers ({names}); give one of them, or a list of `formats.chains`")
