@@ -119,8 +119,8 @@ def inspect(
 
     Parameters
     ----------
-    network : a `Model`; the path of a file; [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None; named arrays, such as a
-        state_dict; or a module of torch.
+    network : a `Model`; the path of a file; [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None; named
+        arrays, such as a state_dict; or a module of torch.
     activation : between the layers; a `Sequential` of torch says it itself. Without it antiparallel neurons, which for many
         activations are mirror images, form no groups.
     data : `Samples`, a `Dataset`, (x, y) or (x, y, weights) as `samples_for` takes them: what data say about the groups is added.
@@ -156,19 +156,23 @@ def inspect(
 def _model(network: Network) -> Model:
     if isinstance(network, Model):
         return network
-    if isinstance(network, str | Path | Mapping):
-        named = isinstance(network, Mapping)
-        found = chains({str(key): _plain(value) for key, value in network.items()}) if named else load(network)
-        if len(found) > 1:
-            names = "; ".join(" ".join(layer.name for layer in model.layers) for model in found)
-            raise ValueError(f"there are {len(found)} chains of layers ({names}); give one of them, or a list of `formats.chains`")
-        return found[0]
+    if isinstance(network, str | Path):
+        return _only(load(network))
+    if isinstance(network, Mapping):
+        return _only(chains({str(key): _plain(value) for key, value in network.items()}))
     if hasattr(network, "state_dict"):
         try:
             return from_layers(*layers_of(network))
         except ValueError:  # no plain sequence: its matrices may still be chains, and the activation is for the user to say
             return _model(network.state_dict())
     return from_layers(network)
+
+
+def _only(found: Sequence[Model]) -> Model:
+    if len(found) > 1:
+        names = "; ".join(" ".join(layer.name for layer in model.layers) for model in found)
+        raise ValueError(f"there are {len(found)} chains of layers ({names}); give one of them, or a list of `formats.chains`")
+    return found[0]
 
 
 def _plain(values: Any) -> Any:
