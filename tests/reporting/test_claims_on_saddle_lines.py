@@ -48,7 +48,7 @@ def test_c5_asks_for_the_extra_zeros_at_nearly_all_minima(lines, expected):
 
 def updates(networks=20, seeds=20, cosine=0.9999, fall=1e-6, rise=0.0):
     """Rows of channel_updates."""
-    rows = synthetic.channel_rows("rosenbrock", seeds)[["setting", "family", "activation", "widths", "bias", "channel"]]
+    rows = synthetic.channel_rows("rosenbrock", seeds)[["sweep", "setting", "family", "activation", "widths", "bias", "seed"]]
     rows = pd.concat([rows.assign(dimension=dimension + 1) for dimension in range(networks)], ignore_index=True)
     return rows.assign(cosine=cosine, last=cosine, fall=fall, rise=rise, aligned=True)
 
@@ -70,3 +70,13 @@ alternating = np.where(np.arange(400) % 2, 0.9999, 0.5)
 def test_c6_asks_for_parallel_updates_and_a_loss_that_falls(rows, expected):
     row = judged("C6", {"channel_updates": rows})
     assert row["verdict"] == expected
+
+
+def test_c6_tells_of_the_runs_that_a_certificate_selects():
+    """Half of the runs are parallel: those with a certified pair."""
+    rows = updates(cosine=alternating)
+    routes = rows.assign(route="pair", verdict=np.where(alternating > 0.9, "certified", "undecided"))
+    detail = judged("C6", {"channel_updates": rows, "routes": routes})["detail"]
+    assert "with a certified pair at infinity: 200/200" in detail and "parallel: 200/400" in detail
+    triples = judged("C6", {"channel_updates": rows, "routes": routes.assign(route="triple")})["detail"]
+    assert "with a certified pair at infinity: 0/0" in triples

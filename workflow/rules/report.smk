@@ -10,6 +10,7 @@ rule scorecard:
         saddle_lines="<results>/statistics/saddle_lines.parquet",
         escapes="<results>/statistics/escapes.parquet",
         channel_updates="<results>/statistics/channel_updates.parquet",
+        routes="<results>/statistics/routes.parquet",
         jumps="<results>/statistics/jumps.parquet",
         toy_limits="<results>/statistics/toy_limits.parquet",
         toy_flows="<results>/statistics/toy_flows.parquet",

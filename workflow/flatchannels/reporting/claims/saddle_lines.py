@@ -26,6 +26,7 @@ PARALLEL = 0.99  # ASSUME: |cosine| of updates with the saddle line; the paper s
 # ASSUME: C6, a loss falls if it falls by more than it goes up again from sample to sample, all together. First it was to go up by no
 # more than 1 % of its fall; but samples are interpolated, which in a narrow valley raises the loss of some by a few per cent of that.
 BACKWARD = 1.0
+RUN = ["sweep", *NETWORK, "seed"]  # columns that name a run
 VERDICT_OF_MATRIX = {"stable_inside": "stable inside", "stable_outside": "stable outside"}  # column of the Hessian → verdict of the matrix
 
 
@@ -105,19 +106,30 @@ def all_in_each(lines: pd.DataFrame, hits: pd.Series) -> pd.Series:
 def parallel_updates(tables: Tables) -> Verdict:
     """Runs at the norm wall with one parallel pair, to whose saddle lines one direction is common. Source: paper, Figure 3d, e.
 
-    They are selected by the first two criteria of a channel alone: the third is about how updates lie.
+    They are selected by the first two criteria of a channel alone: the third is about how updates lie. Told beside are those that it
+    selects, and those whose end at infinity is a certified minimum with one pair, which no update has a say in.
     """
-    runs = tables.get("channel_updates", pd.DataFrame(columns=[*NETWORK, "cosine", "last", "fall", "rise", "aligned"]))
+    runs = tables.get("channel_updates", pd.DataFrame(columns=[*RUN, "cosine", "last", "fall", "rise", "aligned"]))
     aligned = runs["aligned"].astype(bool)
     parallel, falls = runs["cosine"] > PARALLEL, (runs["fall"] > 0) & (runs["rise"] < BACKWARD * runs["fall"])
+    both, certified = parallel & falls, _certified_pairs(tables, runs)
     parts = [fraction("parallel", parallel, runs), fraction("loss falls", falls, runs),
-             fraction("both, of those that fulfil the third criterion too", (parallel & falls)[aligned], runs[aligned])]  # fmt: skip
+             fraction("both, of those that fulfil the third criterion too", both[aligned], runs[aligned]),
+             fraction("of those with a certified pair at infinity", both[certified], runs[certified])]  # fmt: skip
     if len(runs):
         cosines = ", ".join(f"{1 - runs[column].median():.1g} {name}" for column, name in [("cosine", "on average"), ("last", "at last")])
         parts.append(f"1 − |cosine| {cosines}, relative fall {runs['fall'].median():.1g}, in the median")
-    verdict = one_share(parallel & falls, runs, NEARLY_ALL, "share of runs at the wall with one parallel pair", "; ".join(parts))
+    verdict = one_share(both, runs, NEARLY_ALL, "share of runs at the wall with one parallel pair", "; ".join(parts))
     verdict.decision = (
         f"95 % interval by network of the share with a mean |cosine| of the last 51 updates above {PARALLEL} and a loss that falls over "
         f"them by more than it goes up again from sample to sample, above {NEARLY_ALL:.0%} (holds) or below (does not hold)"
     )
     return verdict
+
+
+def _certified_pairs(tables: Tables, runs: pd.DataFrame) -> pd.Series:
+    """Whether the route of each run is a certified minimum at infinity with one pair."""
+    routes = tables.get("routes", pd.DataFrame(columns=[*RUN, "route", "verdict"]))
+    routes = routes[(routes["route"] == "pair") & (routes["verdict"] == "certified")]
+    names = pd.MultiIndex.from_frame(routes[RUN].astype(str))
+    return pd.Series(pd.MultiIndex.from_frame(runs[RUN].astype(str)).isin(names), index=runs.index)
