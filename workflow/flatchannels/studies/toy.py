@@ -180,6 +180,7 @@ class Frame:
 
         Of several minima it is the one that continues the saddle line, where it is the line itself, in small steps outwards in α.
         """
+        # ASSUME: which minimum the paper leaves open; the lowest of all goes from branch to branch, with kinks.
         return np.array(
             [self._branch(gamma, alphas[alphas < 0][::-1])[::-1] + self._branch(gamma, alphas[alphas >= 0]) for gamma in gammas]
         )
