@@ -9,6 +9,7 @@ import json
 import platform
 import sys
 import traceback
+from dataclasses import replace
 
 import compile  # first: it says where numba keeps compiled code
 import numba
@@ -47,7 +48,8 @@ def main(dataset, output, job, asked, go_on):
             continue
         try:
             start = initial(net, job["seed"], job["dataset"], seed)
-            runs.append(train(net, data, start, seed, **job["training"], flow=before and before.flow))
+            run = train(net, data, start, **job["training"], flow=before and before.flow)
+            runs.append(replace(run, seed=seed))
         except Exception as error:
             traceback.print_exc()
             runs.append(run_records.Failure(seed, f"{type(error).__name__}: {error}", start))

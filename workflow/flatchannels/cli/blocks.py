@@ -140,7 +140,8 @@ def _run(job: tuple[dict[str, Any], dict[str, Any], Dataset, int, Any]) -> tuple
     network, training, data, seed, before = job
     net = flatchannels.Network(network["inputs"], tuple(network["widths"]), network["activation"], network["bias"])
     try:
-        theta = before and before.theta_initial
-        return seed, flatchannels.train(net, data, theta, seed, **training, flow=before and before.flow)
+        if before:
+            return seed, replace(flatchannels.train(net, data, before.theta_initial, **training, flow=before.flow), seed=seed)
+        return seed, flatchannels.train(net, data, seed=seed, **training)
     except Exception as error:  # one run of many: its message is kept in the record
         return seed, Failure(seed, f"{type(error).__name__}: {error}")

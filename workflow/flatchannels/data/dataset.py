@@ -30,8 +30,12 @@ class Dataset:
         if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
             raise ValueError(f"x has shape {x.shape} and y {y.shape}; they must be (N, d) and (N,) with N ≥ 1 and d ≥ 1")
         q = np.full(y.size, 1.0 / y.size) if weights is None else real_array("weights", weights)
-        if q.shape != y.shape or not (np.all(q >= 0) and math.isclose(q.sum(), 1.0, rel_tol=1e-9)):
+        single = isinstance(weights, np.ndarray) and weights.dtype == np.float32
+        precision = float(np.finfo(np.float32).eps) if single else 0.0
+        if q.shape != y.shape or not (np.all(q >= 0) and math.isclose(q.sum(), 1.0, rel_tol=max(precision, 1e-9))):
             raise ValueError("weights must be one nonnegative number per sample, summing to 1")
+        if precision:  # their sum is 1 to fewer digits than that of the weights of others
+            q /= q.sum()
         self.x, self.y, self.weights = x, y, q
         for array in (x, y, q):
             array.flags.writeable = False

@@ -63,6 +63,9 @@ def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: flo
         if abs(gradient).max() < NEGLIGIBLE_GRADIENT:
             finish = Finish.CONVERGED
             break
+        if time.perf_counter() - begin > max_seconds:
+            finish = Finish.TIME_LIMIT
+            break
         iterations += 1
         values, vectors = eigh(hessian)
         components = vectors.T @ gradient
@@ -93,8 +96,6 @@ def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: flo
             finish = Finish.RESOLUTION
         elif iterations >= max_iterations:
             finish = Finish.STEP_LIMIT
-        elif time.perf_counter() - begin > max_seconds:
-            finish = Finish.TIME_LIMIT
     end, loss, gradient, hessian = _nearer((theta, loss, gradient, hessian), best)
     return Polish(end, loss, gradient, hessian, finish, iterations, time.perf_counter() - begin)
 

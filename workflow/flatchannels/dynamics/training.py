@@ -3,6 +3,7 @@
 Source: paper, Appendix B (training protocol).
 """
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from flatchannels.data.seeds import generator
 from flatchannels.dynamics.flow import Flow, gradient_flow
 from flatchannels.dynamics.objectives import GaugeFixed, Objective
 from flatchannels.dynamics.polish import Polish, polish
+from flatchannels.dynamics.settings import check_settings, check_start
 from flatchannels.names import widths_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network, weight_norm
@@ -24,6 +26,7 @@ from flatchannels.reasons import Finish, Stop
 FLOW_SMOOTHING = 3e-3
 KINKED_RTOL = 1e-3  # steps cannot follow every sample over its kink, and need not: ends agree with those at 1e-5
 SMOOTHING_PATH = np.geomspace(1e-2, 1e-8, 13)
+FLOW_SHARE = 0.9  # of the time of a run, at most; the finish and the spectra have the rest
 SMOOTHED_ITERATIONS = 50  # per smoothing; nearer than that to each minimum on the way does not change the end
 
 
@@ -35,7 +38,7 @@ class Run:
     loss_cusp : for relu that of the cusp next to the end of the flow, where an unrounded flow gets stuck; else the loss.
     stop : why the flow ended.  finish : why the polish ended.
     hessian_min, hessian_max : extreme eigenvalues of ∇²(L + R) at θ.
-    spectrum_t, spectrum_min, spectrum_max : those of ∇²L at log-spaced times of the flow.
+    spectrum_t, spectrum_min, spectrum_max : those of ∇²L at log-spaced times of the flow; NaN where the time was over.
     """
 
     seed: int | None
@@ -87,8 +90,10 @@ def train(
 
     Parameters
     ----------
-    net : Network.  data : Dataset.  theta0 : (P,), or None for a Glorot-normal draw from `seed`.
-    rtol : relative tolerance of the flow.  maxnorm : the wall in ‖θ‖.  max_seconds : wall time, of flow and polish each.
+    net : Network.  data : Dataset.  theta0 : (P,), or None for a Glorot-normal draw from `seed`; one of both.
+    rtol : relative tolerance of the flow.  maxnorm : the wall in ‖θ‖.
+    max_seconds : wall time of the whole call, of which the flow takes nine tenths at most. What is begun then is brought to its
+        end: a step, an iteration of the finish, the eigenvalues at the end, each a few Hessians. Later spectra are left out.
     max_steps, max_t : limits of the flow; t is mean-loss time.
     trajectory_samples, spectrum_samples : how many log-spaced times to keep.
     flow : that of an earlier run from this θ₀, to go on with where a limit ended it.
@@ -99,21 +104,18 @@ def train(
 
     Raises
     ------
-    ValueError: neither theta0 nor seed, or a setting out of its range.
+    ValueError: neither theta0 nor seed, or both; a start that does not fit or has no finite loss; a setting out of its range.
     """
-    if theta0 is None and seed is None:
-        raise ValueError("train needs theta0 or seed")
-    for name, value in (
-        ("rtol", rtol),
-        ("maxnorm", maxnorm),
-        ("max_seconds", max_seconds),
-        ("max_steps", max_steps),
-        ("max_t", max_t),
-        ("trajectory_samples", trajectory_samples),
-    ):
-        if not value > 0:
-            raise ValueError(f"{name} is {value}; it must be positive")
-    theta0 = net.initialise(np.random.default_rng(seed)) if theta0 is None else np.array(theta0, dtype=float)
+    begin = time.perf_counter()
+    check_settings({
+        "rtol": rtol, "maxnorm": maxnorm, "max_seconds": max_seconds, "max_steps": max_steps, "max_t": max_t,
+        "trajectory_samples": trajectory_samples, "spectrum_samples": spectrum_samples,
+    })  # fmt: skip
+    theta0 = check_start(net, data, theta0, seed)
+
+    def left():
+        return max_seconds - (time.perf_counter() - begin)
+
     kinks = ACTIVATIONS[net.activation].homogeneous
     objective = GaugeFixed(net.smoothed(theta0, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
     if flow is None or flow.state:
@@ -122,7 +124,7 @@ def train(
             theta0,
             rtol=max(rtol, KINKED_RTOL) if kinks else rtol,
             maxnorm=maxnorm,
-            max_seconds=max_seconds,
+            max_seconds=FLOW_SHARE * left(),
             max_steps=max_steps,
             max_t=max_t,
             samples=trajectory_samples,
@@ -130,18 +132,19 @@ def train(
         )
     finish = follow_smoothing if kinks else finish_smooth
     start = balanced(flow, maxnorm)
-    end = finish(net, data, start, maxnorm, max_seconds)
+    end = finish(net, data, start, maxnorm, left())
     loss = net.loss(end.theta, data)
     values = eigvalsh(end.hessian)
-    times = np.unique(np.linspace(0, trajectory_samples - 1, spectrum_samples).round().astype(int))
-    spectra = np.array([eigvalsh(net.hessian(flow.theta[k], data))[[0, -1]] for k in times])
+    cusp = cusp_loss(net, data, start, maxnorm, left()) if kinks else loss
+    times = np.unique(np.linspace(0, len(flow.t) - 1, spectrum_samples).round().astype(int))
+    spectra = extreme_eigenvalues(net, data, flow.theta[times], left())
     return Run(
         seed=seed,
         theta_initial=theta0,
         theta=end.theta,
         loss_initial=net.loss(theta0, data),
         loss=loss,
-        loss_cusp=cusp_loss(net, data, start, maxnorm, max_seconds) if kinks else loss,
+        loss_cusp=cusp,
         gradient_norm=float(abs(end.gradient).max()),
         weight_norm=weight_norm(end.theta),
         stop=flow.stop,
@@ -150,10 +153,24 @@ def train(
         hessian_max=float(values[-1]),
         flow=flow,
         polish=end,
-        spectrum_t=flow.t[times],
+        spectrum_t=np.where(np.isfinite(spectra[:, 0]), flow.t[times], np.nan),
         spectrum_min=spectra[:, 0],
         spectrum_max=spectra[:, 1],
     )
+
+
+def extreme_eigenvalues(net, data, thetas, max_seconds):
+    """The smallest and the largest eigenvalue of ∇²L at the points thetas (n, P): (n, 2), NaN from where the time is over.
+
+    Values without vectors cost little more than the reduction to tridiagonal form, which the extreme ones need as well.
+    """
+    begin = time.perf_counter()
+    values = np.full((len(thetas), 2), np.nan)
+    for k, theta in enumerate(thetas):
+        if time.perf_counter() - begin > max_seconds:
+            break
+        values[k] = eigvalsh(net.hessian(theta, data))[[0, -1]]
+    return values
 
 
 def finish_smooth(net, data, theta, maxnorm, max_seconds):

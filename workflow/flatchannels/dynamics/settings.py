@@ -1,0 +1,65 @@
+"""What `train` accepts, checked before anything runs: one line for each mistake, with what was given and what is allowed."""
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from flatchannels.data.dataset import Dataset
+from flatchannels.networks.network import Network
+
+COUNTS = ("max_steps", "trajectory_samples", "spectrum_samples")
+
+
+def check_settings(settings: dict[str, Any]) -> None:
+    """ValueError for a setting of `train` out of its range; `settings` are its keywords.
+
+    rtol lies between 0 and 1, the counts in COUNTS are integers of at least 1, all others are positive; infinite limits are none.
+    """
+    for name, value in settings.items():
+        if name in COUNTS:
+            _count(name, value, 1)
+        elif not (_is_number(value) and value > 0):
+            raise ValueError(f"{name} is {value!r}; it must be a positive number")
+    if not settings["rtol"] < 1:
+        raise ValueError(f"rtol is {settings['rtol']!r}; it must be below 1")
+
+
+def check_start(net: Network, data: Dataset, theta0: ArrayLike | None, seed: int | None) -> NDArray[np.float64]:
+    """θ₀ (P,), given or drawn from the seed; the loss there is finite.
+
+    Raises ValueError for neither or both, numbers that are not real and finite, a shape or data that do not fit the network.
+    """
+    if not isinstance(net, Network) or not isinstance(data, Dataset):
+        raise ValueError(f"train takes a Network and a Dataset, not {type(net).__name__} and {type(data).__name__}")
+    if (theta0 is None) == (seed is None):
+        raise ValueError(f"train needs either theta0 or seed; {'neither' if seed is None else 'both'} given")
+    if theta0 is None:
+        theta = net.initialise(np.random.default_rng(_count("seed", seed, 0)))
+    else:
+        given = np.asarray(theta0)
+        if given.dtype.kind not in "biuf":
+            raise ValueError("theta0 must be an array of real numbers")
+        if given.shape != (net.parameters,):
+            raise ValueError(f"theta0 has shape {given.shape}; this network has {net.parameters} parameters")
+        theta = np.array(given, dtype=float)
+        if not np.isfinite(theta).all():
+            raise ValueError(f"theta0 must be finite; {np.sum(~np.isfinite(theta))} of its {theta.size} numbers are not")
+    if not np.isfinite(net.loss(theta, data)):
+        raise ValueError("the loss at theta0 is not finite")
+    return theta
+
+
+def _count(name: str, value: Any, smallest: int) -> int:
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = smallest - 1
+    if isinstance(value, bool) or count < smallest:
+        raise ValueError(f"{name} is {value!r}; it must be an integer of at least {smallest}")
+    return count
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
