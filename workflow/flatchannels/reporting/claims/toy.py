@@ -42,7 +42,7 @@ def toy_at_infinity(tables: Tables) -> Verdict:
         len(minima) == 2 and minima[0] > minima[1] and np.allclose(channels["limit_loss"], minima, rtol=CLOSE),
         plateau["stop"] == "FLAT" and abs(plateau["alpha"]) < CLOSE and abs(plateau["gamma"] - PLATEAU_END) < TWO_DIGITS,
     ]
-    error = abs(channels["limit_loss"] - lowest).min()
+    error = max(abs(channels["limit_loss"] - lowest).min(), np.spacing(lowest))
     return Verdict(
         HOLDS if all(parts) else FAILS, QUANTITY, lowest, lowest - error, lowest + error, NUMERICAL, len(flows), "gradient flows", decision,
         f"zeros of h: {', '.join(f'{w:.6f}' for w in zeros)}; exponents {', '.join(f'{x:.4f}' for x in channels['exponent'])}, "

@@ -109,7 +109,7 @@ def network_share(hits: pd.Series, runs: pd.DataFrame, confidence: float = 0.95)
 def count_networks(runs: pd.DataFrame) -> str:
     """What a number of runs counts: "runs of 4 networks"."""
     number = int(runs.groupby(NETWORK).ngroups)
-    return f"runs of {number} network{'' if number == 1 else 's'}"
+    return f"run{'' if len(runs) == 1 else 's'} of {number} network{'' if number == 1 else 's'}"
 
 
 def one_share(hits: pd.Series, runs: pd.DataFrame, bound: float, quantity: str, detail: str) -> Verdict:
