@@ -23,8 +23,8 @@ def power_laws(tables: Tables) -> Verdict:
     jumps = tables.get("jumps", pd.DataFrame(columns=["stage"]))
     jumps = jumps[jumps["stage"] == "jump"]
     quantity, counted = "exponent of L − L_∞", "points along one channel"
-    decision = (f"all exponents, with twice their numerical errors, within {EXPONENT_TOLERANCE:.0%} over the last decade of ε, and c, a, "
-                f"cos(Δ, w) there closer than {CLOSE:g} to those of the limit network (holds), any one outside (does not hold)")  # fmt: skip
+    decision = (f"all exponents, with twice their numerical errors, within {EXPONENT_TOLERANCE:.0%} over the last decade of ε, c, a and "
+                f"cos(Δ, w) there closer than {CLOSE:g} to those of the limit network (holds), any outside (does not hold)")  # fmt: skip
     if len(jumps) < 3:
         return Verdict(UNDECIDED, quantity, np.nan, np.nan, np.nan, NUMERICAL, 0, counted, decision, "no certified channel", 0.0)
     fits = {key: fit_power_law(jumps["epsilon"], jumps[key]) for key in EXPONENTS}
