@@ -122,6 +122,13 @@ def test_a_certificate_has_the_loss_at_infinity_and_agrees_with_h(softplus_chann
     assert told.verdict.split()[0] in found.summary()
 
 
+def test_a_certificate_that_would_take_too_long_is_not_tried(softplus_channel, monkeypatch):
+    layers, x, y = softplus_channel
+    monkeypatch.setattr("flatchannels.certified.MOST_PRODUCTS", 100 * 9**2)
+    told = inspect(layers, "softplus", (x, y), certify=certificate).certificate
+    assert told.verdict == "does not apply" and "400 samples take too long" in told.reason and "with 100 of them" in told.reason
+
+
 def test_at_rest_but_for_the_channel_the_h_of_the_network_is_that_at_infinity(softplus_channel):
     layers, x, y = softplus_channel
     net, samples = Network(2, (2,), "softplus"), Dataset(x, y)

@@ -11,6 +11,8 @@ _HOME = {
     "gradient_flow": "dynamics.flow",
     "polish": "dynamics.polish",
     "inspect": "inspection.inspection",
+    "history": "inspection.history",
+    "certificate": "certified",
 }
 __all__ = list(_HOME)
 

@@ -9,8 +9,12 @@ loss. Source: paper, sections 3 and 4; the certificate is this project's.
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
+from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.polish import polish
-from flatchannels.infinity.certificates import CERTIFIED, VERDICTS, Route, certify_deep
+from flatchannels.infinity.certificates import CERTIFIED, UNDECIDED, VERDICTS, Route, certify_deep
 from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.routes import find_route
 from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate
@@ -20,7 +24,10 @@ from flatchannels.inspection.structure import LayerStructure
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 
+Array = NDArray[np.float64]
+
 MOST_PARAMETERS = 600  # parameters up to which Newton's method with whole Hessians is tried
+MOST_PRODUCTS = 1_000_000_000  # samples times parameters squared, of one Hessian: about a second
 ITERATIONS = 60  # of it
 
 
@@ -30,22 +37,32 @@ def certificate(model: Model, structures: tuple[LayerStructure, ...], samples: S
     First the engine's own search for a route to infinity (which knows more routes than groups); then, if it finds no certificate and
     all groups are pairs of the same orientation, these pairs alone, from the minimum at their own ε.
     """
-    why = _why_not(model, structures)
+    why = _why_not(model, structures, len(samples.x))
     if why:
         return Certificate(DOES_NOT_APPLY, why)
     network = Network(samples.x.shape[1], model.widths, str(model.activation), model.layers[0].b is not None)
-    data, theta = samples.dataset, model.theta
-    routes = [find_route(network, data, theta)]
     groups = [(structure.layer - 1, group) for structure in reversed(structures) for group in structure.groups]
-    if routes[0].verdict != CERTIFIED and all(group.kind == "pair" and min(group.signs) > 0 for _, group in groups):
-        pairs = [(layer, *group.neurons) for layer, group in groups]
-        chart = Chart(network, data, theta, pairs)
-        rest = polish(chart.at(1.0), chart.start, max_iterations=ITERATIONS)
-        routes.append(certify_deep(network, data, chart.at(1.0).theta(rest.theta), rest.loss, pairs))
-    return _told(min(routes, key=lambda route: VERDICTS.index(route.verdict)))
+    upright = all(group.kind == "pair" and min(group.signs) > 0 for _, group in groups)
+    pairs = [(layer, *group.neurons) for layer, group in groups] if upright else []
+    try:
+        with np.errstate(all="ignore"):  # steps too long, which the engine refuses
+            return _told(_best_route(network, samples.dataset, model.theta, pairs))
+    except (np.linalg.LinAlgError, FloatingPointError, OverflowError) as error:
+        return Certificate(UNDECIDED, f"the search for a minimum at infinity broke down: {error}")
 
 
-def _why_not(model: Model, structures: tuple[LayerStructure, ...]) -> str:
+def _best_route(network: Network, data: Dataset, theta: Array, pairs: list[tuple[int, ...]]) -> Route:
+    """The route with the best verdict: the engine's, or that of the pairs alone."""
+    found = find_route(network, data, theta)
+    if found.verdict == CERTIFIED or not pairs:
+        return found
+    chart = Chart(network, data, theta, pairs)
+    rest = polish(chart.at(1.0), chart.start, max_iterations=ITERATIONS)
+    alone = certify_deep(network, data, chart.at(1.0).theta(rest.theta), rest.loss, pairs)
+    return min(found, alone, key=lambda route: VERDICTS.index(route.verdict))
+
+
+def _why_not(model: Model, structures: tuple[LayerStructure, ...], samples: int) -> str:
     """Why there can be no certificate; "" if there can."""
     biases = [layer.b is not None for layer in model.layers]
     if not any(structure.groups for structure in structures):
@@ -58,6 +75,8 @@ def _why_not(model: Model, structures: tuple[LayerStructure, ...]) -> str:
         return "some layers have biases and some have none; certificates are for all or none"
     if model.parameters > MOST_PARAMETERS:
         return f"the network has {model.parameters} parameters; certificates are tried up to {MOST_PARAMETERS}"
+    if samples * model.parameters**2 > MOST_PRODUCTS:
+        return f"{samples} samples take too long for Hessians; with {MOST_PRODUCTS // model.parameters**2} of them it is tried"
     return ""
 
 

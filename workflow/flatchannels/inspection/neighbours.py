@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 WIDE_LAYER = 1500  # neurons up to which all pairs are looked at
-NEIGHBOURS = 16  # neighbours of each neuron in wider layers, of its own and of the mirrored orientation each
+NEAREST_KEPT = 16  # neighbours of each neuron in wider layers, of its own and of the mirrored orientation each
 TREE_DIMENSIONS = 6  # dimensions up to which a k-d tree is faster
 CLOSE_COSINE = 0.8749  # rows at a relative distance of up to ½ have 0.875 and more, as d² ≥ 2 (1 − cos); less what single precision loses
 PRODUCTS_AT_ONCE = 2**22  # products at a time
@@ -74,7 +74,7 @@ def _lengths_of_differences(rows: Array, first: Index, second: Index, sign: floa
 def _neighbours(rows: Array) -> tuple[Index, Index]:
     """Pairs of each row with its nearest and with its nearest mirrored, and with those that share its place in a line.
 
-    Of more than `NEIGHBOURS` copies of one row not each is among the nearest of another; next to each other in a projection they are.
+    Of more than `NEAREST_KEPT` copies of one row not each is among the nearest of another; next to each other in a projection they are.
     """
     found = _by_tree(rows) if rows.shape[1] <= TREE_DIMENSIONS else _by_products(rows)
     order = np.argsort(rows @ np.random.default_rng(0).normal(size=rows.shape[1]), kind="stable")
@@ -85,12 +85,12 @@ def _neighbours(rows: Array) -> tuple[Index, Index]:
 
 
 def _by_tree(rows: Array) -> list[Index]:
-    tree, own = cKDTree(rows), np.repeat(np.arange(len(rows)), NEIGHBOURS)
-    return [np.column_stack([own, tree.query(sign * rows, NEIGHBOURS)[1].ravel()]) for sign in (1.0, -1.0)]
+    tree, own = cKDTree(rows), np.repeat(np.arange(len(rows)), NEAREST_KEPT)
+    return [np.column_stack([own, tree.query(sign * rows, NEAREST_KEPT)[1].ravel()]) for sign in (1.0, -1.0)]
 
 
 def _by_products(rows: Array) -> list[Index]:
-    """Pairs of rows of a large |cosine|; of each row at most those of the `NEIGHBOURS` smallest distances."""
+    """Pairs of rows of a large |cosine|; of each row at most those of the `NEAREST_KEPT` smallest distances."""
     units = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)  # a sieve: twice as fast
     found, size = [], max(1, PRODUCTS_AT_ONCE // len(rows))
     for start in range(0, len(rows), size):
@@ -102,5 +102,5 @@ def _by_products(rows: Array) -> list[Index]:
         order = np.lexsort((distances, signs, i))
         kinds = 2 * i[order] + (signs[order] > 0)  # a row and an orientation
         rank = np.arange(len(kinds)) - np.searchsorted(kinds, kinds)
-        found.append(np.column_stack([i, j])[order][rank < NEIGHBOURS])
+        found.append(np.column_stack([i, j])[order][rank < NEAREST_KEPT])
     return found
