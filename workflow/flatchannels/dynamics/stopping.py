@@ -30,7 +30,7 @@ STATIONARY_DECREASE = 1e-12  # predicted decrease of the loss, relative
 FLAT_CHANGE = 1e-12  # relative decrease of the loss over a decade of t that counts as none
 SADDLE_PATIENCE = 300  # steps of about half a growth time without a change of the loss: e^150 is more than rounding needs
 SLIDE_PATIENCE = 300  # steps without a change of the loss after which a real slope no longer matters
-NEIGHBOURS, ABOVE_ROUNDING = 3, 4.0  # points at which the rounding of a slope is measured, and how far above it a real one is
+POINTS_AROUND, ABOVE_ROUNDING = 3, 4.0  # points at which the rounding of a slope is measured, and how far above it a real one is
 LEAVING = 1e10  # growth of the slope along unstable directions, over half as many steps, from which on a flow is leaving: e^75 is usual
 
 
@@ -66,7 +66,7 @@ def slides(objective: TwiceDifferentiable, theta: Array, loss: float, duration: 
     slope = null.T @ gradient
     if slope @ slope * duration <= FLAT_CHANGE * abs(loss):
         return False
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(NEIGHBOURS, theta.size))
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(POINTS_AROUND, theta.size))
     changes = [null.T @ (objective.loss_and_gradient(np.nextafter(theta, np.inf * sign))[1] - gradient) for sign in signs]
     return bool(np.linalg.norm(slope) > ABOVE_ROUNDING * max(np.linalg.norm(change) for change in changes))
 
