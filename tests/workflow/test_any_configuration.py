@@ -1,0 +1,172 @@
+"""Any configuration that validates plans, and some are run to the end: random datasets, sweeps and networks, all tiny."""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import pytest
+import yaml
+from checkouts import ROOT, snakemake
+from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import strategies as st
+from interruptions import empty
+
+from flatchannels.pipeline import config
+
+PLANNED = max(1, settings.default.max_examples // 20)  # 10, thorough 250
+RUN = max(1, settings.default.max_examples // 200)  # 1, thorough 25
+TOY = {"samples": 32, "random_starts": 1, "epochs": 2, "batch": 8, "gd_steps": 200, "gd_rates": [0.316, 0.237]}  # of whole.yaml
+
+names = st.text("abcxyz019.-", min_size=1, max_size=8).filter(lambda name: name[0] not in ".-")
+few = st.integers(1, 3)
+
+
+@st.composite
+def datasets(draw):
+    """A dataset, and the dimensions in which it can be."""
+    target = draw(st.sampled_from(["rosenbrock", "teacher", "sinusoids"]))
+    spec = {"target": target, "inputs": draw(st.sampled_from(["grid", "normal", "uniform", "sphere"]))}
+    spec |= {"points": draw(st.integers(3, 5))} if spec["inputs"] == "grid" else {"samples": draw(st.integers(12, 30))}
+    if spec["inputs"] != "grid" and draw(st.booleans()):
+        spec["test_samples"] = draw(st.integers(1, 9))
+    if target == "teacher":
+        spec |= {"widths": draw(st.lists(few, min_size=1, max_size=2)), "activation": draw(activations)}
+    if target == "sinusoids":
+        spec |= {"terms": draw(few), "frequency": draw(st.sampled_from([0.3, 1, 2.5]))}
+    return spec, [2] if spec["inputs"] == "grid" else [2, 3] if target == "rosenbrock" else [1, 2, 3]
+
+
+activations = st.sampled_from(["g", "softplus", "erf", "relu", "sigmoid", "tanh", "gelu", "silu"])
+
+
+def some(items, most=2):
+    """One of them, or a list of some."""
+    return st.one_of(items, st.lists(items, min_size=1, max_size=most, unique=True))
+
+
+@st.composite
+def configurations(draw):
+    """A configuration that validates."""
+    known = draw(st.dictionaries(names, datasets(), min_size=1, max_size=2))
+    sweeps = {}
+    for sweep in draw(st.lists(st.sampled_from(["levels", "channels", "saddles"]), min_size=1, max_size=3, unique=True)):
+        name = draw(st.sampled_from(sorted(known)))
+        networks = st.lists(st.lists(few, min_size=1, max_size=2), min_size=1, max_size=2, unique_by=tuple)
+        entry = {"dataset": name, "dimension": draw(some(st.sampled_from(known[name][1]), 1)), "activation": draw(some(activations)),
+                 "bias": draw(some(st.booleans())), "widths": draw(networks), "seeds": draw(few)}  # fmt: skip
+        sweeps[sweep] = {"seeds_per_job": draw(few), "entries": [entry]}
+    saddles = {"plateau": {"width": draw(few)}, "channel": draw(st.sampled_from([{}, {"seed": 1}, {"seed": 999}]))}
+    if draw(st.booleans()):
+        saddles["plateau"]["neuron"] = draw(st.integers(0, 3))
+    training = {"rtol": draw(st.sampled_from([1e-2, 1e-3])), "max_steps": draw(st.sampled_from([1, 7, 150]))}
+    training |= {
+        "maxnorm": draw(st.sampled_from([0.5, 3, 1000])),
+        "trajectory_samples": draw(st.integers(2, 9)),
+        "spectrum_samples": draw(few),
+    }
+    return {"seed": draw(st.integers(0, 9)), "datasets": {name: spec for name, (spec, _) in known.items()}, "sweeps": sweeps,
+            "saddles": saddles, "toy": TOY, "training": training, "results_dir": "results/whole"}  # fmt: skip
+
+
+# What has failed once, and stands for its kind.
+KNOWN = {
+    "levels on a dataset of another name, not on a grid": {
+        "datasets": {"mine": {"target": "teacher", "inputs": "normal", "samples": 20, "widths": [2], "activation": "tanh"}},
+        "sweeps": {"levels": {"entries": [
+            {"dataset": "mine", "dimension": 1, "activation": "tanh", "bias": True, "widths": [[1], [2, 1]], "seeds": 2}]}},
+        "toy": TOY, "training": {"max_steps": 7, "trajectory_samples": 3, "spectrum_samples": 1}, "results_dir": "results/whole",
+    },
+    "saddles alone": {
+        "datasets": {"mine": {"target": "sinusoids", "inputs": "uniform", "samples": 20, "terms": 2, "frequency": 1}},
+        "sweeps": {"saddles": {"entries": [
+            {"dataset": "mine", "dimension": 2, "activation": ["relu", "erf"], "bias": False, "widths": [[1], [2, 2]], "seeds": 1}]}},
+        "toy": TOY, "training": {"max_steps": 7, "trajectory_samples": 3, "spectrum_samples": 1}, "results_dir": "results/whole",
+    },
+}  # fmt: skip
+
+
+def plan(content):
+    """Exit code and words of a dry run of everything and of every figure, in a process that has imported snakemake already."""
+    from snakemake.cli import main  # before the fork: it takes longest
+
+    reading, writing = os.pipe()
+    with tempfile.TemporaryDirectory() as directory:
+        (Path(directory) / "mine.yaml").write_text(yaml.safe_dump(content))
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                signal.alarm(120)
+                os.chdir(directory)
+                os.dup2(writing, 1)
+                os.dup2(writing, 2)
+                sys.stdout, sys.stderr = (open(number, "w", buffering=1, encoding="utf-8", errors="replace") for number in (1, 2))
+                arguments = ["--snakefile", str(ROOT / "Snakefile"), "--cores", "1", "--dry-run", "--configfile", "mine.yaml", "--"]
+                figures = [path.stem for path in (ROOT / "workflow" / "report").glob("fig*.rst")]
+                sys.argv = ["snakemake", *arguments, "all", *figures]
+                code = main(sys.argv[1:])
+            except SystemExit as end:
+                code = end.code
+            except BaseException:
+                traceback.print_exc()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code if isinstance(code, int) else 1)
+        os.close(writing)
+        said = open(reading, "rb").read().decode("utf-8", "replace")
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+
+
+def check_plan(content):
+    config.validate(json.loads(json.dumps(content)))
+    code, said = plan(content)
+    assert code == 0, said
+    assert "scorecard" in said and "figB11" in said
+
+
+@settings(max_examples=PLANNED, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(configurations())
+def test_any_configuration_that_validates_plans(content):
+    event(" and ".join(sorted(content["sweeps"])))
+    check_plan(content)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_so_do_those_that_once_did_not(name):
+    check_plan(KNOWN[name])
+
+
+def run_to_the_end(whole, content):
+    """All figures and the scorecard of a configuration. The products of the toy, which is always the same, are there already."""
+    with tempfile.TemporaryDirectory() as folder:
+        directory = empty(Path(folder) / "any")
+        for path in ["results/compiled.txt", "results/whole/toy", *_tables_of_the_toy(whole)]:
+            copy = shutil.copytree if (whole / path).is_dir() else shutil.copyfile
+            (directory / path).parent.mkdir(parents=True, exist_ok=True)
+            copy(whole / path, directory / path)
+        (directory / "mine.yaml").write_text(
+            yaml.safe_dump(content | {"seed": config.validate(config.load(ROOT / "tests/whole.yaml"))["seed"]})
+        )
+        done = snakemake(directory, "--configfile", "mine.yaml", checkout=ROOT)
+        assert done.returncode == 0, f"{yaml.safe_dump(content)}\n{done.stdout}{done.stderr}"
+        assert (directory / "results/whole/scorecard.txt").exists()
+
+
+def _tables_of_the_toy(whole):
+    return [str(path.relative_to(whole)) for path in (whole / "results/whole/statistics").glob("toy_*.parquet")]
+
+
+@settings(max_examples=RUN, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
+@given(content=configurations())
+def test_any_configuration_that_validates_ends(whole, content):
+    run_to_the_end(whole[0], content)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_so_do_those_that_once_failed(whole, name):
+    run_to_the_end(whole[0], KNOWN[name])
