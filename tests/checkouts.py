@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 
 def snakemake(directory, *arguments, checkout=None):
     """Run snakemake in a checkout, or with the Snakefile of another one."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-    command += ["--snakefile", checkout / "Snakefile"] if checkout else []
+    there = ["--snakefile", checkout / "Snakefile"] if checkout else []
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *there, *arguments]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=directory, timeout=1200)
 
