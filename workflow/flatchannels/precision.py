@@ -7,6 +7,8 @@ and samples were put in another order; and at 320 points of saddle lines, where 
 Thresholds of the paper and of algorithms (how near is parallel, when to stop) stand where they are used.
 """
 
+from typing import Any
+
 ROUNDING = 2.0**-52  # the distance from 1 to the next number
 
 # Of a loss, relative. In another order of summation it changes by 2e-16 in the median; in a channel, where outputs of several
@@ -48,5 +50,11 @@ SINGULAR_AT_A_MINIMUM = 1e-9
 # L2 between the input weights of two neurons, bias included, up to which they are duplicates (paper, Appendix A).
 DUPLICATE_DISTANCE = 1e-6
 
-# Fraction of maxnorm from which a stored point counts as one on the wall: an event is located to rounding of t, not of ‖θ‖.
-ON_THE_WALL = 1 - 1e-9
+# Fraction of maxnorm from which a point counts as one on the wall. An event is located to rounding of t, not of ‖θ‖, and where L
+# hardly pushes outward a polished run may end as far inside: one ended at 999.999998 of 1000.
+ON_THE_WALL = 1 - 1e-6
+
+
+def on_the_wall(weight_norm: Any, maxnorm: float) -> Any:
+    """Whether a weight norm, or each of several, is that of the wall or beyond it."""
+    return weight_norm >= maxnorm * ON_THE_WALL

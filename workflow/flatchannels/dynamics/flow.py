@@ -3,7 +3,10 @@
 The driver: `integrator` takes the steps, with the formulas of `ndf` and the Newton iteration of `implicit`, and `stopping` says
 when the flow has ended by itself (`reasons.Stop`): nothing here depends on how long somebody cared to wait.
 
-The norm wall is not integrated. Inside it the regulariser is zero; a run that reaches it goes on along the sphere ‖θ‖ = maxnorm,
+A start beyond the norm wall follows −∇(L + R), as in the paper, until it has come back to the wall or to rest where the pull of the
+regulariser R balances the slope: that is an end at the wall.
+
+The norm wall itself is not integrated. Inside it the regulariser is zero; a run that reaches it goes on along the sphere ‖θ‖ = maxnorm,
 with the multiplier μ of the constraint as one more unknown of the Newton iteration, and leaves the sphere again where μ changes
 sign.
 """
@@ -17,9 +20,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.dynamics import ndf
 from flatchannels.dynamics.integrator import Bdf, StepTooSmall
-from flatchannels.dynamics.objectives import TwiceDifferentiable, exact_loss
+from flatchannels.dynamics.objectives import Regularised, TwiceDifferentiable, exact_loss
 from flatchannels.dynamics.stopping import Watch, end_at_the_start, fits_slowly
 from flatchannels.networks.network import weight_norm
+from flatchannels.precision import ON_THE_WALL
 from flatchannels.reasons import Stop
 
 Array = NDArray[np.float64]
@@ -71,7 +75,7 @@ def gradient_flow(
     ----------
     objective : a `TwiceDifferentiable`; what else of it is used says `objectives`.
     theta : float64 (P,).  rtol : float, relative tolerance; the absolute one is a thousandth of it.
-    maxnorm : float, the wall in ‖θ‖ = Σθ²/(2P).  max_seconds : wall time.  max_t : in mean-loss time.
+    maxnorm : float, the wall in ‖θ‖ = Σθ²/(2P); a start beyond it is drawn back by R.  max_seconds : wall time.  max_t : in mean-loss time.
     samples : int, how many points of the trajectory to keep.
     state : that of a Flow of this objective from this θ that a limit ended, to go on with. But for its seconds, the flow
         ends as if it had never been interrupted. max_seconds counts anew; the other limits are those of the whole flow.
@@ -87,17 +91,23 @@ def gradient_flow(
     stop, message = None, ""
     history: list[ndf.Segment]
     if state is None:
-        bdf = Bdf(count, theta, 0.0, rtol, radius=radius if weight_norm(theta) >= maxnorm else None)
+        beyond = weight_norm(theta) * ON_THE_WALL > maxnorm
+        on_the_wall = weight_norm(theta) >= maxnorm and not beyond
+        bdf = Bdf(Regularised(count, maxnorm) if beyond else count, theta, 0.0, rtol, radius if on_the_wall else None)
         bdf.exact_loss = exact_loss(objective, bdf.loss)
         watch, history, seconds = Watch(bdf.loss, max_t), [], 0.0
     else:
         (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), state[2], state[3]
-        bdf.observe(count)
+        bdf.observe(Regularised(count, maxnorm) if is_beyond(bdf, radius) else count)
         watch.max_t = max_t
+
+    def followed() -> TwiceDifferentiable:
+        return Regularised(objective, maxnorm) if is_beyond(bdf, radius) else objective
+
     if not np.isfinite(bdf.loss):
         stop, message = Stop.FAILED, "the loss is not finite at the initial point"
     elif not history:
-        stop = end_at_the_start(bdf, objective)
+        stop = end_at_the_start(bdf, followed())
     while stop is None:
         if bdf.t >= max_t:
             stop = Stop.EXACT if fits_slowly(bdf) else Stop.T_LIMIT
@@ -113,13 +123,16 @@ def gradient_flow(
             stop, message = (Stop.EXACT, "") if fits_slowly(bdf) else (Stop.FAILED, str(error))
             break
         before = bdf
-        bdf, segment = _across_the_wall(before, radius)
+        bdf, segment = _across_the_wall(before, radius, count)
         history.append(segment)
         if bdf is before:
-            stop = watch(bdf, objective)
+            stop = watch(bdf, followed())
+    excess = max(weight_norm(bdf.theta) - maxnorm, 0.0) if is_beyond(bdf, radius) else 0.0
+    if excess and stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
+        stop = Stop.WALL
     seconds += time.perf_counter() - begin
     loss, gradient = objective.loss_and_gradient(bdf.theta)
-    if bdf.radius is not None:
+    if bdf.radius is not None or excess:
         gradient = gradient - bdf.theta * (bdf.theta @ gradient) / (bdf.theta @ bdf.theta)
     t, thetas = ndf.sample(history, samples, bdf.theta)
     return Flow(
@@ -130,7 +143,7 @@ def gradient_flow(
         loss_end=loss,
         gradient_norm=float(abs(gradient).max()),
         weight_norm=weight_norm(bdf.theta),
-        multiplier=bdf.multiplier,
+        multiplier=excess**2 / theta.size if excess else bdf.multiplier,
         t_end=bdf.t,
         stop=stop,
         steps=len(history),
@@ -143,14 +156,27 @@ def gradient_flow(
     )
 
 
-def _across_the_wall(bdf: Bdf, radius: float) -> tuple[Bdf, ndf.Segment]:
+def is_beyond(bdf: Bdf, radius: float) -> bool:
+    """Whether a free flow began beyond |θ| = radius and is still there: inside none gets further."""
+    return isinstance(bdf.objective, Regularised) or bool(
+        bdf.objective is None and bdf.radius is None and np.linalg.norm(bdf.theta) > radius
+    )
+
+
+def _across_the_wall(bdf: Bdf, radius: float, inside: TwiceDifferentiable) -> tuple[Bdf, ndf.Segment]:
     """After a step: the integrator to go on with, on the other side of the wall where the step met it, and its segment.
 
     A free flow that has crossed |θ| = radius goes on along the sphere from there; a flow on the sphere whose multiplier
-    has become negative is drawn inward and goes on freely.
+    has become negative is drawn inward and goes on freely, as does one that began beyond.  inside : the objective without R.
     """
     h = bdf.h / 10
-    if bdf.radius is None and np.linalg.norm(bdf.theta) >= radius:
+    if is_beyond(bdf, radius):
+        if np.linalg.norm(bdf.theta) > radius:
+            return bdf, bdf.segment(bdf.t)
+        t, theta = ndf.crossing(bdf.segment(bdf.t), radius)
+        onward = Bdf(inside, theta * ((1 - 1e-14) * radius / np.linalg.norm(theta)), t, bdf.rtol, None, h, bdf.exact_loss)
+        segment = bdf.segment(t)
+    elif bdf.radius is None and np.linalg.norm(bdf.theta) >= radius:
         t, theta = ndf.crossing(bdf.segment(bdf.t), radius)
         onward = Bdf(bdf.objective, theta * (radius / np.linalg.norm(theta)), t, bdf.rtol, radius, h, bdf.exact_loss)
         segment = bdf.segment(t)

@@ -104,11 +104,12 @@ def interpolate(segment: Segment, t: float) -> Array:
 
 
 def crossing(segment: Segment, radius: float) -> tuple[float, Array]:
-    """The time within a step at which |θ| grows beyond `radius`, by bisection of the interpolant, and θ there."""
+    """The time within a step at which |θ| passes `radius`, outward or inward, by bisection of the interpolant, and θ there."""
     low, high = segment.t_step - segment.h, segment.t_step
+    inward = np.linalg.norm(interpolate(segment, high)) < radius
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if np.linalg.norm(interpolate(segment, middle)) < radius:
+        if (np.linalg.norm(interpolate(segment, middle)) < radius) != inward:
             low = middle
         else:
             high = middle

@@ -19,7 +19,7 @@ from scipy import sparse
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.curvature import tangential
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Network
+from flatchannels.networks.network import Network, regulariser
 from flatchannels.precision import EXACT_FIT, EXACT_FIT_OF_ROUNDED_KINKS, EXACT_FIT_OF_START
 
 Array = NDArray[np.float64]
@@ -83,6 +83,28 @@ class Objective:
     def gauge(self, theta: Array) -> Array:
         """`Network.gauge`."""
         return self.network.gauge(theta)
+
+
+class Regularised:
+    """Any objective plus the regulariser R of the norm wall; what else the objective has it keeps."""
+
+    def __init__(self, objective: TwiceDifferentiable, maxnorm: float) -> None:
+        self.objective, self.maxnorm = objective, maxnorm
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["objective"], name)
+
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """L + R, (P,)."""
+        loss, gradient = self.objective.loss_and_gradient(theta)
+        gradient = gradient.copy()
+        return loss + regulariser(theta, self.maxnorm, gradient), gradient
+
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
+        """L + R, (P,), (P, P)."""
+        loss, gradient, hessian = self.objective.derivatives(theta)
+        gradient, hessian = gradient.copy(), hessian.copy()
+        return loss + regulariser(theta, self.maxnorm, gradient, hessian), gradient, hessian
 
 
 class GaugeFixed(Objective):

@@ -29,7 +29,7 @@ from flatchannels.infinity.duplicates import merged, stable
 from flatchannels.infinity.layered_candidates import layered_candidates
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import weight_norm
-from flatchannels.precision import ON_THE_WALL
+from flatchannels.precision import on_the_wall
 
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
 POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
@@ -70,7 +70,7 @@ def find_route(network, data, theta, maxnorm=1e3):
         chart = Chart(network, data, theta, best.pairs)
         start = chart.at(1 / EPSILON_GROWTH).theta(chart.start)
         flow = gradient_flow(Objective(network, data), start, maxnorm=maxnorm)
-        if flow.weight_norm < maxnorm * ON_THE_WALL:
+        if not on_the_wall(flow.weight_norm, maxnorm):
             end = polish(Objective(network, data), flow.theta_end)
             best.finite_loss, best.finite_norm = end.loss, weight_norm(end.theta)
         else:

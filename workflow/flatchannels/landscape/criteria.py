@@ -20,6 +20,7 @@ from flatchannels.landscape.updates import LATE_UPDATES, current_ratios, inside_
 from flatchannels.names import numbers_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout, layout_of
+from flatchannels.precision import on_the_wall
 
 Array = NDArray[np.float64]
 
@@ -192,7 +193,7 @@ def analyse(theta: ArrayLike, trajectory: Array, layout: Layout, maxnorm: float 
         first_ratio_span=_first(ratios),
         late_ratio_span=_mean(ratios[-LATE_UPDATES:]),
         subspace=mean_basis(last, layers, members).shape[1],
-        infinite=bool(squares / (2 * theta.size) >= maxnorm),
+        infinite=bool(on_the_wall(squares / (2 * theta.size), maxnorm)),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flatchannels.precision import ON_THE_WALL
+from flatchannels.precision import on_the_wall
 
 Array = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ def inside_the_wall(points: Array, maxnorm: float) -> Array:
     """
     points = points[np.isfinite(points).all(axis=1)]
     norms = (points**2).sum(axis=1) / (2 * points.shape[1])
-    within = np.flatnonzero(norms < maxnorm * ON_THE_WALL)
+    within = np.flatnonzero(~on_the_wall(norms, maxnorm))
     return points[: within[-1] + 1] if within.size else points[:1]
 
 

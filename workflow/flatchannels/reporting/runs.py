@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flatchannels.networks.layout import Layout, layout_of
-from flatchannels.precision import CONVERGED_GRADIENT, DUPLICATE_DISTANCE
+from flatchannels.precision import CONVERGED_GRADIENT, DUPLICATE_DISTANCE, on_the_wall
 from flatchannels.reasons import Stop
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import continuation, run_records
@@ -28,7 +28,7 @@ TABLE_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULT_COLUMNS, *CO
 def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
     """One row per run of all the given records, in their order.
 
-    `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm, `converged` is ‖∇(L + R)‖∞ < 1e-9 and
+    `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm (`on_the_wall`), `converged` is ‖∇(L + R)‖∞ < 1e-9 and
     λ_min > −1e-6 λ_max, or an exact fit, whose loss is 0 to rounding: with large targets its gradient need not be that small.
     Numbers of a failed run are NaN and 0.
 
@@ -64,7 +64,7 @@ def run_columns(path: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray
         names = {code: name for name, code in meta[f"{key}_codes"].items()}
         columns[key] = np.array([names[code] for code in arrays[key].tolist()])
     maxnorm = meta["training"]["maxnorm"]
-    columns["infinite"] = arrays["weight_norm"] >= maxnorm
+    columns["infinite"] = on_the_wall(arrays["weight_norm"], maxnorm)
     columns["loss_infinity"] = loss_at_infinity(arrays["loss"], arrays["weight_norm"], maxnorm)
     columns["duplicates"] = count_duplicates(arrays["theta"], layout_of(meta))
     at_rest = arrays["gradient_norm"] < CONVERGED_GRADIENT

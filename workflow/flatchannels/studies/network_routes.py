@@ -11,6 +11,7 @@ import pandas as pd
 from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.criteria import analyse
 from flatchannels.networks.network import network_of
+from flatchannels.precision import on_the_wall
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.reporting.routes import join
 from flatchannels.storage import dataset_files, run_records
@@ -40,7 +41,7 @@ def _rows(path, meta, arrays, data):
 
     network = network_of(meta)
     maxnorm = meta["training"]["maxnorm"]
-    for n in np.flatnonzero(arrays["weight_norm"] >= maxnorm):
+    for n in np.flatnonzero(on_the_wall(arrays["weight_norm"], maxnorm)):
         theta = arrays["theta"][n]
         run = analyse(theta, arrays["trajectory_theta"][n], network.layout, maxnorm, arrays["theta_initial"][n])
         begin = time.perf_counter()
