@@ -8,12 +8,12 @@ from flatchannels import Dataset, Network
 from flatchannels.dynamics.newton import minimum
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
-from flatchannels.infinity import certificates
-from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED
+from flatchannels.infinity import certificates, routes
+from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, Route
 from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.duplicates import _no_descent, merged
 from flatchannels.infinity.hinges import recede
-from flatchannels.infinity.routes import find_route
+from flatchannels.infinity.routes import find_route, find_route_beyond
 from flatchannels.landscape.saddle_lines import split
 from flatchannels.networks.network import weight_norm
 
@@ -90,6 +90,18 @@ def test_a_steep_neuron_on_rounded_data_turns_back_to_the_finite_minimum_that_wa
     route = find_route(net, data, theta, MAXNORM)
     assert (route.route, route.verdict) == ("steep", TURNS_BACK) and route.finite_loss < 1e-20
     assert route.finite_norm == pytest.approx(weight_norm(weights), rel=1e-6)
+
+
+def test_an_undecided_run_is_followed_to_a_finite_minimum_beyond_the_wall(monkeypatch):
+    x = np.random.default_rng(3).normal(size=(500, 2))
+    weights = np.array([24.0, 32.0, 12.0, 0.05, 0.2])
+    net = Network(2, (1,), "softplus")
+    data = Dataset(x, net.predict(weights, x).ravel())
+    net, theta = at_the_wall("softplus", data, 0.5 * weights[:3], 0.1)
+    monkeypatch.setattr(routes, "find_route", lambda *arguments: Route(loss_infinity=0.3))
+    route = find_route_beyond(net, data, theta, MAXNORM)
+    assert route.verdict == TURNS_BACK and np.isnan(route.loss_infinity) and route.norm_beyond == route.finite_norm
+    assert route.finite_norm == pytest.approx(weight_norm(weights), rel=1e-5) and route.loss_beyond < 1e-15
 
 
 def test_duplicates_in_a_pair_are_certified_where_no_split_lowers_the_loss_of_the_network():

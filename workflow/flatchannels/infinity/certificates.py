@@ -17,9 +17,11 @@ from scipy.linalg import eigvalsh
 from flatchannels.dynamics.polish import polish
 from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.hinges import recede
+from flatchannels.infinity.predictions import Approach
 from flatchannels.precision import CONVERGED_GRADIENT, ROUNDING, SIGN_RESOLUTION
 
 RATIO_TOLERANCE = 0.1  # of (L − L_∞) over what the slopes at infinity predict
+BEYOND = 10.0  # times Σθ² at the wall, where the loss is predicted too
 RUNAWAY = 100.0  # factor by which Σθ² of the limit may grow over its first guess
 FURTHER = 2.0, 4.0, 8.0, 16.0  # times the K of the wall
 ITERATIONS = 60  # of Newton's method per candidate
@@ -37,9 +39,14 @@ class Route:
     reason : what keeps the verdict from being "certified".
     loss_infinity, gradient_norm, hessian_min, hessian_max : of the limit network at its minimum.
     h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each pair and triple at the wall.
-    ratio : (L − L_∞) over the difference that the slopes at infinity predict, at the wall or further along its pairs, or that of
-        the hinges where they have come out: the one that is further from 1.  iterations : of Newton's method.
+    ratio : (L − L_∞) over the difference that is predicted: by the slopes at infinity, at the wall or further along its pairs; for hinges
+        by the way back from infinity to the wall, and by their slopes where they have come out; the one that is further from 1.
+    iterations : of Newton's method.
     finite_loss, finite_norm : loss and ‖θ‖ of the minimum that a network turns back to.
+    flat : how many directions of the limit have no curvature beyond rounding. The certificate says nothing about them.
+    wall : ‖θ‖ of the wall at which it was judged.  predicted_wall, predicted_beyond : the loss there and at ten times that norm, as
+        the minimum at infinity predicts them (`predictions`).
+    loss_beyond, norm_beyond : of the flow continued to ten times the wall, where it was.
     pairs : (layer, i, j) of each pair, layers counted from 0, the highest first; none if one is antiparallel.
     end : the `LimitNetwork` or `LayeredLimit` and its θ at the minimum; () where only pairs of a deep network were looked at.
     """
@@ -57,12 +64,18 @@ class Route:
     iterations: int = 0
     finite_loss: float = np.nan
     finite_norm: float = np.nan
+    flat: int = 0
+    wall: float = np.nan
+    predicted_wall: float = np.nan
+    predicted_beyond: float = np.nan
+    loss_beyond: float = np.nan
+    norm_beyond: float = np.nan
     pairs: tuple = ()
     end: tuple = field(default=(), repr=False)
 
 
-def certify(guess, loss, multiplier):
-    """The `Route` of a `Candidate`, for a network with that loss and pull μ of the wall."""
+def certify(guess, loss, multiplier, squares=np.nan):
+    """The `Route` of a `Candidate`, for a network with that loss, pull μ of the wall, and Σθ²."""
     limit = guess.limit
     kinds = np.array([unit.kind for unit in limit.units])
     names = guess.names
@@ -83,6 +96,12 @@ def certify(guess, loss, multiplier):
     bent = float(limit.slope(wall) @ guess.straight)
     predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(there), 0.0, there * guess.small)).sum() + bent
     ratios = [(loss - limit.loss_and_gradient(wall)[0]) / predicted if predicted else np.nan, end.ratio if hinges.any() else np.nan]
+    at_a_wall = multiplier > 0 and np.isfinite(squares)
+    back = (end.pulls, end.outermost) if hinges.any() else ()
+    approach = Approach(guess, end.theta, multiplier, *back) if at_a_wall else None
+    expected = approach.loss_at(squares) if approach else np.nan
+    if hinges.any():
+        ratios.append((loss - end.loss) / (expected - end.loss))
     ratios = [ratio for ratio in ratios if not np.isnan(ratio)]
     route = Route(
         route=name(names),
@@ -90,6 +109,8 @@ def certify(guess, loss, multiplier):
         gradient_norm=float(abs(end.gradient).max()),
         hessian_min=float(values[0]),
         hessian_max=float(values[-1]),
+        flat=int(np.sum(abs(values) < SIGN_RESOLUTION * values[-1])),
+        predicted_wall=expected,
         iterations=end.iterations,
         h=tuple(float(slopes[n] / np.sum(parts[n][1][1] ** 2)) for n in pairs),
         epsilon=tuple(guess.epsilon[guess.epsilon > 0].tolist()),
@@ -109,16 +130,15 @@ def certify(guess, loss, multiplier):
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     else:
         falls = np.any(slopes < 0) or bent < 0 or (hinges.any() and np.any(end.rises < 0))
-        compare(route, end.theta, guess.start, falls, resolved=bool(ratios) or not hinges.any())
+        compare(route, end.theta, guess.start, falls)
+    if route.verdict == CERTIFIED and approach:
+        route.predicted_beyond = approach.loss_at(BEYOND * squares)
     return route
 
 
-def compare(route, theta, start, falls, resolved=True):
-    """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards.
-
-    resolved : whether there is a ratio; the loss next to a hinge without samples on its kink is the one at infinity to rounding.
-    """
-    close = not resolved or abs(route.ratio - 1) < RATIO_TOLERANCE
+def compare(route, theta, start, falls):
+    """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards."""
+    close = abs(route.ratio - 1) < RATIO_TOLERANCE
     if theta @ theta > RUNAWAY * max(start @ start, 1.0):
         route.reason = "the limit runs away"
     elif falls:

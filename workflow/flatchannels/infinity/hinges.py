@@ -22,6 +22,7 @@ import numpy as np
 
 from flatchannels.dynamics.newton import minimum, scaled_newton_step
 from flatchannels.dynamics.objectives import Affine
+from flatchannels.dynamics.polish import Polish
 from flatchannels.precision import LOSS_RESOLUTION
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
@@ -41,7 +42,8 @@ class Receded(NamedTuple):
     theta, loss, gradient, hessian : of the limit; the latter two without the c of the hinges, which are 0 there.
     hinges : (units,) bool.  rises : for each of them by how much the loss at `theta` exceeds that at infinity.  ratio : the
     difference of two such losses over the one that they predict; NaN without samples on kinks, where the loss is that at
-    infinity to rounding.  iterations : of Newton's method.
+    infinity to rounding.  iterations : of Newton's method.  pulls : μ of the minima on the way, falling from that of the wall.
+    outermost : Polish of the last of them.
     """
 
     wall: np.ndarray
@@ -53,6 +55,8 @@ class Receded(NamedTuple):
     rises: np.ndarray
     ratio: float
     iterations: int
+    pulls: tuple[float, ...] = ()
+    outermost: Polish | None = None
 
 
 def recede(limit, theta, pull):
@@ -65,7 +69,7 @@ def recede(limit, theta, pull):
     scales = limit.first[:-1][steep]  # log |c| of a steep unit is its first parameter
     place, factor = Pulled(limit, pull), FACTOR
     end = minimum(place, [theta], ITERATIONS)
-    wall, iterations = end.theta, end.iterations
+    wall, iterations, pulls = end.theta, end.iterations, [pull]
     if not abs(end.gradient).max() < FOLLOWED:
         return None
     for _ in range(STAGES):
@@ -75,7 +79,7 @@ def recede(limit, theta, pull):
         if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
             found = _at_infinity(limit, end.theta, hinges, wall, iterations)
             if found:
-                return found
+                return found._replace(pulls=tuple(pulls), outermost=end)
         ahead = Pulled(limit, place.pull / factor)
         alike = np.zeros(theta.size)
         alike[scales] = -np.log(factor) / 3  # what all hinges do in the end
@@ -84,6 +88,7 @@ def recede(limit, theta, pull):
         iterations += trial.iterations
         if abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta) * (1 + LOSS_RESOLUTION):
             place, end, factor = ahead, trial, min(FACTOR, factor**1.5)
+            pulls.append(place.pull)
         else:
             factor = np.sqrt(factor)
             if factor < LEAST_FACTOR:

@@ -30,9 +30,13 @@ from flatchannels.infinity.layered_candidates import layered_candidates
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import weight_norm
 from flatchannels.precision import on_the_wall
+from flatchannels.reasons import Stop
 
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
 POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
+FURTHER_WALLS = np.array([10.0, 100.0])  # times the wall, to which undecided runs are followed
+CONTINUED_SECONDS = 120.0  # of the flow to each, and of the polish there
+AT_REST = (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR, Stop.EXACT)  # stops of a flow at finite norm
 EPSILON_GROWTH = 10.0  # of ε, where a channel that turns back is followed on
 
 
@@ -55,12 +59,12 @@ def find_route(network, data, theta, maxnorm=1e3):
     best, outputs = None, []
     if len(network.widths) > 1:
         attempts = chain(
-            (certify(guess, loss, multiplier) for guess in layered_candidates(network, data, theta)),
+            (certify(guess, loss, multiplier, theta @ theta) for guess in layered_candidates(network, data, theta)),
             (certify_deep(network, data, theta, loss, pairs) for pairs in layered_pairs(network, theta)),
         )
     else:
         network, theta, outputs = merged(network, theta)
-        attempts = (certify(guess, loss, multiplier) for guess in candidates(network, data, theta))
+        attempts = (certify(guess, loss, multiplier, theta @ theta) for guess in candidates(network, data, theta))
     for route in attempts:
         if best is None or VERDICTS.index(route.verdict) < VERDICTS.index(best.verdict):
             best = route
@@ -78,11 +82,37 @@ def find_route(network, data, theta, maxnorm=1e3):
     if best and best.reason == UNLIKE_PREDICTED and best.pairs and best.route == name(["pair"] * len(best.pairs)):
         follow_pairs(best, network, data, theta, loss)
     route = best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
+    route.wall = maxnorm
     copies = sum(len(a) - 1 for a in outputs)
     if copies:
         route.route = name([route.route, *["duplicate"] * copies])
         if route.verdict == CERTIFIED and not stable(*route.end, outputs):
             route.verdict, route.reason = UNDECIDED, "duplicates may part"
+    return route
+
+
+def find_route_beyond(network, data, theta, maxnorm=1e3):
+    """The `Route` of a network that rests at the norm wall; one that is undecided is followed to walls ten and a hundred times as far.
+
+    There it may rest at finite norm, or be so much further on its way that the route shows. Parameters as of `find_route`.
+    """
+    route = find_route(network, data, theta, maxnorm)
+    for wall in FURTHER_WALLS * maxnorm:
+        if route.verdict != UNDECIDED or ACTIVATIONS[network.activation].homogeneous:
+            break
+        flow = gradient_flow(Objective(network, data), theta, maxnorm=wall, max_seconds=CONTINUED_SECONDS)
+        end = polish(Objective(network, data, wall), flow.theta_end, max_seconds=CONTINUED_SECONDS)
+        theta, loss, norm = end.theta, network.loss(end.theta, data), weight_norm(end.theta)
+        if on_the_wall(norm, wall):
+            ahead = find_route(network, data, theta, wall)
+            route = ahead if ahead.verdict != UNDECIDED else route
+        elif flow.stop in AT_REST:
+            route.verdict, route.reason, route.loss_infinity = TURNS_BACK, "a finite minimum lies beyond the wall", np.nan
+            route.finite_loss, route.finite_norm = loss, norm
+        else:
+            break
+        if np.isnan(route.loss_beyond):
+            route.loss_beyond, route.norm_beyond = loss, norm
     return route
 
 

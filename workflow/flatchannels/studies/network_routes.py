@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from flatchannels.infinity.routes import find_route
+from flatchannels.infinity.routes import find_route_beyond
 from flatchannels.landscape.criteria import analyse
 from flatchannels.networks.network import network_of
 from flatchannels.precision import on_the_wall
@@ -45,7 +45,7 @@ def _rows(path, meta, arrays, data):
         theta = arrays["theta"][n]
         run = analyse(theta, arrays["trajectory_theta"][n], network.layout, maxnorm, arrays["theta_initial"][n])
         begin = time.perf_counter()
-        route = find_route(network, data, theta, maxnorm)
+        route = find_route_beyond(network, data, theta, maxnorm)
         yield {
             **place_columns(meta), **network_columns(meta), "seed": arrays["seed"][n], "loss": arrays["loss"][n],
             "weight_norm": arrays["weight_norm"][n], "parallel": run.parallel, "aligned": run.aligned, "channel": run.in_channel,
@@ -53,7 +53,9 @@ def _rows(path, meta, arrays, data):
             "limit_gradient": route.gradient_norm, "limit_min": route.hessian_min, "limit_max": route.hessian_max,
             "h": _listed(route.h), "h_min": min(route.h, default=np.nan), "epsilon": _listed(route.epsilon),
             "epsilon_max": max(route.epsilon, default=np.nan), "ratio": route.ratio, "iterations": route.iterations,
-            "finite_loss": route.finite_loss, "finite_norm": route.finite_norm, "seconds": time.perf_counter() - begin, "record": path,
+            "finite_loss": route.finite_loss, "finite_norm": route.finite_norm, "limit_flat": route.flat, "wall": route.wall,
+            "predicted_wall": route.predicted_wall, "predicted_beyond": route.predicted_beyond, "loss_beyond": route.loss_beyond,
+            "norm_beyond": route.norm_beyond, "seconds": time.perf_counter() - begin, "record": path,
         }  # fmt: skip
 
 
