@@ -10,6 +10,7 @@ from flatchannels.cli import main
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.polish import polish
 from flatchannels.infinity.charts import Chart
+from flatchannels.inspection.evidence import GroupEvidence
 from flatchannels.inspection.inspection import inspect
 from flatchannels.inspection.losses import LOSSES
 from flatchannels.inspection.model import from_layers
@@ -53,6 +54,22 @@ def test_h_is_the_derivative_of_the_loss_by_the_square_of_epsilon(loss, depth, t
         derivative = (further.evidence.loss - nearer.evidence.loss) / (epsilon**2 * (1.01**2 - 0.99**2))
         errors.append(abs(group.h - derivative))
     assert errors[1] < 0.05 * abs(derivative) and errors[0] / errors[1] == pytest.approx(4, rel=0.1)
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+@pytest.mark.parametrize("depth, turned", [(1, False), (1, True), (2, False)])
+def test_the_slope_is_that_derivative_at_any_distance(loss, depth, turned):
+    for epsilon in (0.1, 1e-2, 1e-3):
+        found, *others = (
+            inspect(in_channel(f * epsilon, depth=depth, turned=turned), "tanh", data(loss=loss), loss) for f in (1, 1.01, 0.99, 1.02, 0.98)
+        )
+        losses, squares = [other.evidence.loss for other in others], epsilon**2 * (np.array([1.01, 0.99, 1.02, 0.98]) ** 2 - 1)
+        derivative = np.polynomial.Polynomial.fit(squares, losses, 3).deriv()(0.0)
+        rounding = 1e-14 / epsilon**3  # of the losses, whose output weights are 1/ε, over the square of ε
+        assert found.evidence.groups[0][0].slope == pytest.approx(derivative, rel=1e-4, abs=rounding)
+    near = inspect(in_channel(1e-5, depth=depth, turned=turned), "tanh", data(loss=loss), loss).evidence.groups[0][0]
+    far = inspect(in_channel(2e-4, depth=depth, turned=turned), "tanh", data(loss=loss), loss).evidence.groups[0][0]
+    assert near.slope == near.h and far.slope != far.h and far.slope == pytest.approx(far.h, rel=1e-4)
 
 
 @pytest.mark.parametrize("depth, turned", [(1, False), (1, True), (2, False)])
@@ -137,6 +154,8 @@ def test_at_rest_but_for_the_channel_the_h_of_the_network_is_that_at_infinity(so
     found = inspect(net.unpack(theta), "softplus", samples, certify=certificate)
     assert found.certificate.verdict == "certified"
     assert found.evidence.groups[0][0].h == pytest.approx(found.certificate.h[0], rel=1e-2)
+    assert found.evidence.groups[0][0].slope == pytest.approx(found.certificate.h[0], rel=1e-2)
+    assert found.evidence.groups[0][0].heading == "to infinity"
     predicted = found.groups[0][1].epsilon ** 2 * found.certificate.h[0]
     assert found.evidence.loss - found.certificate.loss_infinity == pytest.approx(predicted, rel=1e-2)
 
@@ -153,6 +172,12 @@ def test_what_has_no_certificate_says_why(softplus_channel):
     }
     for words, found in reasons.items():
         assert found.certificate.verdict == "does not apply" and words in found.certificate.reason
+
+
+@pytest.mark.parametrize("h, slope, heading", [(1.0, 0.9, "to infinity"), (-1.0, 0.5, "to infinity"), (1.0, -2.0, "back"),
+                                               (1.0, 1e-9, "at rest"), (-1.0, 0.01, "at rest"), (None, None, "")])  # fmt: skip
+def test_the_slope_says_where_a_pair_is_heading(h, slope, heading):
+    assert GroupEvidence(0.0, 1.0, h, slope).heading == heading
 
 
 def test_the_command_tells_what_data_say(tmp_path, capsys, softplus_channel):

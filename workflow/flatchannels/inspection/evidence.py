@@ -8,10 +8,10 @@ for a pair the gated linear unit, or by the merged neuron c σ(w·x). Output wei
 the limit and changes with the merged neuron, the group computes a derivative: it is in a channel. If it changes with neither,
 the group is one neuron.
 
-The h of a pair is ∂L/∂ε² at fixed w, c, Δ and a = ε (a_i − a_j), to leading order in ε: positive where the loss falls towards
-infinity. It is taken with the residuals of the network as it is. If the network is at rest but for its way along the channel, they
-are those of the minimum at this ε, and h tends to the h at infinity; with the residuals of the limit it would be off by
-2 ε² ⟨f₂²⟩, which is often more than h.
+The slope of a pair is ∂L/∂ε² at fixed w, c, Δ and a = ε (a_i − a_j): positive where the loss falls towards infinity, 0 at a minimum
+of finite ε. Its leading order in ε is h, taken with the residuals of the network as it is. If the network is at rest but for
+its way along the channel, they are those of the minimum at this ε, and both tend to the h at infinity; with the residuals of the limit
+h would be off by 2 ε² ⟨f₂²⟩, which is often more than h. Where slope and h differ, ε is too large for the leading order.
 
 Source: paper, sections 3 and 4, Appendix C (with vectors a: this project).
 """
@@ -32,19 +32,31 @@ from flatchannels.networks.activations import ACTIVATIONS
 
 Array = NDArray[np.float64]
 
+LEADING = 1e-4  # ε over |w| below which the slope is h to eight digits, and its own formula would lose as many
+AT_REST = 0.1  # |slope| over |h| below which a pair is at rest at its ε: the orders of ε balance each other
 HIGHEST = 4  # derivative of σ that an activation's record holds
 
 
 @dataclass(frozen=True)
 class GroupEvidence:
-    """Of one group: by how much the loss changes with its limit and with its merged neuron in its place, and the h of a pair.
+    """Of one group: by how much the loss changes with its limit and with its merged neuron in its place; h and slope of a pair.
 
-    h is None for other groups, and for activations with a kink, which have no σ''.
+    Both are None for other groups, and for activations with a kink, which have no σ''.
     """
 
     limit_change: float
     merged_change: float
     h: float | None
+    slope: float | None
+
+    @property
+    def heading(self) -> str:
+        """Where a pair is heading: "to infinity", "back" or "at rest"; "" where it is not known."""
+        if self.h is None or self.slope is None:
+            return ""
+        if abs(self.slope) < AT_REST * abs(self.h):
+            return "at rest"
+        return "to infinity" if self.slope > 0 else "back"
 
 
 @dataclass(frozen=True)
@@ -87,10 +99,12 @@ def evidence(model: Model, structures: tuple[LayerStructure, ...], samples: Samp
 
 def _of_group(objective: Objective, value: float, model: Model, layer: int, group: Group) -> GroupEvidence:
     limit, merged = (_replacement(model, layer, group, order) for order in (min(len(group.neurons) - 1, HIGHEST), 0))
-    h = None
+    h = slope = None
     if len(group.neurons) == 2 and not ACTIVATIONS[str(model.activation)].homogeneous:
         h = objective.slope_times(layer, lambda x: _second_order(model, group, x))
-    return GroupEvidence(objective.loss(limit) - value, objective.loss(merged) - value, h)
+        near = group.epsilon < LEADING * np.linalg.norm(group.center)
+        slope = h if near else objective.slope_times(layer, lambda x: _by_square_of_epsilon(model, group, x))
+    return GroupEvidence(objective.loss(limit) - value, objective.loss(merged) - value, h, slope)
 
 
 def _replacement(model: Model, layer: int, group: Group, order: int) -> Change:
@@ -109,8 +123,24 @@ def _replacement(model: Model, layer: int, group: Group, order: int) -> Change:
 def _second_order(model: Model, group: Group, x: Array) -> Array:
     """f₂ (n, m) of a pair: what its output gains with ε² at fixed w, c, Δ and a = ε (a_i − a_j).  Source: paper, section 4."""
     jet = ACTIVATIONS[str(model.activation)].derivatives(x @ group.center)
-    step = (group.weights[0] - group.weights[1]) / 2
-    unit = step / np.linalg.norm(step)
-    a = np.linalg.norm(step) * (group.outputs[0] - group.outputs[1])
+    _, unit, a = _polar(group)
     along = x @ unit
     return np.outer(along**2 * jet[2] / 2, group.sum) + np.outer(along**3 * jet[3] / 6, a)
+
+
+def _by_square_of_epsilon(model: Model, group: Group, x: Array) -> Array:
+    """The derivative (n, m) of the output of a pair by ε² at its own ε, at fixed w, c, Δ and a; its digits cancel as ε²."""
+    sigma = ACTIVATIONS[str(model.activation)].derivatives
+    upper, lower = sigma(x @ group.weights[0]), sigma(x @ group.weights[1])
+    epsilon, unit, a = _polar(group)
+    along = x @ unit
+    even = along * (upper[1] - lower[1]) / 2
+    odd = (along * (upper[1] + lower[1]) - (upper[0] - lower[0]) / epsilon) / (2 * epsilon)
+    return (np.outer(even, group.sum) + np.outer(odd, a)) / (2 * epsilon)
+
+
+def _polar(group: Group) -> tuple[float, Array, Array]:
+    """ε, Δ (k,) and a (m,) of a pair.  Source: paper, section 3."""
+    step = (group.weights[0] - group.weights[1]) / 2
+    epsilon = float(np.linalg.norm(step))
+    return epsilon, step / epsilon, epsilon * (group.outputs[0] - group.outputs[1])

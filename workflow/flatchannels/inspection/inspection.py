@@ -83,7 +83,7 @@ class Inspection:
         import pandas as pd
 
         columns = ["layer", "neurons", "kind", "epsilon", "cosine", "cancellation", "strength", "sum", "direction", "dimension"]
-        columns += ["loss_change_limit", "loss_change_merged", "h"] if self.evidence else []
+        columns += ["loss_change_limit", "loss_change_merged", "h", "slope"] if self.evidence else []
         rows = [
             telling.group_row(layer.layer, group, found[number] if found else None)
             for layer, _, found in self._told()

@@ -43,7 +43,7 @@ def group_json(group: Group) -> dict[str, Any]:
 
 def evidence_json(found: GroupEvidence) -> dict[str, Any]:
     """What data say about one group."""
-    return {"loss_change_limit": found.limit_change, "loss_change_merged": found.merged_change, "h": found.h}
+    return {"loss_change_limit": found.limit_change, "loss_change_merged": found.merged_change, "h": found.h, "slope": found.slope}
 
 
 def data_json(found: Evidence) -> dict[str, Any]:
@@ -120,5 +120,6 @@ def _group_in_words(group: Group) -> str:
 
 
 def _evidence_in_words(found: GroupEvidence) -> str:
-    h = "" if found.h is None else f", h = {found.h:.3g} (the loss {'falls' if found.h > 0 else 'rises'} towards infinity)"
+    words = {"to infinity": "the loss falls towards infinity", "back": "the loss rises towards infinity", "at rest": "at rest at this ε"}
+    h = f", h = {found.h:.3g}, ∂L/∂ε² = {found.slope:.3g}: {words[found.heading]}" if found.heading else ""
     return f"loss {found.limit_change:+.3g} with its limit, {found.merged_change:+.3g} with its merged neuron{h}"
