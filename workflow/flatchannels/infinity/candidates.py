@@ -7,10 +7,17 @@ thresholds: a cosine also links parallel neurons of different length. Source: pa
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from flatchannels.infinity.layered import LayeredLimit
-from flatchannels.infinity.limits import LimitNetwork, Unit
+from flatchannels.data.dataset import Dataset
+from flatchannels.infinity.limits import AnyLimit, LimitNetwork, Unit
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.network import Network
+
+Array = NDArray[np.float64]
+Partition = tuple[tuple[tuple[int, int], ...], ...]  # groups of (neuron, orientation ±1)
+Shape = tuple[str, Array | None]  # "neuron", "exponential", "linear" or "steep", and the fit ℓ of a linear one
+Part = tuple[Unit, tuple[float, Array], float]  # a unit, its (c, forms) and its small number
 
 LINKS = np.geomspace(3e-3, 0.5, 8)  # ε below which neurons are tried as a group; absolute, and relative to |w|
 ASYMPTOTIC = 0.2  # an exponential or linear unit is tried where it differs from the neuron by less, relative, root mean square
@@ -32,17 +39,17 @@ class Candidate:
     straight : (N,), what the neurons that are linear in the limit add to the output.  names : of the units that are not neurons.
     """
 
-    limit: LimitNetwork | LayeredLimit
-    start: np.ndarray
-    small: np.ndarray
-    epsilon: np.ndarray
-    diverging: np.ndarray
-    lengths: np.ndarray
-    straight: np.ndarray
-    names: list
+    limit: AnyLimit
+    start: Array
+    small: Array
+    epsilon: Array
+    diverging: Array
+    lengths: Array
+    straight: Array
+    names: list[str]
 
 
-def candidates(network, data, theta):
+def candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]:
     """The limits to try for a network with one hidden layer and θ (P,): `Candidate`s, best guess first.
 
     Neurons are grouped by ε at several thresholds, up to the symmetry of the activation; a neuron alone may be exponential,
@@ -69,9 +76,9 @@ def candidates(network, data, theta):
     return ranked(list(found.values()), loss, theta)
 
 
-def ranked(guesses, loss, theta):
+def ranked(guesses: list[Candidate], loss: float, theta: Array) -> list[Candidate]:
     """Those of the guesses whose loss is near that of the network and in which hardly any of Σθ² is left, the best first."""
-    entries = []
+    entries: list[tuple[float, int, int, Candidate]] = []
     for guess in guesses:
         mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
         if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * (theta @ theta):
@@ -79,13 +86,13 @@ def ranked(guesses, loss, theta):
     return [guess for *_, guess in sorted(entries, key=lambda entry: entry[:3])][:CANDIDATES]
 
 
-def _remaining(guess):
+def _remaining(guess: Candidate) -> float:
     """Σθ² of a guess but for the input weights of its steep units, which are followed to infinity from where they are."""
     theta, spans = guess.start, zip(guess.limit.units, guess.limit.first, guess.limit.first[1:])
     return theta @ theta + sum(np.exp(2 * theta[a]) - theta[a:b] @ theta[a:b] for unit, a, b in spans if unit.kind == "steep")
 
 
-def partitions(hidden, activation, bias):
+def partitions(hidden: Array, activation: str, bias: bool) -> set[Partition]:
     """The different ways to group neurons by ε, one per threshold: a set of tuples of groups of (neuron, orientation ±1).
 
     hidden : (r, k).  Neurons of opposite orientation count with −w, where the activation has a symmetry that allows it.
@@ -113,7 +120,7 @@ def partitions(hidden, activation, bias):
     return result
 
 
-def _shape_alone(network, weights, x, w, a):
+def _shape_alone(network: Network, weights: Array, x: Array, w: Array, a: float) -> Shape:
     """What a neuron by itself looks like on the samples x (N, k): "neuron", "exponential" or "linear", and its fit ℓ (k,) if linear."""
     z, root = x @ w, np.sqrt(weights)
     if abs(a) < STRONG and z.min() < LINEAR:
@@ -129,7 +136,7 @@ def _shape_alone(network, weights, x, w, a):
     return ("linear", a * fit) if small else ("neuron", None)
 
 
-def _candidate(network, data, theta, groups, chosen):
+def _candidate(network: Network, data: Dataset, theta: Array, groups: Partition, chosen: dict[int, Shape]) -> Candidate:
     """The `Candidate` for θ in which `groups` are as by `partitions` and single neurons of the kinds in `chosen`."""
     hidden, output = network.matrices(theta)
     a, offset = output[0, : len(hidden)], output[0, len(hidden) :]
@@ -146,7 +153,7 @@ def _candidate(network, data, theta, groups, chosen):
             constant += mirror.constant * outputs[turned].sum()
             outputs[turned] *= mirror.sign
         kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else ({2: "pair", 3: "triple"}[len(group)], None)
-        if kind == "linear":
+        if kind == "linear" and fit is not None:
             linear, slope, linears = True, slope + fit, linears + 1
             z = network.first_layer(theta, data.x)[:, neurons[0]]
             straight += outputs[0] * ACTIVATIONS[network.activation].derivatives(z)[0]
@@ -169,16 +176,16 @@ def _candidate(network, data, theta, groups, chosen):
 # For each kind the unit, its (c, forms) and its small number, of neurons with input weights w (n, k) and outputs a (n,).
 
 
-def _neuron(w, a):
+def _neuron(w: Array, a: Array) -> Part:
     return Unit("neuron"), (a[0], w), np.nan
 
 
-def _pair(w, a):
+def _pair(w: Array, a: Array) -> Part:
     K = a[0] - a[1]
     return Unit("pair"), (a.sum(), np.array([w.mean(axis=0), K * (w[0] - w[1]) / 2])), K**-2.0
 
 
-def _triple(w, a):
+def _triple(w: Array, a: Array) -> Part:
     mean = w.mean(axis=0)
     values, vectors = np.linalg.eigh(((w - mean).T * a) @ (w - mean))
     top = np.argmax(abs(values))
@@ -186,13 +193,13 @@ def _triple(w, a):
     return Unit("triple", float(np.sign(values[top]))), (a.sum(), np.array([mean, a @ (w - mean), u])), np.nan
 
 
-def _exponential(w, a):
+def _exponential(w: Array, a: Array) -> Part:
     z = w.copy()
     z[0, -1] += np.log(abs(a[0]))
     return Unit("exponential", float(np.sign(a[0]))), (1.0, z), 1 / abs(a[0])
 
 
-def _steep(w, a):
+def _steep(w: Array, a: Array) -> Part:
     return Unit("steep", float(np.sign(a[0]))), (np.log(abs(a[0])), a[0] * w), np.nan
 
 

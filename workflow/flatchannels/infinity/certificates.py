@@ -8,17 +8,25 @@ Source: paper, section 4 (the slope h of a pair); the certificate is this projec
 """
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.polish import polish
+from flatchannels.infinity.candidates import Candidate
 from flatchannels.infinity.charts import Chart
-from flatchannels.infinity.hinges import recede
+from flatchannels.infinity.hinges import Receded, recede
+from flatchannels.infinity.limits import AnyLimit
 from flatchannels.infinity.predictions import Approach
+from flatchannels.networks.network import Network
 from flatchannels.precision import CONVERGED_GRADIENT, ROUNDING, SIGN_RESOLUTION
+
+Array = NDArray[np.float64]
 
 RATIO_TOLERANCE = 0.1  # of (L − L_∞) over what the slopes at infinity predict
 BEYOND = 10.0  # times Σθ² at the wall, where the loss is predicted too
@@ -48,7 +56,7 @@ class Route:
         the minimum at infinity predicts them (`predictions`).
     loss_beyond, norm_beyond : of the flow continued to ten times the wall, where it was.
     pairs : (layer, i, j) of each pair, layers counted from 0, the highest first; none if one is antiparallel.
-    end : the `LimitNetwork` or `LayeredLimit` and its θ at the minimum; () where only pairs of a deep network were looked at.
+    end : the `LimitNetwork` or `LayeredLimit` and its θ at the minimum; None where only pairs of a deep network were looked at.
     """
 
     route: str = "unknown"
@@ -58,8 +66,8 @@ class Route:
     gradient_norm: float = np.nan
     hessian_min: float = np.nan
     hessian_max: float = np.nan
-    h: tuple = ()
-    epsilon: tuple = ()
+    h: tuple[float, ...] = ()
+    epsilon: tuple[float, ...] = ()
     ratio: float = np.nan
     iterations: int = 0
     finite_loss: float = np.nan
@@ -70,23 +78,19 @@ class Route:
     predicted_beyond: float = np.nan
     loss_beyond: float = np.nan
     norm_beyond: float = np.nan
-    pairs: tuple = ()
-    end: tuple = field(default=(), repr=False)
+    pairs: tuple[tuple[int, ...], ...] = ()
+    end: tuple[AnyLimit, Array] | None = field(default=None, repr=False)
 
 
-def certify(guess, loss, multiplier, squares=np.nan):
+def certify(guess: Candidate, loss: float, multiplier: float, squares: float = np.nan) -> Route:
     """The `Route` of a `Candidate`, for a network with that loss, pull μ of the wall, and Σθ²."""
     limit = guess.limit
     kinds = np.array([unit.kind for unit in limit.units])
     names = guess.names
-    if "steep" in kinds:
-        end = recede(limit, guess.start, multiplier)
-        if end is None:
-            return Route(route=name([*names, "steep"]), reason="a steep neuron is lost on its way beyond the wall")
-        wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
-    else:
-        end = polish(limit, guess.start, max_iterations=ITERATIONS)
-        wall, hinges = end.theta, np.zeros(kinds.size, dtype=bool)
+    end = recede(limit, guess.start, multiplier) if "steep" in kinds else at_rest(limit, guess.start)
+    if end is None:
+        return Route(route=name([*names, "steep"]), reason="a steep neuron is lost on its way beyond the wall")
+    wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
     values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
     pairs = np.flatnonzero(kinds == "pair")
     found = tuple((limit.layer_of[n], *limit.units[n].neurons) for n in reversed(pairs))
@@ -97,8 +101,7 @@ def certify(guess, loss, multiplier, squares=np.nan):
     predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(there), 0.0, there * guess.small)).sum() + bent
     ratios = [(loss - limit.loss_and_gradient(wall)[0]) / predicted if predicted else np.nan, end.ratio if hinges.any() else np.nan]
     at_a_wall = multiplier > 0 and np.isfinite(squares)
-    back = (end.pulls, end.outermost) if hinges.any() else ()
-    approach = Approach(guess, end.theta, multiplier, *back) if at_a_wall else None
+    approach = Approach(guess, end.theta, multiplier, end.pulls, end.outermost if hinges.any() else None) if at_a_wall else None
     expected = approach.loss_at(squares) if approach else np.nan
     if hinges.any():
         ratios.append((loss - end.loss) / (expected - end.loss))
@@ -129,17 +132,24 @@ def certify(guess, loss, multiplier, squares=np.nan):
         route.route, route.loss_infinity = "steep", np.nan
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     else:
-        falls = np.any(slopes < 0) or bent < 0 or (hinges.any() and np.any(end.rises < 0))
+        falls = bool(np.any(slopes < 0) or bent < 0 or np.any(end.rises < 0))
         compare(route, end.theta, guess.start, falls)
     if route.verdict == CERTIFIED and approach:
         route.predicted_beyond = approach.loss_at(BEYOND * squares)
     return route
 
 
-def compare(route, theta, start, falls):
+def at_rest(limit: AnyLimit, start: Array) -> Receded:
+    """The minimum of a limit without steep units: the wall is at infinity already."""
+    end = polish(limit, start, max_iterations=ITERATIONS)
+    none = np.zeros(len(limit.units), dtype=bool)
+    return Receded(end.theta, end.theta, end.loss, end.gradient, end.hessian, none, np.zeros(0), np.nan, end.iterations)
+
+
+def compare(route: Route, theta: Array, start: Array, falls: bool) -> None:
     """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards."""
     close = abs(route.ratio - 1) < RATIO_TOLERANCE
-    if theta @ theta > RUNAWAY * max(start @ start, 1.0):
+    if theta @ theta > RUNAWAY * max(float(start @ start), 1.0):
         route.reason = "the limit runs away"
     elif falls:
         route.verdict = TURNS_BACK if close else UNDECIDED
@@ -150,7 +160,7 @@ def compare(route, theta, start, falls):
         route.verdict = CERTIFIED
 
 
-def follow_pairs(route, network, data, theta, loss):
+def follow_pairs(route: Route, network: Network, data: Dataset, theta: Array, loss: float) -> None:
     """Judge a `Route` whose loss at the wall is not the one predicted again, further along the channels of its pairs.
 
     Their slopes predict the loss to leading order in K⁻² alone. So K grows, and the minimum with it.
@@ -168,13 +178,13 @@ def follow_pairs(route, network, data, theta, loss):
             break
 
 
-def name(units):
+def name(units: Iterable[str]) -> str:
     """ "2 pair + steep" from a list of names."""
     counts = Counter(units)
     return " + ".join(f"{counts[unit]} {unit}" if counts[unit] > 1 else unit for unit in sorted(counts)) or "unknown"
 
 
-def certify_deep(network, data, theta, loss, pairs):
+def certify_deep(network: Network, data: Dataset, theta: Array, loss: float, pairs: Sequence[tuple[int, ...]]) -> Route:
     """The `Route` of a deep network by its pairs: minima of the loss at 1, 2 and 4 times its K, extrapolated in K⁻².
 
     Gradient and curvature are those at 4 K. The slope with each K⁻² comes from the derivative of the loss by K.
@@ -207,5 +217,5 @@ def certify_deep(network, data, theta, loss, pairs):
     elif not values[0] > -max(SIGN_RESOLUTION, noise) * values[-1]:
         route.reason = "the limit is a saddle"
     else:
-        compare(route, last.theta, chart.start, np.any(predicted < 0))
+        compare(route, last.theta, chart.start, bool(np.any(predicted < 0)))
     return route

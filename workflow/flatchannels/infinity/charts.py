@@ -3,24 +3,32 @@
 Source: paper, section 3, Appendix C.1; the coordinates for layers below another one are this project's.
 """
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.objectives import Affine, Objective
 from flatchannels.infinity.candidates import LINKS, STRONG
+from flatchannels.networks.network import Network
+
+Array = NDArray[np.float64]
 
 LOG_STEP = 1e-3  # of K, for the derivative of an affine function of K and 1/K: an error of 2e-7, relative
 
 
-def layered_pairs(network, theta):
+def layered_pairs(network: Network, theta: Array) -> list[list[tuple[int, int, int]]]:
     """The sets of channel pairs to try in a deep network, one per threshold of ε: lists of (layer, i, j), highest first.
 
     Two neurons are a pair if each is the other's only partner below the threshold and their outputs are strong. In the rows
     of the next layer the outputs of a pair count as their sum, and as their difference over K: these stay finite.
     """
-    result = []
+    result: list[list[tuple[int, int, int]]] = []
     for relative in (False, True):
         for threshold in LINKS:
-            inside, pairs = theta.copy(), []
+            inside = theta.copy()
+            pairs: list[tuple[int, int, int]] = []
             for number, layer in enumerate(network.layout.hidden_layers):
                 rows = inside[layer.rows]
                 lengths = np.linalg.norm(rows, axis=1)
@@ -47,7 +55,7 @@ class Chart:
     pairs : list of (layer, i, j), layers counted from 0, the highest first.  theta : (P,), where n and K come from.
     """
 
-    def __init__(self, network, data, theta, pairs):
+    def __init__(self, network: Network, data: Dataset, theta: Array, pairs: Sequence[tuple[int, ...]]) -> None:
         layers = network.layout.hidden_layers
         self.network, self.data, self.pairs = network, data, [(layers[number], i, j) for number, i, j in pairs]
         self.normals, self.K = [], []
@@ -65,7 +73,7 @@ class Chart:
             inside[layer.columns[j]] = 0.0
         self.start = inside[self.free]
 
-    def map(self, K):
+    def map(self, K: Sequence[float]) -> tuple[Array, Array]:
         """M (P, Q) and offset (P,) with θ = M η + offset."""
         matrix, offset = np.eye(self.free.size), np.zeros(self.free.size)
         for (layer, i, j), (normal, basis), k in zip(self.pairs, self.normals, K):
@@ -81,7 +89,7 @@ class Chart:
             matrix, offset = matrix @ step, offset + matrix @ shift
         return matrix[:, self.free], offset
 
-    def differences(self, eta):
+    def differences(self, eta: Array) -> tuple[Array, Array]:
         """For each pair by how much the loss at η exceeds that at infinity, L − L_∞ = −(K/2) ∂L/∂K, and its ε: (pairs,) twice."""
         matrix, offset = self.map(self.K)
         gradient = self.network.gradient(matrix @ eta + offset, self.data)
@@ -97,6 +105,6 @@ class Chart:
             epsilon.append(np.linalg.norm(full[layer.rows[j]]) / self.K[n])
         return np.array(predicted), np.array(epsilon)
 
-    def at(self, factor):
+    def at(self, factor: float) -> Affine:
         """The loss with all K multiplied by `factor`, as a function of η: an objective for `polish`."""
         return Affine(Objective(self.network, self.data), *self.map([factor * k for k in self.K]))

@@ -11,13 +11,18 @@ Source: paper, section 2 and Appendix A (plateau saddles); their ends at infinit
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
+from flatchannels.infinity.limits import AnyLimit
 from flatchannels.landscape.geometry import euclidean_distances
 from flatchannels.landscape.saddle_lines import merge
+from flatchannels.networks.network import Network
 from flatchannels.precision import DUPLICATE_DISTANCE, SINGULAR_AT_A_MINIMUM
 
+Array = NDArray[np.float64]
 
-def merged(network, theta):
+
+def merged(network: Network, theta: Array) -> tuple[Network, Array, list[Array]]:
     """A network with one hidden layer without its duplicates.
 
     Returns
@@ -35,12 +40,12 @@ def merged(network, theta):
     return network, theta, outputs
 
 
-def stable(limit, end, outputs):
+def stable(limit: AnyLimit, end: Array, outputs: list[Array]) -> bool:
     """Whether no split of the duplicates lowers the loss of a `LimitNetwork` at its minimum `end` (P,).
 
     outputs : as by `merged`. Only copies of neurons alone and in pairs can be judged; others count as unstable.
     """
-    slope, x = limit.slope(end), np.concatenate([block.x for block in limit.blocks], axis=1)
+    slope, x = limit.slope(end), limit.features(end, 0)
     judged = set()
     for unit, (_, forms) in zip(limit.units, limit.unpack(end)[0]):
         for neuron in unit.neurons if unit.kind in ("neuron", "pair") else ():
@@ -56,7 +61,7 @@ def stable(limit, end, outputs):
     return all(neuron in judged for neuron, a in enumerate(outputs) if len(a) > 1)
 
 
-def _no_descent(matrix, a):
+def _no_descent(matrix: Array, a: Array) -> bool:
     """Whether Σ a_k δ_k·M δ_k ≥ 0 for all δ_k with Σ a_k δ_k = 0, up to rounding."""
     free = np.linalg.qr(np.column_stack([a, np.eye(a.size)]))[0][:, 1 : a.size]
     weights = np.linalg.eigvalsh(free.T @ (a[:, None] * free))

@@ -19,11 +19,15 @@ minima to the next. Source: this project's.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flatchannels.dynamics.newton import minimum, scaled_newton_step
 from flatchannels.dynamics.objectives import Affine
 from flatchannels.dynamics.polish import Polish
+from flatchannels.infinity.limits import AnyLimit
 from flatchannels.precision import LOSS_RESOLUTION
+
+Array = NDArray[np.float64]
 
 FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
 LEAST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
@@ -46,20 +50,20 @@ class Receded(NamedTuple):
     outermost : Polish of the last of them.
     """
 
-    wall: np.ndarray
-    theta: np.ndarray
+    wall: Array
+    theta: Array
     loss: float
-    gradient: np.ndarray
-    hessian: np.ndarray
-    hinges: np.ndarray
-    rises: np.ndarray
+    gradient: Array
+    hessian: Array
+    hinges: NDArray[np.bool_]
+    rises: Array
     ratio: float
     iterations: int
     pulls: tuple[float, ...] = ()
     outermost: Polish | None = None
 
 
-def recede(limit, theta, pull):
+def recede(limit: AnyLimit, theta: Array, pull: float) -> Receded | None:
     """Follow the minimum of L + μ/2 Σ (a² + |w|²) over the steep units of a `LimitNetwork` while μ falls from `pull` to nothing.
 
     It is the minimum at a norm wall that recedes. Neurons that stop growing are finite, the others end as hinges.
@@ -76,7 +80,7 @@ def recede(limit, theta, pull):
         hinges = steep.copy()
         hinges[steep] = scaled_newton_step(*limit.derivatives(end.theta)[1:])[scales] < GROWS
         hinges |= [kind and abs(_z(limit, end.theta, n)).min() > ON_THE_KINK for n, kind in enumerate(steep)]
-        if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges)):
+        if all(come_out(limit, end.theta, n) for n in np.flatnonzero(hinges).tolist()):
             found = _at_infinity(limit, end.theta, hinges, wall, iterations)
             if found:
                 return found._replace(pulls=tuple(pulls), outermost=end)
@@ -98,29 +102,29 @@ def recede(limit, theta, pull):
     return None
 
 
-def _loss(limit, theta):
+def _loss(limit: AnyLimit, theta: Array) -> float:
     return limit.loss_and_gradient(theta)[0]
 
 
-def come_out(limit, theta, n):
+def come_out(limit: AnyLimit, theta: Array, n: int) -> bool:
     """Whether the samples on the kink of the steep unit n are clearly told from those off it, or there are none."""
     z = abs(_z(limit, theta, n))
     return z.min() > ON_THE_KINK or not np.any((z > ON_THE_KINK) & (z < OFF_THE_KINK))
 
 
-def _z(limit, theta, n):
+def _z(limit: AnyLimit, theta: Array, n: int) -> Array:
     """w·x (N,) of the steep unit n, up to the sign."""
     c, forms = limit.unpack(theta)[0][n]
     return forms[0] @ limit.features(theta, n) * np.exp(-c)
 
 
-def sharpened(limit, theta, change, steep):
+def sharpened(limit: AnyLimit, theta: Array, change: Array, steep: NDArray[np.bool_]) -> Array:
     """θ + change, but for the forms of those of the `steep` units on whose kinks few samples lie: there these keep their z.
 
     steep : (units,) bool.  Few: not more than a form has coefficients.
     """
     result = theta + change
-    for n in np.flatnonzero(steep):
+    for n in np.flatnonzero(steep).tolist():
         start, end = limit.first[n : n + 2]
         z = _z(limit, theta, n)
         near = abs(z) < ON_THE_KINK
@@ -131,7 +135,7 @@ def sharpened(limit, theta, change, steep):
     return result
 
 
-def _at_infinity(limit, theta, hinges, wall, iterations):
+def _at_infinity(limit: AnyLimit, theta: Array, hinges: NDArray[np.bool_], wall: Array, iterations: int) -> Receded | None:
     """`Receded` from the minima at several c of the hinges, or None where one is higher than the one before."""
     fixed = limit.first[:-1][hinges]
     free = np.ones(theta.size, dtype=bool)
@@ -163,12 +167,12 @@ def _at_infinity(limit, theta, hinges, wall, iterations):
 class Pulled:
     """L + μ/2 Σ (a² + |w|²) over the steep units of a `LimitNetwork`: an objective for `polish`."""
 
-    def __init__(self, limit, pull):
+    def __init__(self, limit: AnyLimit, pull: float) -> None:
         self.limit, self.pull = limit, pull
         spans = zip(limit.units, limit.first, limit.first[1:])
         self.spans = [(start, slice(start + 1, end)) for unit, start, end in spans if unit.kind == "steep"]
 
-    def _penalty(self, theta):
+    def _penalty(self, theta: Array) -> tuple[float, Array, Array]:
         """float, (P,), (P, P)."""
         value, gradient, hessian = 0.0, np.zeros(theta.size), np.zeros((theta.size, theta.size))
         for scale, span in self.spans:
@@ -181,15 +185,19 @@ class Pulled:
             hessian[span, span] = squeeze * np.eye(form.size)
         return value, gradient, hessian
 
-    def loss_and_gradient(self, theta):
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """float, (P,)."""
-        return tuple(a + b for a, b in zip(self.limit.loss_and_gradient(theta), self._penalty(theta)))
+        loss, gradient = self.limit.loss_and_gradient(theta)
+        penalty = self._penalty(theta)
+        return loss + penalty[0], gradient + penalty[1]
 
-    def derivatives(self, theta):
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
         """float, (P,), (P, P)."""
         with np.errstate(all="ignore"):  # a step too long gives infinities, which `polish` refuses
-            return tuple(a + b for a, b in zip(self.limit.derivatives(theta), self._penalty(theta)))
+            loss, gradient, hessian = self.limit.derivatives(theta)
+            penalty = self._penalty(theta)
+            return loss + penalty[0], gradient + penalty[1], hessian + penalty[2]
 
-    def tangent(self, end):
+    def tangent(self, end: Polish) -> Array:
         """dθ/d(−log μ) (P,) along the minima, at the `Polish` that found one."""
         return -scaled_newton_step(self._penalty(end.theta)[1], end.hessian)

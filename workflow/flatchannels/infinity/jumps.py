@@ -6,21 +6,27 @@ flow would have followed there. Every point is compared with the exact end of th
 Source: paper, Appendix C.1, Figure 5.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.linalg import eigvalsh
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
 from flatchannels.infinity.candidates import candidates
 from flatchannels.infinity.charts import Chart
-from flatchannels.landscape.coordinates import from_channel, to_channel
+from flatchannels.landscape.coordinates import Pair, from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import network_of
+from flatchannels.networks.network import Network, network_of
 from flatchannels.storage import run_records
 from flatchannels.storage.schemas.infinity import JUMPED_NETWORK, JUMPS
 from flatchannels.storage.table_files import typed_table
+
+Array = NDArray[np.float64]
 
 FIGURE_5 = {"family": "rosenbrock", "dimension": 8, "widths": "8", "activation": "softplus"}
 STRICT = 1e-10  # smallest over largest eigenvalue of the limit network
@@ -31,7 +37,7 @@ SETTLING = 30  # iterations of Newton's method after that
 RELAXATION_TIMES = 30.0  # of the limit network's slowest direction over which the flow settles
 
 
-def choose(routes):
+def choose(routes: pd.DataFrame) -> pd.Series | None:
     """The row of the table of routes whose channel Figure 5 shows; None if no run is certified to end in a single pair.
 
     As many as possible of the paper's settings (Rosenbrock, d = 8, r = 8, softplus), then the largest network, then the
@@ -48,7 +54,7 @@ def choose(routes):
     return rows.loc[order.sort_values(list(order)).index[0]]
 
 
-def jump_table(routes, datasets):
+def jump_table(routes: pd.DataFrame, datasets: Any) -> pd.DataFrame:
     """The table of jumps for the channel that `choose` takes from the table of routes; empty without one.
 
     datasets : name → Dataset, those of the runs in the table.
@@ -64,7 +70,7 @@ def jump_table(routes, datasets):
     return typed_table(JUMPS, [{key: row[key] for key in JUMPED_NETWORK} | point for point in points])
 
 
-def along(network, data, theta, trajectory, smallest=SMALLEST_EPSILON):
+def along(network: Network, data: Dataset, theta: Array, trajectory: Array, smallest: float = SMALLEST_EPSILON) -> list[dict[str, Any]]:
     """A dict for each point, first along the flow that led to θ, then by jumps from there.
 
     Parameters
@@ -95,20 +101,20 @@ def along(network, data, theta, trajectory, smallest=SMALLEST_EPSILON):
         theta = with_pair(network, theta, i, j, pair._replace(epsilon=pair.epsilon / 2))
 
 
-def settled(network, data, theta, i, j):
+def settled(network: Network, data: Dataset, theta: Array, i: int, j: int) -> Array:
     """The point of the valley at the a_i − a_j of θ, by Newton's method, which goes on where the flow counts as stationary."""
     chart = Chart(network, data, theta, [(0, i, j)])
     place = chart.at(1.0)
     return place.theta(polish(place, chart.start, max_iterations=SETTLING).theta)
 
 
-def pair_of(network, theta, i, j):
+def pair_of(network: Network, theta: Array, i: int, j: int) -> Pair:
     """The `coordinates.Pair` of neurons i and j."""
     hidden, output = network.matrices(theta)
     return to_channel(hidden[i], hidden[j], output[0, i], output[0, j])
 
 
-def with_pair(network, theta, i, j, pair):
+def with_pair(network: Network, theta: Array, i: int, j: int, pair: Pair) -> Array:
     """θ with the weights of neurons i and j from a `coordinates.Pair`."""
     theta = theta.copy()
     hidden, output = network.matrices(theta)  # views into θ
@@ -116,7 +122,7 @@ def with_pair(network, theta, i, j, pair):
     return theta
 
 
-def _measure(network, data, theta, i, j, infinity):
+def _measure(network: Network, data: Dataset, theta: Array, i: int, j: int, infinity: float) -> dict[str, Any]:
     """The columns POINT of neurons i and j at θ, where L_∞ is `infinity`."""
     pair = pair_of(network, theta, i, j)
     loss, _, hessian = network.derivatives(theta, data)

@@ -85,7 +85,7 @@ class LayeredLimit:
 
     def __init__(self, network: Network, data: Dataset, layers: Sequence[Sequence[Unit]]) -> None:
         self.activation, self.bias, self.layers = ACTIVATIONS[network.activation], network.bias, layers
-        self.units = [unit for layer in layers for unit in layer]
+        self.units: Sequence[Unit] = [unit for layer in layers for unit in layer]
         self.layer_of = [number for number, layer in enumerate(layers) for _ in layer]
         widths = [network.inputs + network.bias]
         widths += [sum(SHAPES[unit.kind].channels for unit in layer) + network.bias for layer in layers]

@@ -10,11 +10,18 @@ kinds (`KINDS`). In NumPy: what comes after the runs compiles nothing.
 Source: paper, section 3, Appendix C.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.data.dataset import Dataset
+from flatchannels.networks.activations import ACTIVATIONS, Activation
+from flatchannels.networks.network import Network
+
+Array = NDArray[np.float64]
+UnitJet = tuple[Array, list[Array], dict[tuple[int, int], Array]]  # value, derivatives by c and by each form, second ones
 
 # kind → (whether it has an amplitude c, its linear forms of the inputs)
 KINDS = {
@@ -33,22 +40,40 @@ class Unit(NamedTuple):
 
     kind: str
     sign: float = 1.0
-    neurons: tuple = ()
+    neurons: tuple[int, ...] = ()
 
 
 class Block(NamedTuple):
     """Some samples: x (k, n) with its row of ones where there is a bias, the terms of the affine part, ones (1, n), y, weights."""
 
-    x: np.ndarray
-    affine: np.ndarray
-    ones: np.ndarray
-    y: np.ndarray
-    weights: np.ndarray
+    x: Array
+    affine: Array
+    ones: Array
+    y: Array
+    weights: Array
 
-    def bases(self, kind):
+    def bases(self, kind: str) -> list[Array]:
         """What the derivatives by c, where there is one, and by each form are multiplied by to give those by parameters."""
         amplitude, forms = KINDS[kind]
         return [self.ones] * amplitude + [self.x] * len(forms)
+
+
+class AnyLimit(Protocol):
+    """What a limit network of one layer and one of several have in common; `LimitNetwork` says what each of it is."""
+
+    activation: Activation
+    units: Sequence[Unit]
+    layer_of: list[int]
+    first: NDArray[np.int64]
+    parameters: int
+
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]: ...
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]: ...
+    def unpack(self, theta: Array) -> tuple[list[tuple[float, Array]], Array]: ...
+    def squares(self, theta: Array) -> float: ...
+    def features(self, theta: Array, n: int) -> Array: ...
+    def slope(self, theta: Array) -> Array: ...
+    def slopes(self, theta: Array) -> Array: ...
 
 
 class LimitNetwork:
@@ -62,7 +87,7 @@ class LimitNetwork:
     units : list of Unit.  linear : whether there is an ℓ.
     """
 
-    def __init__(self, network, data, units, linear=False):
+    def __init__(self, network: Network, data: Dataset, units: Sequence[Unit], linear: bool = False) -> None:
         self.activation, self.units, self.layer_of = ACTIVATIONS[network.activation], units, [0] * len(units)
         self.blocks = []
         for start in range(0, data.y.size, SAMPLES_AT_ONCE):
@@ -77,7 +102,7 @@ class LimitNetwork:
         self.first = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
         self.parameters = int(self.first[-1]) + outputs
 
-    def unpack(self, theta):
+    def unpack(self, theta: Array) -> tuple[list[tuple[float, Array]], Array]:
         """[(c, forms (m, k)), …] of the units, and the affine part; c is 1 where the kind has none."""
         parts = []
         for unit, start, end in zip(self.units, self.first, self.first[1:]):
@@ -86,12 +111,12 @@ class LimitNetwork:
             parts.append((float(theta[start]) if amplitude else 1.0, forms))
         return parts, theta[self.first[-1] :]
 
-    def pack(self, parts, affine):
+    def pack(self, parts: Sequence[tuple[float, Array]], affine: Array) -> Array:
         """The inverse of `unpack`."""
         pieces = [np.concatenate([[c] if KINDS[unit.kind][0] else [], np.ravel(forms)]) for unit, (c, forms) in zip(self.units, parts)]
         return np.concatenate([*pieces, affine])
 
-    def squares(self, theta):
+    def squares(self, theta: Array) -> float:
         """Σθ² of the network whose limit this is, if its units are all finite."""
         parts, affine = self.unpack(theta)
         total = float(affine @ affine)
@@ -100,7 +125,7 @@ class LimitNetwork:
             total += output**2 + float((forms**2).sum()) / (output**2 if unit.kind == "steep" else 1.0)
         return total
 
-    def _jet(self, unit, c, rows):
+    def _jet(self, unit: Unit, c: float, rows: Array) -> UnitJet:
         """Value, first and second derivatives by (c, forms) of rows (m, n): (n,), list of (n,), {(i, j): (n,)} with i ≤ j."""
         if unit.kind == "exponential":
             value = unit.sign * np.exp(rows[0])
@@ -123,14 +148,14 @@ class LimitNetwork:
             second = {**second, (1, 1): second[1, 1] + half * s[4], (1, 3): q * s[3], (3, 3): unit.sign * s[2]}
         return value, first, second
 
-    def _jets(self, theta, block):
+    def _jets(self, theta: Array, block: Block) -> tuple[list[UnitJet], Array]:
         """What `_jet` returns of every unit, and f − y (n,), on a block."""
         parts, affine = self.unpack(theta)
         with np.errstate(all="ignore"):  # a step too long gives infinities, which `polish` refuses
             jets = [self._jet(unit, c, forms @ block.x) for unit, (c, forms) in zip(self.units, parts)]
         return jets, sum((jet[0] for jet in jets), affine @ block.affine) - block.y
 
-    def loss_and_gradient(self, theta):
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """float, (P,)."""
         loss, gradient = 0.0, np.zeros(self.parameters)
         for block in self.blocks:
@@ -139,7 +164,7 @@ class LimitNetwork:
             gradient += self._jacobian(jets, block) @ (2 * block.weights * error)
         return loss, gradient
 
-    def _jacobian(self, jets, block):
+    def _jacobian(self, jets: list[UnitJet], block: Block) -> Array:
         """∂f/∂θ on a block: (P, n)."""
         rows = np.empty((self.parameters, block.y.size))
         start = 0
@@ -150,7 +175,7 @@ class LimitNetwork:
         rows[start:] = block.affine
         return rows
 
-    def derivatives(self, theta):
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
         """float, (P,), (P, P)."""
         loss, gradient, hessian = 0.0, np.zeros(self.parameters), np.zeros((self.parameters, self.parameters))
         for block in self.blocks:
@@ -170,15 +195,15 @@ class LimitNetwork:
                         hessian[columns, rows] += product.T
         return loss, gradient, hessian
 
-    def features(self, theta, n):
+    def features(self, theta: Array, n: int) -> Array:
         """What the forms of unit n are linear in: the inputs (k, N), with a row of ones where there is a bias."""
         return np.concatenate([block.x for block in self.blocks], axis=1)
 
-    def slope(self, theta):
+    def slope(self, theta: Array) -> Array:
         """2ω(f − y) (N,), the derivative of the loss by the output at each sample."""
         return np.concatenate([2 * block.weights * self._jets(theta, block)[1] for block in self.blocks])
 
-    def slopes(self, theta):
+    def slopes(self, theta: Array) -> Array:
         """For each unit the derivative of the loss, at infinity, by the small number s that leads away from there.
 
         Of a pair s = K⁻² (the paper's h is this over |v|²), of an exponential unit s = 1/|a|; NaN for other kinds.
@@ -193,6 +218,7 @@ class LimitNetwork:
                     s, p = self.activation.derivatives(rows[0]), rows[1]
                     term = slope @ (c / 2 * p**2 * s[2] + p**3 * s[3] / 6)
                 elif unit.kind == "exponential":
+                    assert self.activation.tail is not None
                     term = unit.sign * self.activation.tail * (slope @ np.exp(2 * rows[0]))
                 else:
                     continue

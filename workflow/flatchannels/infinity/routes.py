@@ -4,10 +4,13 @@ Departs from the paper in going to infinity instead of following the flow for as
 channels from other ways to infinity. Source: paper, sections 3 and 4, Appendix C; the routes are this project's.
 """
 
+from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
@@ -28,9 +31,11 @@ from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.duplicates import merged, stable
 from flatchannels.infinity.layered_candidates import layered_candidates
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.network import Network, weight_norm
 from flatchannels.precision import on_the_wall
 from flatchannels.reasons import Stop
+
+Array = NDArray[np.float64]
 
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
 POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
@@ -40,7 +45,7 @@ AT_REST = (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR, Stop.EXACT)  # stops of a fl
 EPSILON_GROWTH = 10.0  # of ε, where a channel that turns back is followed on
 
 
-def find_route(network, data, theta, maxnorm=1e3):
+def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1e3) -> Route:
     """The `Route` of a network that rests at the norm wall.
 
     Parameters
@@ -56,15 +61,17 @@ def find_route(network, data, theta, maxnorm=1e3):
         return Route(reason=f"{network.activation} has no smooth limit")
     loss = network.loss(theta, data)
     multiplier = max(weight_norm(theta) - maxnorm, 0.0) ** 2 / theta.size
-    best, outputs = None, []
+    best: Route | None = None
+    outputs: list[Array] = []
+    attempts: Iterable[Route]
     if len(network.widths) > 1:
         attempts = chain(
-            (certify(guess, loss, multiplier, theta @ theta) for guess in layered_candidates(network, data, theta)),
+            (certify(guess, loss, multiplier, float(theta @ theta)) for guess in layered_candidates(network, data, theta)),
             (certify_deep(network, data, theta, loss, pairs) for pairs in layered_pairs(network, theta)),
         )
     else:
         network, theta, outputs = merged(network, theta)
-        attempts = (certify(guess, loss, multiplier, theta @ theta) for guess in candidates(network, data, theta))
+        attempts = (certify(guess, loss, multiplier, float(theta @ theta)) for guess in candidates(network, data, theta))
     for route in attempts:
         if best is None or VERDICTS.index(route.verdict) < VERDICTS.index(best.verdict):
             best = route
@@ -86,12 +93,12 @@ def find_route(network, data, theta, maxnorm=1e3):
     copies = sum(len(a) - 1 for a in outputs)
     if copies:
         route.route = name([route.route, *["duplicate"] * copies])
-        if route.verdict == CERTIFIED and not stable(*route.end, outputs):
+        if route.verdict == CERTIFIED and route.end and not stable(*route.end, outputs):
             route.verdict, route.reason = UNDECIDED, "duplicates may part"
     return route
 
 
-def find_route_beyond(network, data, theta, maxnorm=1e3):
+def find_route_beyond(network: Network, data: Dataset, theta: Array, maxnorm: float = 1e3) -> Route:
     """The `Route` of a network that rests at the norm wall; one that is undecided is followed to walls ten and a hundred times as far.
 
     There it may rest at finite norm, or be so much further on its way that the route shows. Parameters as of `find_route`.
@@ -116,7 +123,7 @@ def find_route_beyond(network, data, theta, maxnorm=1e3):
     return route
 
 
-def first_impression(network, data, theta):
+def first_impression(network: Network, data: Dataset, theta: Array) -> str:
     """The route by how the neurons of the first hidden layer look that hold the norm, for want of a limit network.
 
     Polynomial units hardly leave one point of their activation: erf and g have no other way to be linear or quadratic.
