@@ -27,7 +27,7 @@ def draw(record):
     panels[2].plot(x, record["function"][:, row], color="black", label="learned")
     panels[2].set(xlabel="$x_1$", ylabel=f"$f(x_1, {x[row]:.1g})$", xticks=[-2, 0, 2])
     panels[2].set_box_aspect(1)
-    panels[2].legend(loc="center right", borderaxespad=0, handlelength=0.9)
+    panels[2].legend(loc="center right", borderaxespad=0, handlelength=0.7, fontsize=6)
     for letter, axes in zip("abc", panels, strict=True):
         style.panel_label(axes, letter)
     return figure
