@@ -113,7 +113,8 @@ def test_mistakes_get_one_line(data, tmp_path, capsys):
     good = {"--widths": "2", "--out": str(tmp_path / "new.npz")}
     for wrong, words in [
         ({"--widths": "2y"}, "widths is 2y"), ({"--widths": "0"}, "widths"), ({"--seeds": "3-1"}, "seeds is 3-1"),
-        ({"--seeds": "a"}, "seeds"), ({"--seeds": "1-99999"}, "there can be"), ({"--rtol": "-1"}, "rtol"),
+        ({"--seeds": "a"}, "seeds"), ({"--seeds": "1-99999"}, "there can be"), ({"--rtol": "2"}, "rtol"),
+        ({"--max-steps": "0"}, "max_steps"), ({"--max-t": "nan"}, "max_t"),
         ({"--out": "runs.txt"}, ".npz"), ({"--workers": "0"}, "workers"),
     ]:  # fmt: skip
         assert run("train", data, *(word for pair in (good | wrong).items() for word in pair)) == 2

@@ -89,6 +89,7 @@ def _shared(add: Any) -> None:
 
 def run_train(given: argparse.Namespace) -> None:
     """Train from all seeds, and print how the runs ended."""
+    from flatchannels.dynamics.settings import check_settings  # here, and not above: it loads the kernels
     from flatchannels.networks.layout import checked_sizes
 
     out = Path(given.out)
@@ -99,9 +100,7 @@ def run_train(given: argparse.Namespace) -> None:
     data = _read(given.data, given.standardise)
     _, widths = checked_sizes(data.dimension, _widths(given.widths))
     training = {**TRAINING_DEFAULTS, **{key: getattr(given, key) for key in ("rtol", "maxnorm", *TRAINING_LIMITS)}}
-    for key, value in training.items():
-        if not value > 0:
-            raise ValueError(f"{key} is {value}; it must be positive")
+    check_settings(training)
     network = {"inputs": data.dimension, "widths": list(widths), "activation": given.activation, "bias": not given.no_bias}
     source = {"file": given.data, "standardise": given.standardise}
     block = Block(network, training, source, _seeds(given.seeds))
@@ -110,6 +109,8 @@ def run_train(given: argparse.Namespace) -> None:
 
 def run_continue(given: argparse.Namespace) -> None:
     """Go on with what is unfinished, and print how the runs ended."""
+    from flatchannels.dynamics.settings import check_settings
+
     out = Path(given.record)
     try:
         block = block_of(read_meta(out))
@@ -122,6 +123,7 @@ def run_continue(given: argparse.Namespace) -> None:
     if digest(data) != read_meta(out)["data"]:
         raise ValueError(f"{place} does not hold the data on which {out} was trained")
     block = with_limits(block, {key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None})
+    check_settings(block.training)
     earlier = _earlier(block, data, out)
     _told(run_block(block, data, out, earlier, _workers(given), Progress("runs")), out, given.json)
 
