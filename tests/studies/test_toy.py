@@ -12,7 +12,7 @@ from flatchannels.dynamics.training import Objective
 from flatchannels.reporting.claims import toy as claims
 from flatchannels.storage import products
 from flatchannels.storage.errors import RecordError
-from flatchannels.studies import relu_channel, toy
+from flatchannels.studies import relu_channel, toy, toy_descents, toy_landscape
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "figures"))
 
@@ -27,7 +27,7 @@ OBJECTIVE = Objective(toy.ERF_PAIR, DATA)
 
 @pytest.fixture(scope="module")
 def frame():
-    return toy.Frame(OBJECTIVE)
+    return toy_landscape.Frame(OBJECTIVE)
 
 
 def pair(end, epsilon):
@@ -93,7 +93,7 @@ def test_the_landscape_has_no_jumps_from_one_minimum_to_another(frame, gamma):
 
 
 def test_the_direction_of_alpha_is_the_softest_one_and_the_starts_lie_where_the_paper_says(frame):
-    value, vector = (part[..., 0] for part in np.linalg.eigh(OBJECTIVE.derivatives(frame.saddle(toy.GAMMA_FRAME))[2]))
+    value, vector = (part[..., 0] for part in np.linalg.eigh(OBJECTIVE.derivatives(frame.saddle(toy_landscape.GAMMA_FRAME))[2]))
     assert value < 0 and np.allclose(np.sign(vector[1]) * vector, toy.ALPHA_DIRECTION, atol=1e-4) and toy.ALPHA_DIRECTION[0] > 0
     places = {name: frame.coordinates(start) for name, start in toy.STARTS.items()}
     assert places["plateau"] == pytest.approx([0, -1.589], abs=1e-3)
@@ -111,12 +111,12 @@ def test_flows_into_the_channels_approach_their_limits_as_epsilon_squared(frame,
     flow, inside = toy.flow_from(OBJECTIVE, toy.STARTS[start], samples=100)
     end = toy.critical_limits(DATA)[which]
     assert flow.theta[inside - 1][:2].mean() == pytest.approx(w, abs=6e-4) and end.w == pytest.approx(w, abs=6e-4)
-    exponent, ratio = toy.approach(flow.theta[:inside], flow.loss[:inside], end)
+    exponent, ratio = toy_descents.approach(flow.theta[:inside], flow.loss[:inside], end)
     assert exponent == pytest.approx(2, abs=0.02) and ratio == pytest.approx(1, abs=1e-3)
 
 
 def test_gradient_descent_stops_where_the_curvature_is_two_over_the_rate(frame):
-    arrays, table = toy.descents(
+    arrays, table = toy_descents.descents(
         frame,
         toy.finite_data(1, 64),
         1,
@@ -136,15 +136,15 @@ def test_gradient_descent_stops_where_the_curvature_is_two_over_the_rate(frame):
 def test_starting_on_the_flow_near_the_edge_changes_nothing(frame):
     rate = 0.4
     flow, inside = toy.flow_from(OBJECTIVE, toy.STARTS["channel 2"])
-    start = toy.edge(OBJECTIVE, flow.theta[:inside], rate)
-    late, _, settled = toy.settled_descent(flow.theta[start], rate, 10**7, flow.t[start] / rate)
-    whole, _, also = toy.settled_descent(toy.STARTS["channel 2"], rate, 10**7)
+    start = toy_descents.edge(OBJECTIVE, flow.theta[:inside], rate)
+    late, _, settled = toy_descents.settled_descent(flow.theta[start], rate, 10**7, flow.t[start] / rate)
+    whole, _, also = toy_descents.settled_descent(toy.STARTS["channel 2"], rate, 10**7)
     assert settled and also
     assert toy.epsilon(late[-2:]).mean() == pytest.approx(toy.epsilon(whole[-2:]).mean(), rel=1e-3)
 
 
 def test_the_coarse_quadrature_of_descents_has_the_same_gradients():
-    coarse = Objective(toy.ERF_PAIR, toy.infinite_data(toy.DESCENT_NODES))
+    coarse = Objective(toy.ERF_PAIR, toy.infinite_data(toy_descents.DESCENT_NODES))
     for theta in (toy.STARTS["channel 2"], np.array([3.3, 3.0, 15.0, -13.0])):
         assert np.allclose(coarse.loss_and_gradient(theta)[1], OBJECTIVE.loss_and_gradient(theta)[1], atol=1e-13)
 

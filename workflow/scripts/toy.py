@@ -10,16 +10,16 @@ from flatchannels.storage.schemas.toy import TOY_FLOWS, TOY_LIMITS, TOY_RATES
 def main(snakemake):
     compile.once()
     from flatchannels.dynamics.training import Objective
-    from flatchannels.studies import toy
+    from flatchannels.studies import toy, toy_descents, toy_landscape
 
     output, seed, settings = snakemake.output, snakemake.params.seed, dict(snakemake.params.toy)
-    frame = toy.Frame(Objective(toy.ERF_PAIR, toy.infinite_data()))
+    frame = toy_landscape.Frame(Objective(toy.ERF_PAIR, toy.infinite_data()))
     finite = toy.finite_data(seed, settings.pop("samples"))
-    flows, flow_table = toy.flows(frame, finite, settings.pop("random_starts"), seed)
-    descents, rate_table = toy.descents(frame, finite, seed, **settings)
+    flows, flow_table = toy_descents.flows(frame, finite, settings.pop("random_starts"), seed)
+    descents, rate_table = toy_descents.descents(frame, finite, seed, **settings)
     meta = {"seed": seed, "toy": dict(snakemake.params.toy)}
     for path, name, arrays in [
-        (output.landscape, "toy_landscape", toy.landscape(frame)), (output.flows, "toy_flows", flows),
+        (output.landscape, "toy_landscape", toy_landscape.landscape(frame)), (output.flows, "toy_flows", flows),
         (output.descents, "toy_descents", descents),
     ]:  # fmt: skip
         products.write_toy(path, name, arrays, meta)

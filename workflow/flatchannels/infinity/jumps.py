@@ -22,6 +22,7 @@ from flatchannels.infinity.charts import Chart
 from flatchannels.landscape.coordinates import Pair, from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network, network_of
+from flatchannels.precision import SOFTEST_DIRECTION
 from flatchannels.storage import run_records
 from flatchannels.storage.schemas.infinity import JUMPED_NETWORK, JUMPS
 from flatchannels.storage.table_files import typed_table
@@ -29,7 +30,7 @@ from flatchannels.storage.table_files import typed_table
 Array = NDArray[np.float64]
 
 FIGURE_5 = {"family": "rosenbrock", "dimension": 8, "widths": "8", "activation": "softplus"}
-STRICT = 1e-10  # smallest over largest eigenvalue of the limit network
+
 SMALLEST_EPSILON = 1e-4
 RESOLVED = 20  # L − L_∞ is followed as long as it is so many times the rounding of a loss whose large outputs cancel
 FLOW_STRIDE = 5  # of the stored points of the flow, how many are passed over
@@ -44,7 +45,7 @@ def choose(routes: pd.DataFrame) -> pd.Series | None:
     lowest loss, then the first seed. The limit must be strict: along a flat direction, as of a neuron that becomes linear,
     the run may be away from it.
     """
-    strict = routes["limit_min"] > STRICT * routes["limit_max"]
+    strict = routes["limit_min"] > SOFTEST_DIRECTION * routes["limit_max"]
     rows = routes[(routes["verdict"] == "certified") & (routes["route"] == "pair") & routes["bias"] & strict]
     if rows.empty:
         return None

@@ -210,7 +210,7 @@ class Return:
 def return_to_channel(
     net: Network,
     theta: Array,
-    pair: tuple[int, int],
+    pair: tuple[int, ...],
     data: Dataset,
     gamma: float = 1.5,
     size: float = 1e-5,

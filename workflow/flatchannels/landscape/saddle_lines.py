@@ -231,7 +231,7 @@ def distance_to_line(theta: ArrayLike, line: SaddleLine) -> tuple[Array, Array]:
     return np.linalg.norm(difference, axis=-1), np.sqrt(per_neuron)
 
 
-def pair_direction(net: Network, pair: tuple[int, int]) -> Array:
+def pair_direction(net: Network, pair: tuple[int, ...]) -> Array:
     """The unit vector (P,) along which the output weights of a pair (i, j) part: that of all its saddle lines, but for the sign."""
     direction = np.zeros(net.parameters)
     for neuron, sign in zip(pair, (1.0, -1.0), strict=True):

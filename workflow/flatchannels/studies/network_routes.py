@@ -4,10 +4,13 @@ Source: paper, Appendix B.3 (the criteria); `infinity` (the routes).
 """
 
 import time
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.infinity.routes import find_route_beyond
 from flatchannels.landscape.criteria import analyse
 from flatchannels.networks.network import network_of
@@ -19,7 +22,7 @@ from flatchannels.storage import dataset_files, run_records
 ROUTE_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "loss", "weight_norm", "stop"]
 
 
-def route_table(paths, dataset):
+def route_table(paths: Iterable, dataset: Any) -> pd.DataFrame:
     """The rows of the records of one network.
 
     Parameters
@@ -36,7 +39,7 @@ def route_table(paths, dataset):
     return join([pd.DataFrame([{**row, "runs": runs} for block in blocks for row in _rows(*block, data)])])
 
 
-def _rows(path, meta, arrays, data):
+def _rows(path: str, meta: dict[str, Any], arrays: dict[str, Any], data: Dataset) -> Iterator[dict[str, Any]]:
     """A dict for each run of a record that rests at the wall."""
 
     network = network_of(meta)
@@ -59,5 +62,5 @@ def _rows(path, meta, arrays, data):
         }  # fmt: skip
 
 
-def _listed(numbers):
+def _listed(numbers: Iterable[float]) -> str:
     return " ".join(f"{number:.6g}" for number in numbers)

@@ -7,12 +7,16 @@ Source: paper, Appendix C.3, Figure B13.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flatchannels.data.seeds import generator
-from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.flow import Flow, gradient_flow
 from flatchannels.dynamics.population import Population
 from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.network import Network
+from flatchannels.precision import on_the_wall
+
+Array = NDArray[np.float64]
 
 RELU_PAIR = Network(2, (2,), "relu", bias=False)
 TEACHER_EPSILON = 1e-5
@@ -22,7 +26,7 @@ MAXNORM = 50.0
 ATTEMPTS = 20
 
 
-def learn(root_seed):
+def learn(root_seed: int) -> Flow:
     """The first flow from a Glorot-normal point that goes along a channel up to the norm wall: its `Flow`.
 
     Raises RuntimeError where none of 20 does.
@@ -31,19 +35,19 @@ def learn(root_seed):
     for seed in range(1, ATTEMPTS + 1):
         start = RELU_PAIR.initialise(generator(root_seed, "initialisation", "relu channel", seed))
         flow = gradient_flow(objective, start, rtol=1e-3, maxnorm=MAXNORM, max_steps=400)
-        if flow.weight_norm >= MAXNORM * (1 - 1e-9):  # what it does on the wall does not matter
+        if on_the_wall(flow.weight_norm, MAXNORM):  # what it does on the wall does not matter
             return flow
     raise RuntimeError(f"none of {ATTEMPTS} flows goes along a channel to the norm wall")
 
 
-def distance(theta):
+def distance(theta: Array) -> Array:
     """Half the distance of the neurons' normalised input weights: of points (T, 6) an array (T,)."""
     weights = theta[:, :4].reshape(-1, 2, 2)
     units = weights / np.linalg.norm(weights, axis=2, keepdims=True)
     return np.linalg.norm(units[:, 0] - units[:, 1], axis=1) / 2
 
 
-def product(root_seed, points=121):
+def product(root_seed: int, points: int = 121) -> dict[str, Array]:
     """The arrays of Figure B13 (products.TOY)."""
     flow = learn(root_seed)
     inside = slice(len(inside_the_wall(flow.theta, MAXNORM)))

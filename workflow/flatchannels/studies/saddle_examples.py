@@ -7,10 +7,24 @@ trained on and split again, leads back into the channel.
 Source: paper, section 2, Appendices A and B.2.
 """
 
-import numpy as np
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from flatchannels.landscape.criteria import analyse
-from flatchannels.landscape.escapes import SAME_CHANNEL, flow_arrays, padded, perturbed_flows, return_to_channel
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from flatchannels.data.dataset import Dataset
+from flatchannels.landscape.criteria import Channels, analyse
+from flatchannels.landscape.escapes import (
+    SAME_CHANNEL,
+    PerturbedFlow,
+    Return,
+    flow_arrays,
+    padded,
+    perturbed_flows,
+    return_to_channel,
+)
 from flatchannels.landscape.saddle_lines import (
     Stability,
     fukumizu_amari,
@@ -20,16 +34,19 @@ from flatchannels.landscape.saddle_lines import (
     stability,
     surface_along_line,
 )
-from flatchannels.landscape.spectrum import hessian_polynomial, hessians_along_line, spectrum_along_line
+from flatchannels.landscape.spectrum import LineSpectrum, hessian_polynomial, hessians_along_line, spectrum_along_line
 from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_cosines
 from flatchannels.names import network_name
 from flatchannels.networks.layout import layout_of
-from flatchannels.networks.network import network_of
-from flatchannels.precision import CONVERGED_GRADIENT, EIGENVALUE_RESOLUTION
+from flatchannels.networks.network import Network, network_of
+from flatchannels.precision import CONVERGED_GRADIENT, EIGENVALUE_RESOLUTION, SIGN_RESOLUTION
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.storage import products, run_records
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES, SADDLE_LINES
 from flatchannels.storage.table_files import typed_table
+
+Array = NDArray[np.float64]
+ChannelRun = tuple[str, Network, dict[str, Any], tuple[int, ...]]  # name of the dataset, network, run, pair
 
 SAME_MINIMUM = 1e-9  # relative difference of the losses of two runs that found the same minimum
 FAR = 1e3  # |γ| at which the gradient on Γ is measured
@@ -48,17 +65,17 @@ SAMPLES = 1000  # of each flow of `gradient_flow`; those of Heun's method come o
 LINE_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
 
 
-def line_table(paths, datasets):
+def line_table(paths: Iterable, datasets: Mapping[str, Dataset]) -> pd.DataFrame:
     """The table saddle_lines of some records; datasets : dict, name → Dataset."""
     return typed_table(SADDLE_LINES, _rows(paths, lambda meta, arrays: line_rows(meta, arrays, datasets[meta["dataset"]])))
 
 
-def update_table(paths):
+def update_table(paths: Iterable) -> pd.DataFrame:
     """The table channel_updates of some records."""
     return typed_table(CHANNEL_UPDATES, _rows(paths, update_rows))
 
 
-def _rows(paths, of_block):
+def _rows(paths: Iterable, of_block: Callable[[dict, dict], list[dict]]) -> list[dict[str, Any]]:
     """The rows of all blocks of runs with one hidden layer, with the columns that say which runs they are."""
     rows = []
     for path in paths:
@@ -68,7 +85,7 @@ def _rows(paths, of_block):
     return rows
 
 
-def line_rows(meta, arrays, data):
+def line_rows(meta: dict[str, Any], arrays: dict[str, Array], data: Dataset) -> list[dict[str, Any]]:
     """One dict per neuron of each converged run of finite norm of a block: its part of the rows of saddle_lines.
 
     meta, arrays : of `run_records.read_runs`, with `LINE_KEYS`.  data : Dataset of the runs.
@@ -94,7 +111,7 @@ def line_rows(meta, arrays, data):
     return rows
 
 
-def update_rows(meta, arrays):
+def update_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str, Any]]:
     """One dict per run of a block at the norm wall with a single pair, which is parallel: its part of the rows of channel_updates.
 
     The third criterion of a channel is not asked for, because it is about the updates that the table describes.
@@ -114,29 +131,29 @@ def update_rows(meta, arrays):
     return rows
 
 
-def channels_of(meta, run):
+def channels_of(meta: dict[str, Any], run: dict[str, Any]) -> Channels | None:
     """`criteria.Channels` of a run of a block; None for one that failed."""
     if run["stop"] == meta["stop_codes"]["FAILED"]:
         return None
     return analyse(run["theta"], run["trajectory_theta"], layout_of(meta), meta["training"]["maxnorm"], run["theta_initial"])
 
 
-def network_label(net, seed):
+def network_label(net: Network, seed: int) -> str:
     """Which run of a sweep a network is: "r3-nobias seed 5"."""
     return f"{network_name(net.widths, net.bias)} seed {seed}"
 
 
-def runs_of(arrays):
+def runs_of(arrays: Mapping[str, Array]) -> list[dict[str, Any]]:
     """The runs of a block, one dict each."""
     return [dict(zip(arrays, values, strict=True)) for values in zip(*arrays.values(), strict=True)]
 
 
-def zeros(values):
+def zeros(values: NDArray[np.floating]) -> int:
     """How many eigenvalues are 0 but for rounding."""
     return int(np.sum(abs(values) < EIGENVALUE_RESOLUTION * abs(values).max()))
 
 
-def choose_plateau(lines, width, seed=None, neuron=None):
+def choose_plateau(lines: pd.DataFrame, width: int, seed: int | None = None, neuron: int | None = None) -> pd.Series | None:
     """The row of the table of saddle lines that the figures of the plateau show, or None.
 
     Among the bias-free networks of a width those of the lowest loss that has a definite matrix, stable inside before
@@ -158,7 +175,7 @@ def choose_plateau(lines, width, seed=None, neuron=None):
     return None
 
 
-def plateau(row, datasets):
+def plateau(row: pd.Series | None, datasets: Mapping[str, Dataset]) -> tuple[dict[str, Any], dict[str, Array] | None]:
     """Everything that Figures 2c, 2d, A2 and A4 show of one saddle line.
 
     The perturbations and the surface's α are along one branch of eigenvectors, followed by continuity: the one with the
@@ -193,7 +210,7 @@ def plateau(row, datasets):
     }  # fmt: skip
 
 
-def channel_candidates(paths, seed=None):
+def channel_candidates(paths: Iterable, seed: int | None = None) -> list[ChannelRun]:
     """The runs of some records that are in a channel by the paper's three conditions, one for each loss.
 
     seed : int, to name a run instead.
@@ -202,7 +219,7 @@ def channel_candidates(paths, seed=None):
     -------
     list of (dataset's name, Network, run, pair); pair : the two most parallel neurons.
     """
-    found = []
+    found: list[ChannelRun] = []
     for path in paths:
         meta, arrays = run_records.read_runs(path, LINE_KEYS)
         for run in runs_of(arrays):
@@ -215,7 +232,9 @@ def channel_candidates(paths, seed=None):
     return found
 
 
-def channel(candidates, datasets, maxnorm):
+def channel(
+    candidates: list[ChannelRun], datasets: Mapping[str, Dataset], maxnorm: float
+) -> tuple[dict[str, Any], dict[str, Array] | None]:
     """Everything that Figures 3, B5 and B6 show: the first candidate whose saddle line leads back into its channel.
 
     Where none does, the one with the flow that is most nearly parallel to Γ in the end; where no narrow network converges at
@@ -238,7 +257,7 @@ def channel(candidates, datasets, maxnorm):
         tried.append((datasets[name], net, run, pair, found))
         if any(tried[-1][-1].back):
             break
-    told = {"tried": [{"seed": int(run["seed"]), "pair": pair, "loss": float(run["loss"]), "narrow": found.narrow.stop.name,
+    told: dict[str, Any] = {"tried": [{"seed": int(run["seed"]), "pair": pair, "loss": float(run["loss"]), "narrow": found.narrow.stop.name,
                        "back": found.back} for *_, run, pair, found in tried],
             "escapes": [row for case in tried for row in _escape_rows(*case)]}  # fmt: skip
     shown = [case for case in tried if case[-1].flows]
@@ -251,7 +270,7 @@ def channel(candidates, datasets, maxnorm):
     return told, arrays | {"theta": run["theta"], "narrow": found.narrow.theta}
 
 
-def _channel_arrays(data, found, maxnorm):
+def _channel_arrays(data: Dataset, found: Return, maxnorm: float) -> tuple[dict[str, Array], list[str]]:
     """The arrays of `channel` but for the networks themselves, and the stops of the flows."""
     line, (gammas, sizes) = found.line, CHANNEL_SURFACE
     spectrum = spectrum_along_line(data, line, union(gammas, np.linspace(gammas[0], gammas[-1], 1001), CHANNEL_TOP))
@@ -261,16 +280,16 @@ def _channel_arrays(data, found, maxnorm):
     directions = branch(spectrum, start)
     sign = np.sign(directions(CHANNEL_START) @ into)
 
-    def oriented(values):
+    def oriented(values: ArrayLike) -> Array:
         return sign * directions(values)
 
-    flows = perturbed_flows(data, line, [CHANNEL_START] * 2, oriented([CHANNEL_START] * 2) * [[1.0], [-1.0]], CHANNEL_SIZE,
+    flows = perturbed_flows(data, line, np.full(2, CHANNEL_START), oriented([CHANNEL_START] * 2) * [[1.0], [-1.0]], CHANNEL_SIZE,
                             rtol=CHANNEL_RTOL, maxnorm=CHANNEL_REACH * maxnorm, samples=SAMPLES)  # fmt: skip
     cosines = [update_cosines(inside_the_wall(flow.theta, CHANNEL_REACH * maxnorm), line.direction) for flow in flows]
     alphas = [np.sum((flow.theta - line(flow.gamma)) * oriented(flow.gamma), axis=1) for flow in flows]
     top_alpha = sizes * max(1.0, _reach(flows, alphas) / sizes[-1])
 
-    def surface(gammas, alphas):
+    def surface(gammas: Array, alphas: Array) -> Array:
         return surface_along_line(data, line, gammas, oriented(gammas), alphas)
 
     return {
@@ -284,7 +303,7 @@ def _channel_arrays(data, found, maxnorm):
     }, [flow.stop.name for flow in flows]  # fmt: skip
 
 
-def _reach(flows, alphas):
+def _reach(flows: list[PerturbedFlow], alphas: list[Array]) -> float:
     """How far a top view of Γ has to reach in α to show the flows, with a margin."""
     shown = [
         abs(alpha[(flow.gamma >= CHANNEL_TOP[0]) & (flow.gamma <= CHANNEL_TOP[-1])]) for flow, alpha in zip(flows, alphas, strict=True)
@@ -292,7 +311,7 @@ def _reach(flows, alphas):
     return MARGIN * float(np.max(np.concatenate(shown), initial=0.0))
 
 
-def _escape_rows(data, net, run, pair, found):
+def _escape_rows(data: Dataset, net: Network, run: dict[str, Any], pair: tuple[int, ...], found: Return) -> list[dict[str, Any]]:
     """The rows of the table escapes of one candidate, in JSON types."""
     rows, kind = [], stability(merge(net, run["theta"], *pair)[0], found.narrow.theta, min(pair), data)
     for flow, cosine, back in zip(found.flows, found.cosines, found.back, strict=True):
@@ -305,7 +324,7 @@ def _escape_rows(data, net, run, pair, found):
     return rows
 
 
-def escape_table(plateau_path, channel_path):
+def escape_table(plateau_path: Any, channel_path: Any) -> pd.DataFrame:
     """The table escapes: the flows of the plateau, and those of all candidates that were tried for the channel."""
     meta, arrays = products.read_saddles(plateau_path, "plateau")
     rows = [
@@ -318,18 +337,18 @@ def escape_table(plateau_path, channel_path):
     return typed_table(ESCAPES, rows + products.read_saddles(channel_path, "channel")[0]["escapes"])
 
 
-def union(*grids):
+def union(*grids: Array) -> Array:
     """All values of some grids, increasing; of values that differ by rounding alone one."""
     values = np.unique(np.concatenate(grids))
-    return values[np.diff(values, prepend=-np.inf) > 1e-12 * np.maximum(1, abs(values))]
+    return values[np.diff(values, prepend=-np.inf) > SIGN_RESOLUTION * np.maximum(1, abs(values))]
 
 
-def branch(spectrum, lowest_at):
+def branch(spectrum: LineSpectrum, lowest_at: int) -> Callable[[ArrayLike], Array]:
     """The branch with the lowest eigenvalue at an index of the spectrum's grid: a function γ → its eigenvectors (…, P)."""
     vectors = spectrum.vectors[:, :, np.argmin(spectrum.values[lowest_at])]
     return lambda gammas: vectors[nearest(spectrum.gammas, gammas)]
 
 
-def nearest(grid, values):
+def nearest(grid: Array, values: ArrayLike) -> Any:
     """Indices of the nearest points of an increasing grid."""
     return np.searchsorted(0.5 * (grid[1:] + grid[:-1]), values)
