@@ -143,6 +143,15 @@ def test_safetensors_of_every_precision_are_read(tmp_path, kind, bits):
     assert np.allclose(model.theta, np.concatenate([W1.ravel(), W2.ravel()]), rtol=2.0 ** (1 - bits), atol=0)
 
 
+def test_layers_of_safetensors_stand_in_the_order_of_their_names(tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {f"net.0.{n}.weight": random.normal(size=(3, 3)) for n in (10, 2, 1, 0)}
+    for _ in range(5):
+        save_file(arrays, tmp_path / "model.safetensors")
+        (model,) = load(tmp_path / "model.safetensors")
+        assert [layer.name for layer in model.layers] == [f"net.0.{n}.weight" for n in (0, 1, 2, 10)]
+
+
 def test_json_is_json_also_where_there_is_no_number():
     told = telling.finite({"a": [1.0, float("nan"), {"b": float("inf")}], "c": "text", "d": None})
     assert json.loads(json.dumps(told, allow_nan=False)) == {"a": [1.0, None, {"b": None}], "c": "text", "d": None}

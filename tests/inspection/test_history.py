@@ -13,6 +13,7 @@ from flatchannels.dynamics.training import train
 from flatchannels.inspection.checkpoints import Checkpoint, is_record, read_folder, read_trajectory
 from flatchannels.inspection.formats import ModelError
 from flatchannels.inspection.history import history
+from flatchannels.inspection.inspection import inspect
 from flatchannels.inspection.laws import fit_power_law
 from flatchannels.inspection.model import from_layers
 from flatchannels.networks.network import Network
@@ -116,6 +117,20 @@ def test_a_folder_that_is_no_training_gets_one_line(tmp_path):
     np.savez(tmp_path / "2.npz", W1=np.ones((3, 2)), W2=np.ones((1, 3)))
     with pytest.raises(ModelError, match="2.npz has other layers than 1.npz"):
         read_folder(tmp_path)
+
+
+def test_files_and_folders_can_be_handed_to_the_functions(tmp_path):
+    (tmp_path / "run").mkdir()
+    random, t = np.random.default_rng(4), np.geomspace(1, 1000, 10).astype(int)
+    np.savez(tmp_path / "data.npz", x=random.normal(size=(50, 3)), y=random.normal(size=50))
+    for step in t:
+        save(pair_at(0.05 * step**-0.25), tmp_path / "run" / f"step-{step}.npz")
+    training = history(tmp_path / "run", "tanh", tmp_path / "data.npz", hessian=False)
+    assert training.steps.tolist() == t.tolist() and len(training.to_dataframe()) == len(t) and np.isfinite(training.loss).all()
+    found = inspect(str(tmp_path / "run" / "step-1000.npz"), "tanh", str(tmp_path / "data.npz"))
+    assert found.evidence.loss == training.loss[-1] and found.groups[0][1].neurons == training.groups[0].neurons
+    with pytest.raises(ModelError, match="no folder"):
+        history(tmp_path / "none")
 
 
 def test_the_command_follows_a_folder_and_draws(tmp_path, capsys):

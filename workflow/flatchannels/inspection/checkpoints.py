@@ -4,6 +4,7 @@ import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from flatchannels.inspection.formats import MODEL_SUFFIXES, ModelError, load
 from flatchannels.inspection.model import Dense, Model
+from flatchannels.names import natural_key
 from flatchannels.networks.layout import Layout, layout_of
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.run_records import read_runs
@@ -29,7 +31,7 @@ class Checkpoint:
     model: Model
 
 
-def read_folder(folder: str | Path, activation: str | None = None, layers: Sequence[str] = ()) -> list[list[Checkpoint]]:
+def read_folder(folder: str | PathLike[str], activation: str | None = None, layers: Sequence[str] = ()) -> list[list[Checkpoint]]:
     """The checkpoints of a folder in their order, for each chain of layers.
 
     The step is the number after "step", "epoch" or the like in the name of a file, else its last number; where not every name has
@@ -40,7 +42,9 @@ def read_folder(folder: str | Path, activation: str | None = None, layers: Seque
     ModelError: no two models in the folder, one that cannot be read, or whose shapes are not those of the first.
     """
     folder = Path(folder)
-    paths = sorted((path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES), key=lambda path: _natural(path.name))
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is no folder of checkpoints")
+    paths = sorted((path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES), key=lambda path: natural_key(path.name))
     if len(paths) < 2:
         raise ModelError(f"{folder} has {len(paths)} files that end with {', '.join(MODEL_SUFFIXES)}; a training has at least 2")
     steps = [_step(path.stem) for path in paths]
@@ -127,7 +131,3 @@ def _step(stem: str) -> float | None:
         return float(named[-1])
     numbers = NUMBER.findall(stem)
     return float(numbers[-1]) if numbers else None
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]

@@ -33,7 +33,7 @@ from flatchannels.networks.activations import ACTIVATIONS
 Array = NDArray[np.float64]
 
 LEADING = 1e-4  # ε over |w| below which the slope is h to eight digits, and its own formula would lose as many
-AT_REST = 0.1  # |slope| over |h| below which a pair is at rest at its ε: the orders of ε balance each other
+NEGLIGIBLE_SLOPE = 0.1  # |slope| over |h| below which a pair is at rest at its ε: the orders of ε balance each other
 HIGHEST = 4  # derivative of σ that an activation's record holds
 
 
@@ -54,7 +54,7 @@ class GroupEvidence:
         """Where a pair is heading: "to infinity", "back" or "at rest"; "" where it is not known."""
         if self.h is None or self.slope is None:
             return ""
-        if abs(self.slope) < AT_REST * abs(self.h):
+        if abs(self.slope) < NEGLIGIBLE_SLOPE * abs(self.h):
             return "at rest"
         return "to infinity" if self.slope > 0 else "back"
 

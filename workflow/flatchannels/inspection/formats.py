@@ -1,12 +1,14 @@
 """Models from files, and nothing executed: `.npz`, `.safetensors`, a torch `state_dict`.
 
-Layers are found by name, shape and order: a matrix `W1` or `fc.weight` with its vector `b1` or `fc.bias`, and the next one whose
-inputs are its outputs. What is no part of such a chain of at least two is skipped, and named.
+Layers are found by name, shape and order (that of the file; in `.safetensors`, which keeps none, of the names): a matrix `W1` or
+`fc.weight` with its vector `b1` or `fc.bias`, and the next one whose inputs are its outputs. What is no part of such a chain of at least two is skipped, and named.
 """
 
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import cycle
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ class ModelError(ValueError):
     """A file or arrays that are no model: one line with what was given and what is allowed."""
 
 
-def load(path: str | Path, activation: str | None = None, layers: Sequence[str] = ()) -> list[Model]:
+def load(path: str | PathLike[str], activation: str | None = None, layers: Sequence[str] = ()) -> list[Model]:
     """The chains of fully connected layers in a file, in its order.
 
     Parameters
@@ -79,7 +81,9 @@ def _safetensors(path: Path) -> dict[str, NDArray]:
     from safetensors import deserialize
 
     try:
-        return {name: _from_bytes(entry["dtype"], entry["shape"], entry["data"]) for name, entry in deserialize(path.read_bytes())}
+        # Writers sort by type and name, and the reader hands them out in no order: that of the names is the best there is.
+        entries = sorted(deserialize(path.read_bytes()), key=lambda named: _module_key(named[0]))
+        return {name: _from_bytes(entry["dtype"], entry["shape"], entry["data"]) for name, entry in entries}
     except (ModelError, OSError):
         raise
     except Exception as error:  # the same of a damaged header
@@ -93,6 +97,11 @@ def _from_bytes(dtype: str, shape: Sequence[int], data: bytes | bytearray) -> ND
     if dtype not in SAFETENSORS_TYPES:
         raise ModelError(f"holds numbers of type {dtype}; the inspector reads BF16, {', '.join(SAFETENSORS_TYPES)}")
     return np.frombuffer(data, SAFETENSORS_TYPES[dtype]).reshape(shape)
+
+
+def _module_key(name: str) -> tuple[str | int, ...]:
+    """Sorting key of a path of modules: net.0.2 before net.0.10, dots being no decimal points."""
+    return tuple(int(part) if number else part for number, part in zip(cycle([False, True]), re.split(r"([0-9]+)", name)))
 
 
 def _check_size(size: int) -> None:

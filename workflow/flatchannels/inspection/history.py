@@ -10,13 +10,14 @@ Source: paper, section 4 and Figure 5; the exponents follow from dK/dt ∝ K⁻�
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.inspection import telling
-from flatchannels.inspection.checkpoints import Checkpoint
+from flatchannels.inspection.checkpoints import Checkpoint, read_folder
 from flatchannels.inspection.inspection import Data, Inspection, inspect, samples_of
 from flatchannels.inspection.laws import FEWEST, SHORTEST, PowerLaw, fit_power_law
 from flatchannels.inspection.losses import loss_named
@@ -33,7 +34,7 @@ Measures = tuple[float, float, float, float, bool]  # of a group at a checkpoint
 
 GRADIENT_FLOW = {"epsilon": -0.25, "strength": 0.25, "cosine": -0.5, "largest": 0.5}  # exponents of t
 TOLERANCE = 0.05  # of the exponent of ε: what the next order of ε leaves of it at ε ~ 0.1
-WIDEST = 0.25  # interval of that exponent, beyond which nothing can be told
+WIDEST_INTERVAL = 0.25  # interval of that exponent, beyond which nothing can be told
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class GroupHistory:
             return (
                 f"too few checkpoints in the channel for a law: {count}; it takes {FEWEST}, the last at {SHORTEST:g} times the first step"
             )
-        if law.high - law.low > WIDEST:
+        if law.high - law.low > WIDEST_INTERVAL:
             return "the checkpoints do not tell the exponent of ε"
         if law.includes(GRADIENT_FLOW["epsilon"], TOLERANCE):
             return "follows ε ∝ t^(−1/4), the law of gradient flow in a channel"
@@ -162,7 +163,7 @@ class History:
 
 
 def history(
-    checkpoints: Sequence[Checkpoint],
+    checkpoints: Sequence[Checkpoint] | str | PathLike[str],
     activation: str | None = None,
     data: Data | None = None,
     loss: str = "mse",
@@ -174,7 +175,7 @@ def history(
 
     Parameters
     ----------
-    checkpoints : in the order of their steps, of the same shapes.  activation, data, loss : as of `inspect`.
+    checkpoints : in the order of their steps, of the same shapes; or a folder of them.  activation, data, loss : as of `inspect`.
     hessian : whether to look for λ_max at every checkpoint, where there are data.
     progress : is told after each checkpoint how many are done, and of how many.  options : of `inspect`, for the last checkpoint.
 
@@ -182,6 +183,11 @@ def history(
     ------
     ValueError: as `inspect`, or fewer than two checkpoints.
     """
+    if isinstance(checkpoints, str | PathLike):
+        chains = read_folder(checkpoints, activation)
+        if len(chains) > 1:
+            raise ValueError(f"{checkpoints} has {len(chains)} chains of layers; checkpoints.read_folder gives all")
+        checkpoints = chains[0]
     if len(checkpoints) < 2:
         raise ValueError(f"{len(checkpoints)} checkpoints given; a history has at least 2")
     steps = np.array([checkpoint.step for checkpoint in checkpoints], dtype=float)

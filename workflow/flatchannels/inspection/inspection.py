@@ -6,6 +6,7 @@ Source: paper, section 3 (a pair of neurons is a gated linear unit at infinity).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from flatchannels.inspection.evidence import Evidence, GroupEvidence, evidence
 from flatchannels.inspection.formats import chains, load
 from flatchannels.inspection.losses import loss_named
 from flatchannels.inspection.model import Model, from_layers
-from flatchannels.inspection.samples import Samples, samples_for
+from flatchannels.inspection.samples import Samples, read_samples, samples_for
 from flatchannels.inspection.structure import Group, LayerStructure, layer_structure
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.torch_modules import layers_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 Network = Model | str | Path | Sequence[tuple[ArrayLike, ArrayLike | None]] | Mapping[str, Any] | Any
 LARGEST_SQUARABLE = 1e140  # weight
-Data = Samples | Dataset | Sequence[ArrayLike]
+Data = Samples | Dataset | Sequence[ArrayLike] | str | PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def inspect(
         arrays, such as a state_dict; or a module of torch.
     activation : between the layers; a `Sequential` of torch says it itself. Without it antiparallel neurons, which for many
         activations are mirror images, form no groups.
-    data : `Samples`, a `Dataset`, (x, y) or (x, y, weights) as `samples_for` takes them: what data say about the groups is added.
+    data : a file, `Samples`, a `Dataset`, (x, y) or (x, y, weights) as `samples_for` takes them: what data say about the groups is added.
     loss : of the data, "mse" or "cross-entropy".  hessian : whether to look for the extreme eigenvalues of the Hessian.
     certify : `flatchannels.certified.certificate`, which needs the compiled engine, to be called with the mean squared error.
 
@@ -171,7 +172,7 @@ def _model(network: Network) -> Model:
 def _only(found: Sequence[Model]) -> Model:
     if len(found) > 1:
         names = "; ".join(" ".join(layer.name for layer in model.layers) for model in found)
-        raise ValueError(f"there are {len(found)} chains of layers ({names}); give one of them, or a list of `formats.chains`")
+        raise ValueError(f"there are {len(found)} chains of layers ({names}); formats.load gives all")
     return found[0]
 
 
@@ -184,6 +185,8 @@ def samples_of(model: Model, data: Data, loss: str) -> Samples:
     """The `Samples` in whatever `inspect` takes as data.  ValueError where they do not fit the model."""
     if isinstance(data, Samples):
         return data
+    if isinstance(data, str | PathLike):
+        return read_samples(data, model, loss)
     if isinstance(data, Dataset):
         return samples_for(model, data.x, data.y, loss, data.weights)
     if len(data) not in (2, 3):

@@ -1,6 +1,7 @@
 """Data on which a network is judged: inputs, targets of any number of outputs, weights."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def _probabilities(y: Array, outputs: int) -> Array:
     return y
 
 
-def read_samples(path: str | Path, model: Model, loss: str = "mse") -> Samples:
+def read_samples(path: str | PathLike[str], model: Model, loss: str = "mse") -> Samples:
     """`Samples` from `.npz` (x, y, perhaps weights), `.csv` or `.parquet` (a column y, perhaps weights, all others inputs).
 
     Raises
