@@ -1,7 +1,8 @@
 """Models from files, and nothing executed: `.npz`, `.safetensors`, a torch `state_dict`.
 
 Layers are found by name, shape and order (that of the file; in `.safetensors`, which keeps none, of the names): a matrix `W1` or
-`fc.weight` with its vector `b1` or `fc.bias`, and the next one whose inputs are its outputs. What is no part of such a chain of at least two is skipped, and named.
+`fc.weight` with its vector `b1` or `fc.bias`, and the next one whose inputs are its outputs. What is no part of
+such a chain of at least two is skipped, and named.
 """
 
 import re
