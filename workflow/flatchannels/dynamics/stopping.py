@@ -20,7 +20,7 @@ from scipy.linalg import eigh, eigvalsh, lapack
 from flatchannels.dynamics.curvature import newton_step, resolution, tangential
 from flatchannels.dynamics.integrator import Bdf
 from flatchannels.dynamics.objectives import TwiceDifferentiable, gauge, linear_neurons
-from flatchannels.precision import EXACT_FIT, EXACT_FIT_OF_A_SLOW_FLOW
+from flatchannels.precision import EXACT_FIT, EXACT_FIT_OF_A_SLOW_FLOW, SIGN_RESOLUTION
 from flatchannels.reasons import Stop
 
 Array = NDArray[np.float64]
@@ -101,11 +101,11 @@ def fits_slowly(bdf: Bdf) -> bool:
 
 
 def unstable_slope(bdf: Bdf, objective: TwiceDifferentiable) -> float | None:
-    """The length of the gradient along the directions that grow at θ; None where there are none."""
+    """The length of the gradient along the directions that grow at θ; None where there are none whose sign is certain."""
     _, gradient, hessian = objective.derivatives(bdf.theta)
     gradient, hessian = along_the_surface(objective, bdf.theta, gradient, hessian, bdf.multiplier, bdf.radius)
     values, vectors = eigh(hessian)
-    grows = values < -resolution(values)
+    grows = values < -SIGN_RESOLUTION * values[-1]
     return float(np.linalg.norm(vectors[:, grows].T @ gradient)) if grows.any() else None
 
 
@@ -138,6 +138,7 @@ class Watch:
         self.decade = Decade(loss)
         self.next_flat_test = 0.0
         self.lowest, self.idle_steps = loss, 0
+        self.next_saddle_test = SADDLE_PATIENCE // 2  # in idle steps
         self.slope_before: float | None = None  # along unstable directions, half of SADDLE_PATIENCE ago
         self.seen: Sequence | None = None
 
@@ -147,7 +148,8 @@ class Watch:
         self.decade.add(bdf.t, bdf.loss)
         self.idle_steps += 1
         if bdf.loss < self.lowest - FLAT_CHANGE * abs(self.lowest):
-            self.lowest, self.idle_steps, self.slope_before, bdf.at_rest = bdf.loss, 0, None, False
+            self.lowest, self.idle_steps, bdf.at_rest = bdf.loss, 0, False
+            self.slope_before, self.next_saddle_test = None, SADDLE_PATIENCE // 2
         if bdf.growth_steps > 0 and self._idle_on_a_saddle(bdf, objective):
             return Stop.SADDLE
         if bdf.last_point is self.seen:
@@ -161,10 +163,10 @@ class Watch:
         Judged at θ itself, not where steps that were refused would have led. Where nothing grows the integrator is told so. A
         perturbation may have to grow for longer: from a start of 1e-300 next to a saddle it takes a thousand steps.
         """
-        if self.idle_steps < SADDLE_PATIENCE // 2 or (self.slope_before is not None and self.idle_steps < SADDLE_PATIENCE):
+        if self.idle_steps < self.next_saddle_test:
             return False
         slope, before = unstable_slope(bdf, objective), self.slope_before
-        self.slope_before, self.idle_steps = slope, SADDLE_PATIENCE // 2
+        self.slope_before, self.next_saddle_test = slope, self.idle_steps + SADDLE_PATIENCE // 2
         bdf.at_rest = slope is None
         return slope is not None and before is not None and not slope > LEAVING * before
 
