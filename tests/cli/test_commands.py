@@ -60,7 +60,7 @@ def test_runs_that_met_a_limit_go_on_to_where_they_would_have_come(data, tmp_pat
     words = ["--widths", "2", "--seeds", "1-2", "--out"]
     run("train", data, *words, whole)
     assert run("train", data, *words, parts, "--max-steps", 10) == 0
-    assert "met a limit: flatchannels continue" in capsys.readouterr().out
+    assert f"2 met a limit: flatchannels continue {parts} --max-steps …" in capsys.readouterr().out
     assert run("continue", parts, "--max-steps", 20_000, "--json") == 0
     told = json.loads(capsys.readouterr().out)["runs"]
     assert not any(row["unfinished"] for row in told)

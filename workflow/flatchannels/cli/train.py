@@ -17,6 +17,7 @@ from flatchannels.names import widths_of
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.storage import continuation
 from flatchannels.storage.archives import read_meta
+from flatchannels.storage.continuation import REASON_OF_LIMIT
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.run_records import Failure
 
@@ -191,8 +192,10 @@ def _told(runs: list[Any], out: Path, as_json: bool) -> None:
                 f"{row['seed']:6}  {row['stop'].lower():12} {row['loss']:12.6g} {row['gradient_norm']:9.1g} {row['weight_norm']:8.4g} "
                 f"{row['steps']:6} {row['seconds']:8.2f}"
             )
+    met = {row["finish"] if row["stop"] not in REASON_OF_LIMIT.values() else row["stop"] for row in rows if row.get("unfinished")}
+    raised = " ".join(f"--{key.replace('_', '-')} …" for key, reason in REASON_OF_LIMIT.items() if reason in met)
     unfinished = sum(row.get("unfinished", False) for row in rows)
-    print(f"{out}: {len(runs)} runs" + (f"; {unfinished} met a limit: flatchannels continue {out}" if unfinished else ""))
+    print(f"{out}: {len(runs)} runs" + (f"; {unfinished} met a limit: flatchannels continue {out} {raised}" if unfinished else ""))
 
 
 def _row(run: Any) -> dict[str, Any]:
