@@ -11,7 +11,7 @@ from flatchannels import Dataset, Network, train
 from flatchannels.data import datasets
 from flatchannels.dynamics.polish import polish
 from flatchannels.infinity import jumps
-from flatchannels.infinity.candidates import candidates, partitions
+from flatchannels.infinity.candidates import LIMIT_OF_KIND, candidates, partitions
 from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify_deep
 from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.jumps import along
@@ -31,7 +31,14 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "fig
 import fig5_jumps  # noqa: E402
 import figR_routes  # noqa: E402
 
-ALL_KINDS = [Unit("neuron"), Unit("pair"), Unit("triple", -1.0), Unit("exponential", -1.0), Unit("steep")]
+ALL_KINDS = [
+    Unit("neuron"),
+    Unit("pair"),
+    Unit("triple", -1.0),
+    Unit("quadruple", 1.0, last_sign=-1.0),
+    Unit("exponential", -1.0),
+    Unit("steep"),
+]
 
 
 def points(samples=60, inputs=2, seed=0):
@@ -99,6 +106,29 @@ def test_planted_pairs_are_found_with_their_loss_at_infinity_and_turn_back_where
             verdicts.add("finite minimum" if finite else "wall")
         verdicts.add(route.verdict)
     assert {TURNS_BACK, "finite minimum"} <= verdicts and (CERTIFIED in verdicts or activation == "softplus")
+
+
+def quadruple_at(w, p, q, r, c, epsilon):
+    """Rows and outputs of four neurons whose second moment is q qᵀ − r rᵀ."""
+    rows = np.array([w + epsilon * q + epsilon**2 * p, w - epsilon * q + epsilon**2 * p, w + epsilon * r, w - epsilon * r])
+    return rows, np.array([0.5, 0.5, -0.5, -0.5]) / epsilon**2 + c / 4
+
+
+def test_a_quadruple_is_the_limit_of_four_neurons_and_is_found_again():
+    w, p, q, r = np.random.default_rng(7).normal(size=(4, 3))
+    net, data = Network(2, (4,), "softplus"), points()
+    limit = LimitNetwork(net, data, [Unit("quadruple", 1.0, last_sign=-1.0)])
+    exact = limit.loss_and_gradient(limit.pack([(0.7, np.array([w, p, q, r]))], [0.2]))[0]
+    errors = []
+    for epsilon in (1e-2, 5e-3):
+        rows, outputs = quadruple_at(w, p, q, r, 0.7, epsilon)
+        theta = np.concatenate([rows.ravel(), outputs, [0.2]])
+        errors.append(net.loss(theta, data) - exact)
+    assert errors[0] / errors[1] == pytest.approx(4, rel=0.05)  # ε² is 1/|a|
+    unit, (c, forms), _ = LIMIT_OF_KIND["quadruple"](rows, outputs)
+    assert c == pytest.approx(0.7) and np.allclose(forms[:2], [w, p], atol=0.05)
+    moment = unit.sign * np.outer(forms[2], forms[2]) + unit.last_sign * np.outer(forms[3], forms[3])
+    assert np.allclose(moment, np.outer(q, q) - np.outer(r, r), atol=0.05)
 
 
 @pytest.mark.parametrize("kind", ["triple", "exponential"])

@@ -26,6 +26,7 @@ STEEP = 5.0  # |w| from which on a neuron has the coordinates of a steep one
 REMAINING_NORM = 0.2  # share of Σθ² that may be left in the parameters of the limit
 MISMATCH = 0.1  # relative difference of the losses of a run and of the first guess of its limit
 FITS = 1e-3  # the same, up to which guesses with fewer units come first
+GROUPS = ("pair", "triple", "quadruple")  # kinds of two, three and four neurons
 CANDIDATES = 8  # how many are tried
 
 
@@ -34,7 +35,7 @@ class Candidate:
     """A limit network that a network at the wall may be on its way to, and where its minimisation starts.
 
     small : for each unit the small number s of `slopes` at which the network stands: K⁻², 1/|a|; NaN for other kinds.
-    epsilon : for each unit half the largest distance of its input weights; NaN for other kinds than pairs and triples.
+    epsilon : for each unit half the largest distance of its input weights; NaN for neurons alone.
     diverging, lengths : for each unit Σa² and the largest |w| of its neurons.
     straight : (N,), what the neurons that are linear in the limit add to the output.  names : of the units that are not neurons.
     """
@@ -64,7 +65,7 @@ def candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]
     lengths = np.linalg.norm(hidden, axis=1)
     found = {}
     for groups in partitions(hidden, network.activation, network.bias):
-        if max(len(group) for group in groups) > 3:
+        if max(len(group) for group in groups) > len(GROUPS) + 1:
             continue
         alone = [group[0][0] for group in groups if len(group) == 1]
         steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i] and ACTIVATIONS[network.activation].hinge), ("steep", None))
@@ -152,7 +153,7 @@ def _candidate(network: Network, data: Dataset, theta: Array, groups: Partition,
                 linear, slope = True, slope + mirror.slope * (outputs[turned] @ w[turned])
             constant += mirror.constant * outputs[turned].sum()
             outputs[turned] *= mirror.sign
-        kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else ({2: "pair", 3: "triple"}[len(group)], None)
+        kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else (GROUPS[len(group) - 2], None)
         if kind == "linear" and fit is not None:
             linear, slope, linears = True, slope + fit, linears + 1
             z = network.first_layer(theta, data.x)[:, neurons[0]]
@@ -193,6 +194,15 @@ def _triple(w: Array, a: Array) -> Part:
     return Unit("triple", float(np.sign(values[top]))), (a.sum(), np.array([mean, a @ (w - mean), u])), np.nan
 
 
+def _quadruple(w: Array, a: Array) -> Part:
+    mean = w.mean(axis=0)
+    values, vectors = np.linalg.eigh(((w - mean).T * a) @ (w - mean))
+    top = np.argsort(-abs(values))[:2]
+    q, r = (np.sqrt(abs(values[k])) * vectors[:, k] for k in top)
+    unit = Unit("quadruple", float(np.sign(values[top[0]])), last_sign=float(np.sign(values[top[1]])))
+    return unit, (a.sum(), np.array([mean, a @ (w - mean), q, r])), np.nan
+
+
 def _exponential(w: Array, a: Array) -> Part:
     z = w.copy()
     z[0, -1] += np.log(abs(a[0]))
@@ -203,4 +213,4 @@ def _steep(w: Array, a: Array) -> Part:
     return Unit("steep", float(np.sign(a[0]))), (np.log(abs(a[0])), a[0] * w), np.nan
 
 
-LIMIT_OF_KIND = {"neuron": _neuron, "pair": _pair, "triple": _triple, "exponential": _exponential, "steep": _steep}
+LIMIT_OF_KIND = {"neuron": _neuron, "pair": _pair, "triple": _triple, "quadruple": _quadruple, "exponential": _exponential, "steep": _steep}

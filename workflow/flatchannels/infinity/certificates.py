@@ -21,7 +21,7 @@ from flatchannels.dynamics.polish import polish
 from flatchannels.infinity.candidates import Candidate
 from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.hinges import Receded, recede
-from flatchannels.infinity.limits import AnyLimit
+from flatchannels.infinity.limits import SECOND_ORDER, AnyLimit
 from flatchannels.infinity.predictions import Approach
 from flatchannels.networks.network import Network
 from flatchannels.precision import CONVERGED_GRADIENT, ROUNDING, SIGN_RESOLUTION
@@ -46,7 +46,7 @@ class Route:
     verdict : one of `VERDICTS`.
     reason : what keeps the verdict from being "certified".
     loss_infinity, gradient_norm, hessian_min, hessian_max : of the limit network at its minimum.
-    h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each pair and triple at the wall.
+    h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each group at the wall.
     ratio : (L − L_∞) over the difference that is predicted: by the slopes at infinity, at the wall or further along its pairs; for hinges
         by the way back from infinity to the wall, and by their slopes where they have come out; the one that is further from 1.
     iterations : of Newton's method.
@@ -98,7 +98,10 @@ def certify(guess: Candidate, loss: float, multiplier: float, squares: float = n
     # functions: what is left of a linear neuron is its curvature.
     there = limit.slopes(wall)
     bent = float(limit.slope(wall) @ guess.straight)
-    predicted = np.where(kinds == "triple", multiplier * guess.diverging, np.where(np.isnan(there), 0.0, there * guess.small)).sum() + bent
+    predicted = (
+        np.where(np.isin(kinds, SECOND_ORDER), multiplier * guess.diverging, np.where(np.isnan(there), 0.0, there * guess.small)).sum()
+        + bent
+    )
     ratios = [(loss - limit.loss_and_gradient(wall)[0]) / predicted if predicted else np.nan, end.ratio if hinges.any() else np.nan]
     at_a_wall = multiplier > 0 and np.isfinite(squares)
     approach = Approach(guess, end.theta, multiplier, end.pulls, end.outermost if hinges.any() else None) if at_a_wall else None

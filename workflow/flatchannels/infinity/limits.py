@@ -28,19 +28,22 @@ KINDS = {
     "neuron": (True, ("z",)),  # c σ(z)
     "pair": (True, ("z", "p")),  # c σ(z) + p σ'(z)
     "triple": (True, ("z", "p", "q")),  # c σ(z) + p σ'(z) ± ½ q² σ''(z)
+    "quadruple": (True, ("z", "p", "q", "r")),  # c σ(z) + p σ'(z) + ½ (± q² ± r²) σ''(z)
     "exponential": (False, ("z",)),  # ± e^z
     "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for activations with a hinge becomes ± max(± z, 0) as c → −∞
 }
 
+SECOND_ORDER = ("triple", "quadruple")  # kinds with σ'', whose loss exceeds that at infinity by a multiple of 1/|a|
 SAMPLES_AT_ONCE = 200  # arrays up to 128 kB: larger ones come from the system each time, which takes ten times longer
 
 
 class Unit(NamedTuple):
-    """A unit of a limit network: its kind, the sign of its last term, and the neurons that it is the limit of."""
+    """A unit of a limit network: its kind, the sign of ½ q² or of its one term, the neurons that it is the limit of, the sign of ½ r²."""
 
     kind: str
     sign: float = 1.0
     neurons: tuple[int, ...] = ()
+    last_sign: float = 1.0
 
 
 class Block(NamedTuple):
@@ -142,10 +145,10 @@ class LimitNetwork:
             p = rows[1]
             value, first = value + p * s[1], [first[0], first[1] + p * s[2], s[1]]
             second = {**second, (1, 1): second[1, 1] + p * s[3], (1, 2): s[2]}
-        if len(rows) > 2:
-            q, half = unit.sign * rows[2], 0.5 * unit.sign * rows[2] ** 2
-            value, first = value + half * s[2], [first[0], first[1] + half * s[3], first[2], q * s[2]]
-            second = {**second, (1, 1): second[1, 1] + half * s[4], (1, 3): q * s[3], (3, 3): unit.sign * s[2]}
+        for k, (sign, row) in enumerate(zip((unit.sign, unit.last_sign), rows[2:]), 3):
+            q, half = sign * row, 0.5 * sign * row**2
+            value, first = value + half * s[2], [first[0], first[1] + half * s[3], *first[2:], q * s[2]]
+            second = {**second, (1, 1): second[1, 1] + half * s[4], (1, k): q * s[3], (k, k): sign * s[2]}
         return value, first, second
 
     def _jets(self, theta: Array, block: Block) -> tuple[list[UnitJet], Array]:

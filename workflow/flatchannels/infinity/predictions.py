@@ -5,10 +5,10 @@ by the small number s of a unit (`LimitNetwork.slopes`) this says where the unit
 
     pair          slope/K² + μ K²/4      →  L − L_∞ = ½ √(slope μ),        Σa² = 2 (L − L_∞) / μ
     exponential   slope/|a| + μ a²/2     →  L − L_∞ = (slope² μ)^(1/3),    a² = (L − L_∞) / μ
-    triple        the same as of an exponential unit; its slope is not known, but Σa² at the wall is
+    triple, …     the same as of an exponential unit; its slope is not known, but Σa² at the wall is
 
 Hinges are followed back from far beyond the wall, where they have come out: the minimum of the loss under the pull is found step by
-step, while μ grows. So nothing about the network at the wall enters but its norm, and for triples their outputs.
+step, while μ grows. So nothing about the network at the wall enters but its norm, and for triples and quadruples their outputs.
 
 Source: this project's.
 """
@@ -23,6 +23,7 @@ from flatchannels.dynamics.newton import minimum
 from flatchannels.dynamics.polish import Polish
 from flatchannels.infinity.candidates import Candidate
 from flatchannels.infinity.hinges import FOLLOWED, Pulled
+from flatchannels.infinity.limits import SECOND_ORDER
 
 Array = NDArray[np.float64]
 
@@ -90,7 +91,7 @@ class Approach:
             elif unit.kind == "exponential":
                 share = np.cbrt(slope**2 * pull * diverging * small**2) if slope > 0 else np.nan
                 excess, squares = excess + share, squares + share / pull
-            elif unit.kind == "triple":
+            elif unit.kind in SECOND_ORDER:
                 outputs = diverging * (pull / self.pull) ** (-2 / 3)
                 excess, squares = excess + pull * outputs, squares + outputs
         return excess, squares

@@ -54,7 +54,7 @@ def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1
 
     A certificate is for a minimum at infinity: gradient and curvature of the limit network, a positive slope of the loss
     with the distance from infinity for each pair and exponential unit, and a loss at θ that these slopes predict to 10 %.
-    For a triple no slope is known in closed form, but the pull μ of the wall tells: L − L_∞ ∝ 1/|a| makes it μ Σa².
+    For groups of three and four no slope is known in closed form, but the pull μ of the wall tells: L − L_∞ ∝ 1/|a| makes it μ Σa².
     Steep neurons are first followed beyond the wall (`hinges`); duplicates are merged, and judged at the end (`duplicates`).
     """
     if ACTIVATIONS[network.activation].homogeneous:
