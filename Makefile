@@ -1,8 +1,9 @@
 # Needs only make and Python >= 3.11. Everything else is installed into .venv, from requirements.lock.
-#   make figures            all figures of the default preset, into results/figures
+#   make figures            all figures of the default preset, into results/figures (of others into results/<preset>/figures)
 #   make figures CONFIG=config/paper.yaml CORES=32 TARGETS=fig2
 #   make test               the tests
-#   make thorough-test      thousands of broken configurations and a quarter of an hour of kills, which the tests try fewer of
+#   make thorough-test      thousands of broken configurations, twenty random ones run to the end, and a quarter of an hour of kills,
+#                           all of which the tests try fewer of
 #   make slurm-test         the profiles for clusters, on a Slurm that it starts on this machine (as root, with slurm-wlm installed)
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers
@@ -37,7 +38,7 @@ test: $(VENV)/requirements.lock
 	$(RUN) -m pytest
 
 thorough-test: $(VENV)/requirements.lock
-	$(RUN) -m pytest --hypothesis-profile thorough tests/pipeline
+	$(RUN) -m pytest --hypothesis-profile thorough tests/pipeline tests/workflow/test_any_configuration.py
 	PYTHONPATH=workflow $(RUN) tests/interruptions.py 900
 
 slurm-test: $(VENV)/requirements.lock

@@ -263,6 +263,7 @@ def made_up_jumps(exponent=2.0):
 def test_figures_without_runs_say_so(table):
     module, schema = {"routes": (figR_routes, ROUTES), "jumps": (fig5_jumps, JUMPS)}[table]
     figure = module.draw(typed_table(schema, []))
+    figure.draw_without_rendering()
     assert any(text.get_text().startswith("no ") for axes in figure.axes for text in axes.texts)
 
 

@@ -1,6 +1,7 @@
 """What the pipeline takes from inside Snakemake is still there, and means what it is taken for."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -119,3 +120,12 @@ def test_outputs_can_be_made_again(tmp_path):
     again = 'internals.make_again(workflow, ["a.txt"])\n' + LISTEN
     said, _ = run(tmp_path, more=again)
     assert ["a", ["a.txt"]] in json.loads(found(said, "PLANNED")[0])
+
+
+def test_nothing_else_looks_inside_snakemake():
+    rules = [ROOT / "Snakefile", ROOT / "workflow" / "Snakefile", *(ROOT / "workflow" / "rules").glob("*.smk")]
+    code = "\n".join(re.sub(r"#.*", "", path.read_text()) for path in rules)
+    assert set(re.findall(r"\bworkflow\.(\w+)", code.replace("../report/workflow.rst", ""))) == {"current_basedir"}
+    for path in (ROOT / "workflow" / "flatchannels").rglob("*.py"):
+        if path.name != "snakemake_internals.py":
+            assert not re.search(r"^\s*(from|import) snakemake", path.read_text(), re.MULTILINE), path

@@ -19,7 +19,7 @@ from interruptions import empty
 from flatchannels.pipeline import config
 
 PLANNED = max(1, settings.default.max_examples // 20)  # 10, thorough 250
-RUN = max(1, settings.default.max_examples // 200)  # 1, thorough 25
+RUN = max(1, settings.default.max_examples // 250)  # 1, thorough 20
 TOY = {"samples": 32, "random_starts": 1, "epochs": 2, "batch": 8, "gd_steps": 200, "gd_rates": [0.316, 0.237]}  # of whole.yaml
 
 names = st.text("abcxyz019.-", min_size=1, max_size=8).filter(lambda name: name[0] not in ".-")
