@@ -3,15 +3,19 @@
 Source: Nocedal & Wright, section 2.2 (scaling).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from flatchannels.dynamics.objectives import Affine
-from flatchannels.dynamics.polish import polish
+from flatchannels.dynamics.objectives import Affine, TwiceDifferentiable
+from flatchannels.dynamics.polish import Polish, polish
+
+Array = NDArray[np.float64]
 
 
-def minimum(objective, guesses, iterations):
+def minimum(objective: TwiceDifferentiable, guesses: Sequence[Array], iterations: int) -> Polish:
     """The `Polish` from the guess (P,) at which an objective is lowest, in coordinates in which its Hessian has ones on the diagonal.
 
     For hinges: along its kink the curvature of one is of the order of |w|, in the log of its scale of 1/|w|.
@@ -24,13 +28,13 @@ def minimum(objective, guesses, iterations):
     return replace(end, theta=end.theta * scale, gradient=end.gradient / scale, hessian=hessian)
 
 
-def scaled_newton_step(gradient, hessian):
+def scaled_newton_step(gradient: Array, hessian: Array) -> Array:
     """−H⁻¹ g (P,), each entry to the precision of its own scale; of least length where H is singular."""
     scale = _scale(hessian)
     return -scale * np.linalg.lstsq(hessian * np.multiply.outer(scale, scale), scale * gradient, rcond=None)[0]
 
 
-def _scale(hessian):
+def _scale(hessian: Array) -> Array:
     """(P,), by which rows and columns are multiplied to have ones on the diagonal."""
     diagonal = abs(np.diag(hessian))
     return 1 / np.sqrt(np.maximum(diagonal, np.finfo(float).tiny * np.maximum(diagonal.max(), 1.0)))

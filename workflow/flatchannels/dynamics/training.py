@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigvalsh
 
 from flatchannels.data.dataset import Dataset
@@ -19,6 +20,8 @@ from flatchannels.names import widths_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network, weight_norm
 from flatchannels.reasons import Finish, Stop
+
+Array = NDArray[np.float64]
 
 # ASSUME: the paper says only that relu runs get stuck. Our flow rounds each relu over this fraction of the length of the
 # neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last, at
@@ -42,8 +45,8 @@ class Run:
     """
 
     seed: int | None
-    theta_initial: np.ndarray
-    theta: np.ndarray
+    theta_initial: Array
+    theta: Array
     loss_initial: float
     loss: float
     loss_cusp: float
@@ -55,37 +58,37 @@ class Run:
     hessian_max: float
     flow: Flow
     polish: Polish
-    spectrum_t: np.ndarray
-    spectrum_min: np.ndarray
-    spectrum_max: np.ndarray
+    spectrum_t: Array
+    spectrum_min: Array
+    spectrum_max: Array
 
     @property
-    def unfinished(self):
+    def unfinished(self) -> bool:
         """Whether a limit ended the flow, or its time the polish: `train` can go on from `flow`."""
         return self.flow.state is not None or self.finish == Finish.TIME_LIMIT
 
 
-def initial(net, root_seed, dataset, seed):
+def initial(net: Network, root_seed: int, dataset: str, seed: int) -> Array:
     """θ₀ (P,) of one run: a Glorot-normal draw that belongs to the network, the dataset's name and the seed alone."""
     words = (dataset, net.inputs, widths_name(net.widths), net.activation, net.bias, seed)
     return net.initialise(generator(root_seed, "initialisation", *words))
 
 
 def train(
-    net,
-    data,
-    theta0=None,
-    seed=None,
+    net: Network,
+    data: Dataset,
+    theta0: ArrayLike | None = None,
+    seed: int | None = None,
     *,
-    rtol=1e-5,
-    maxnorm=1e3,
-    max_seconds=3600.0,
-    max_steps=20_000,
-    max_t=1e16,
-    trajectory_samples=250,
-    spectrum_samples=50,
-    flow=None,
-):
+    rtol: float = 1e-5,
+    maxnorm: float = 1e3,
+    max_seconds: float = 3600.0,
+    max_steps: int = 20_000,
+    max_t: float = 1e16,
+    trajectory_samples: int = 250,
+    spectrum_samples: int = 50,
+    flow: Flow | None = None,
+) -> Run:
     """Gradient flow from θ₀ to its end, then the polish.
 
     Parameters
@@ -111,38 +114,38 @@ def train(
         "rtol": rtol, "maxnorm": maxnorm, "max_seconds": max_seconds, "max_steps": max_steps, "max_t": max_t,
         "trajectory_samples": trajectory_samples, "spectrum_samples": spectrum_samples,
     })  # fmt: skip
-    theta0 = check_start(net, data, theta0, seed)
+    start = check_start(net, data, theta0, seed)
 
-    def left():
+    def left() -> float:
         return max_seconds - (time.perf_counter() - begin)
 
     kinks = ACTIVATIONS[net.activation].homogeneous
-    objective = GaugeFixed(net.smoothed(theta0, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
+    objective = GaugeFixed(net.smoothed(start, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
     if flow is None or flow.state:
         flow = gradient_flow(
             objective,
-            theta0,
+            start,
             rtol=max(rtol, KINKED_RTOL) if kinks else rtol,
             maxnorm=maxnorm,
             max_seconds=FLOW_SHARE * left(),
             max_steps=max_steps,
             max_t=max_t,
             samples=trajectory_samples,
-            state=flow and flow.state,
+            state=flow.state if flow else None,
         )
     finish = follow_smoothing if kinks else finish_smooth
-    start = balanced(flow, maxnorm)
-    end = finish(net, data, start, maxnorm, left())
+    outside = balanced(flow, maxnorm)
+    end = finish(net, data, outside, maxnorm, left())
     loss = net.loss(end.theta, data)
     values = eigvalsh(end.hessian)
-    cusp = cusp_loss(net, data, start, maxnorm, left()) if kinks else loss
+    cusp = cusp_loss(net, data, outside, maxnorm, left()) if kinks else loss
     times = np.unique(np.linspace(0, len(flow.t) - 1, spectrum_samples).round().astype(int))
     spectra = extreme_eigenvalues(net, data, flow.theta[times], left())
     return Run(
         seed=seed,
-        theta_initial=theta0,
+        theta_initial=start,
         theta=end.theta,
-        loss_initial=net.loss(theta0, data),
+        loss_initial=net.loss(start, data),
         loss=loss,
         loss_cusp=cusp,
         gradient_norm=float(abs(end.gradient).max()),
@@ -159,7 +162,7 @@ def train(
     )
 
 
-def extreme_eigenvalues(net, data, thetas, max_seconds):
+def extreme_eigenvalues(net: Network, data: Dataset, thetas: Array, max_seconds: float) -> Array:
     """The smallest and the largest eigenvalue of ∇²L at the points thetas (n, P): (n, 2), NaN from where the time is over.
 
     Values without vectors cost little more than the reduction to tridiagonal form, which the extreme ones need as well.
@@ -173,12 +176,12 @@ def extreme_eigenvalues(net, data, thetas, max_seconds):
     return values
 
 
-def finish_smooth(net, data, theta, maxnorm, max_seconds):
+def finish_smooth(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float) -> Polish:
     """`polish` of L + R from θ."""
     return polish(Objective(net, data, maxnorm), theta, max_seconds=max_seconds)
 
 
-def follow_smoothing(net, data, theta, maxnorm, max_seconds, path=SMOOTHING_PATH):
+def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float, path: Array = SMOOTHING_PATH) -> Polish:
     """`polish` for relu: the minimum of the smoothed loss, followed while the smoothing falls to nothing.
 
     The exact loss of finitely many samples is covered with cusps, at which no gradient vanishes; the point returned is
@@ -194,12 +197,12 @@ def follow_smoothing(net, data, theta, maxnorm, max_seconds, path=SMOOTHING_PATH
     return replace(end, iterations=iterations, seconds=seconds)
 
 
-def cusp_loss(net, data, theta, maxnorm, max_seconds):
+def cusp_loss(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float) -> float:
     """The loss of the cusp at which a descent from θ gets stuck: that of `follow_smoothing` with its last smoothing alone."""
     return net.loss(follow_smoothing(net, data, theta, maxnorm, max_seconds, SMOOTHING_PATH[-1:]).theta, data)
 
 
-def balanced(flow, maxnorm):
+def balanced(flow: Flow, maxnorm: float) -> Array:
     """θ scaled to just outside the wall, where the regulariser's pull balances the multiplier of the constraint."""
     if not flow.multiplier > 0:
         return flow.theta_end
@@ -207,7 +210,7 @@ def balanced(flow, maxnorm):
     return flow.theta_end * np.sqrt((maxnorm + excess) / weight_norm(flow.theta_end))
 
 
-def compile_kernels():
+def compile_kernels() -> None:
     """Exercise every numba signature, so that later processes find all of it in the cache."""
     normal = np.random.default_rng(0)
     data = Dataset(normal.normal(size=(8, 2)), normal.normal(size=8))
