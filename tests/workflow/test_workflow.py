@@ -52,7 +52,7 @@ def test_every_product_is_made_and_readable(smoke):
         str(path.relative_to(directory)) for path in (directory / "results/smoke/runs/levels").rglob("*.npz")
     }
     assert len(table_files.read_table(directory / "results/smoke/statistics/channel_runs.parquet", channel_schemas.CHANNEL_RUNS)) == 6
-    for schema in run_schemas.SCHEMAS:
+    for schema in run_schemas.RUN_SCHEMAS:
         assert len(table_files.read_table(directory / f"results/smoke/statistics/{schema.name}.parquet", schema))
     assert "C1" in (directory / "results/smoke/scorecard.txt").read_text()
     for caption in (directory / "workflow/report").glob("fig*.rst"):

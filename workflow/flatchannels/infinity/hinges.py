@@ -34,7 +34,7 @@ LEAST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
 STAGES, ITERATIONS, ALL_ITERATIONS = 30, 60, 400  # at most, and of Newton's method in each, and until no further stage begins
 FOLLOWED = 1e-6  # gradient up to which a minimum on the way counts as found
 GROWS = -0.1  # Newton's step in log |c| without pull from which on a neuron counts as a hinge, where it is −1; 0 if it stays finite
-AT_REST = 0.01  # change of log |w| by Newton's method up to which it then is in its minimum
+IN_THE_MINIMUM = 0.01  # change of log |w| by Newton's method up to which it then is in its minimum
 ON_THE_KINK, OFF_THE_KINK = 20.0, 50.0  # a hinge has come out once no sample has |z| in between
 STEEPER, SHARPER, RATIO = 4.0, 10, 0.01  # then |w| grows by this factor, so many times at most, until the slopes predict the loss so well
 
@@ -159,7 +159,7 @@ def _at_infinity(limit: AnyLimit, theta: Array, hinges: NDArray[np.bool_], wall:
         change = np.where(free, 0.0, -np.log(STEEPER))
         guesses = [sharpened(limit, theta, change, hinges), theta + change]
     finite = np.isin(np.flatnonzero(free), limit.first[:-1][[unit.kind == "steep" for unit in limit.units] & ~hinges])
-    if np.any(abs(scaled_newton_step(end.gradient, end.hessian)[finite]) > AT_REST):
+    if np.any(abs(scaled_newton_step(end.gradient, end.hessian)[finite]) > IN_THE_MINIMUM):
         return None
     return Receded(wall, theta, end.loss - float(rises.sum()), end.gradient, end.hessian, hinges, rises, ratio, iterations)
 

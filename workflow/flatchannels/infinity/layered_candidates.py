@@ -22,7 +22,7 @@ from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
 
-TRIED = 4  # at most: each takes seconds where neurons are steep
+MOST_CANDIDATES = 4  # at most: each takes seconds where neurons are steep
 
 STEEP_SHARE = 0.02  # share of Σθ² in the input weights of a neuron from which on it has the coordinates of a steep one
 
@@ -48,7 +48,7 @@ def layered_candidates(network: Network, data: Dataset, theta: Array) -> list[Ca
                 guess = _guess(network, data, theta, threshold, relative, special)
                 if guess is not None:
                     found.setdefault(tuple((unit.kind, unit.neurons) for unit in guess.limit.units), guess)
-    return ranked(list(found.values()), network.loss(theta, data), theta)[:TRIED]
+    return ranked(list(found.values()), network.loss(theta, data), theta)[:MOST_CANDIDATES]
 
 
 def _guess(network: Network, data: Dataset, theta: Array, threshold: float, relative: bool, special: bool) -> Candidate | None:

@@ -18,11 +18,11 @@ from flatchannels.reasons import Stop
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import continuation, run_records
 from flatchannels.storage.errors import RecordError
-from flatchannels.storage.schemas.runs import COUNTS, RESULT_COLUMNS, RUNS, SECONDS
+from flatchannels.storage.schemas.runs import COUNT_COLUMNS, RESULT_COLUMNS, RUNS, SECONDS
 from flatchannels.storage.table_files import typed_table
 
 CONVERGED_CURVATURE = -1e-6  # smallest over largest Hessian eigenvalue
-TABLE_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULT_COLUMNS, *COUNTS, *SECONDS]
+TABLE_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULT_COLUMNS, *COUNT_COLUMNS, *SECONDS]
 
 
 def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
 
 def run_columns(path: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> dict[str, Any]:
     """Columns of the run table for one block, from its metadata and the arrays of TABLE_KEYS."""
-    columns = {key: arrays[key] for key in ["seed", "message", *RESULT_COLUMNS, *COUNTS, *SECONDS]}
+    columns = {key: arrays[key] for key in ["seed", "message", *RESULT_COLUMNS, *COUNT_COLUMNS, *SECONDS]}
     versions = json.dumps(meta["versions"], sort_keys=True)
     constants = place_columns(meta) | {"parameters": arrays["theta"].shape[1], "record": path, "versions": versions, "cpu": meta["cpu"]}
     columns.update({key: np.full(len(arrays["seed"]), value) for key, value in constants.items()})

@@ -33,7 +33,7 @@ RESULT_COLUMNS = {
     "hessian_max": number("The largest eigenvalue of ∇²(L + R) at the minimum.", CURVATURE),
     "t_end": number("When the flow ended.", TIME),
 }
-COUNTS = {
+COUNT_COLUMNS = {
     "steps": count("Steps of the flow."),
     "rejections": count("Steps of the flow that were refused."),
     "gradients": count("Gradients that the flow took."),
@@ -63,7 +63,7 @@ RUNS = Schema(
         "converged": flag("Whether ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max of the Hessian, or the fit is exact."),
         "stop": text("Why the flow ended (reasons.Stop)."),
         "finish": text("Why the finish ended (reasons.Finish)."),
-        **COUNTS,
+        **COUNT_COLUMNS,
         **SECONDS,
         "message": text("The error of a run that failed; empty for others."),
         **RECORD_COLUMN,
