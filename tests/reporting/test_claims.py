@@ -92,7 +92,7 @@ def test_c3_finds_nothing_between_unrelated_widths_and_is_open_with_few_runs():
 
 
 def test_c3_expects_as_many_accidents_as_there_are(monkeypatch):
-    monkeypatch.setattr(levels, "IDENTICAL", 1e-4)  # so coarse that unrelated losses do coincide
+    monkeypatch.setattr(levels, "SAME_MINIMUM", 1e-4)  # so coarse that unrelated losses do coincide
     narrow, wide = np.exp(distinct(1000, 8)), np.exp(distinct(1000, 9))
     row = verdict("C3", synthetic.run_rows(narrow, "1"), synthetic.run_rows(wide, "2"))
     observed, expected = int(row["detail"].split()[0]), float(row["detail"].split("width, ")[1].split()[0])

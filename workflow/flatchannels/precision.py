@@ -33,6 +33,10 @@ EXACT_FIT_OF_ROUNDED_KINKS = 1e-16
 # add as much as to the loss.
 EIGENVALUE_RESOLUTION = 1e-13
 
+# Of an eigenvalue of the Hessian of a flow, over the largest, times √P: what rounding alone makes of a 0 there. Measured zeros are
+# below 8e-16. Where a verdict hangs on it, EIGENVALUE_RESOLUTION leaves a margin for cancelling outputs.
+EIGENVALUE_NOISE = 2e-15
+
 # Beyond it the sign of an eigenvalue is certain, and below it a singular value spans nothing: ten times the resolution.
 SIGN_RESOLUTION = 1e-12
 
@@ -46,6 +50,16 @@ CONVERGED_GRADIENT = 1e-9
 
 # Over the largest eigenvalue, of a matrix that is singular where the gradient is 0 and is known at a converged network.
 SINGULAR_AT_A_MINIMUM = 1e-9
+
+# Of the losses of two converged networks, relative, up to which they are one minimum: these agree to 1e-15, and different levels lie 1e-3
+# apart and more.
+SAME_MINIMUM = 1e-9
+
+# Of the input weights of two neurons of any network, relative, up to which they are one: what training leaves of a copy is 1e-12.
+SAME_WEIGHTS = 1e-9
+
+# Of |a| or |w|, over the largest of the layer, up to which a neuron is dead: its part of the output is lost in the rounding of the others.
+DEAD_WEIGHTS = 1e-12
 
 # L2 between the input weights of two neurons, bias included, up to which they are duplicates (paper, Appendix A).
 DUPLICATE_DISTANCE = 1e-6

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
-Array = NDArray[np.float64]
+from flatchannels.precision import EIGENVALUE_NOISE
 
-NOISE = 2e-15  # eigenvalues below this fraction of the largest, times √P, are rounding
+Array = NDArray[np.float64]
 
 
 def resolution(values: Array) -> float:
     """Eigenvalues of a Hessian below this are rounding; `values` (P,) ascending."""
-    return NOISE * values[-1] * values.size**0.5
+    return EIGENVALUE_NOISE * values[-1] * values.size**0.5
 
 
 def newton_step(gradient: Array, hessian: Array) -> tuple[Array, float, Array]:

@@ -21,17 +21,16 @@ from scipy.spatial.distance import pdist
 
 from flatchannels.inspection.neighbours import Pairs, close_pairs
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.precision import DEAD_WEIGHTS, SAME_WEIGHTS
 
 Array = NDArray[np.float64]
 
-DUPLICATE = 1e-9  # relative distance of input weights up to which two neurons are one: what training leaves of a copy is 1e-12
 TIGHT = 0.25  # largest half distance ε of a group over the mean length of its input weights
 CANCELLATION = 0.3  # |Σ a| over Σ |a| of a group; of three neurons in the ratio 1 : −2 : 1 it is 1/3 for two of them, 0 for all
 STRENGTH = 4.0  # mean |a| of a group over the median of the neurons that are in none
 REACH = 0.02  # Σ |a| times ε over the mean length of the input weights, over the same: what its width does
 NEARLY_PARALLEL = 1e-2  # 1 − |cos| of input weights below which neurons outside of groups are worth a remark (paper, Appendix B.3)
 LARGEST_GROUP = 32  # neurons
-DEAD = 1e-12  # |a| or |w| over the largest of the layer
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def layer_structure(layer: int, rows: Array, columns: Array, activation: str | N
     columns (r, m) : their output weights.  activation : its name, or None; its symmetry lets antiparallel neurons form groups.
     """
     lengths, strengths = np.linalg.norm(rows, axis=1), np.linalg.norm(columns, axis=1)
-    alive = (lengths > DEAD * lengths.max(initial=0.0)) & (strengths > DEAD * strengths.max(initial=0.0))
+    alive = (lengths > DEAD_WEIGHTS * lengths.max(initial=0.0)) & (strengths > DEAD_WEIGHTS * strengths.max(initial=0.0))
     live = np.flatnonzero(alive)
     parity = mirror_sign(activation)
     pairs = close_pairs(rows[live])
@@ -121,7 +120,7 @@ def _aligned(pairs: Pairs) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 def _copies(pairs: Pairs, neurons: int) -> list[tuple[int, int]]:
     """(i, j), i < j, where j is a copy of i; of several copies each is paired with the first."""
-    same = pairs.where(pairs.plain < DUPLICATE)
+    same = pairs.where(pairs.plain < SAME_WEIGHTS)
     graph = csr_array((np.ones(len(same.first)), (same.first, same.second)), shape=(neurons, neurons))
     labels = connected_components(graph, directed=False)[1]
     firsts = np.unique(labels, return_index=True)[1][labels]

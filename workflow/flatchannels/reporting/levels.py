@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from flatchannels.precision import SAME_MINIMUM
 from flatchannels.reasons import Stop
 from flatchannels.reporting.groups import CONFIGURATION, ended, grouped
 from flatchannels.storage.schemas.runs import LOSS_LEVELS
 from flatchannels.storage.table_files import typed_table
 
 LEVEL_TOLERANCE = 1e-3  # relative (paper, Appendix A)
-SAME_MINIMUM = 1e-9  # relative difference of the losses of two converged networks of one shape below which they are one minimum
 
 
 def find_levels(losses: Sequence[float] | np.ndarray | pd.Series, tolerance: float = LEVEL_TOLERANCE) -> tuple[np.ndarray, np.ndarray]:

@@ -39,7 +39,7 @@ from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update
 from flatchannels.names import network_name
 from flatchannels.networks.layout import layout_of
 from flatchannels.networks.network import Network, network_of
-from flatchannels.precision import CONVERGED_GRADIENT, EIGENVALUE_RESOLUTION, SIGN_RESOLUTION
+from flatchannels.precision import CONVERGED_GRADIENT, EIGENVALUE_RESOLUTION, SAME_MINIMUM, SIGN_RESOLUTION
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.storage import products, run_records
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES, SADDLE_LINES
@@ -48,7 +48,6 @@ from flatchannels.storage.table_files import typed_table
 Array = NDArray[np.float64]
 ChannelRun = tuple[str, Network, dict[str, Any], tuple[int, ...]]  # name of the dataset, network, run, pair
 
-SAME_MINIMUM = 1e-9  # relative difference of the losses of two runs that found the same minimum
 FAR = 1e3  # |γ| at which the gradient on Γ is measured
 PLATEAU_STARTS = np.linspace(-2.0, 3.0, 31)  # γ of the perturbed flows
 PLATEAU_SIZE = 1e-7  # of the perturbations

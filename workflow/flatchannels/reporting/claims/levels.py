@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from scipy.stats import poisson
 
 from flatchannels.names import widths_key
+from flatchannels.precision import SAME_MINIMUM
 from flatchannels.reasons import Stop
 from flatchannels.reporting.claims.verdict import (
     BY_RUN,
@@ -32,7 +33,6 @@ BoolArray = NDArray[np.bool_]
 DUPLICATE_RANGE = (0.10, 0.30)  # C1
 ALMOST_NONE = 0.05  # ASSUME: the paper gives no number; half of the smallest share with which C1 holds
 SHARED = 0.01  # ASSUME: C3, a share of runs on shared levels below this is none to speak of
-IDENTICAL = 1e-9  # relative; converged losses of one minimum agree to 1e-15, different levels lie 1e-3 apart and more
 # ASSUME: of the correction from the wall to infinity, which is a leading order. Chosen after a pilot with root seed 2506,
 # in which raw losses at the wall differed between widths; the presets have another root seed, whose runs are a clean test.
 LIMIT_UNCERTAINTY = 0.1
@@ -95,7 +95,7 @@ def shared_levels(tables: Tables) -> Verdict:
 
 def _exact_levels(runs: pd.DataFrame) -> tuple[NDArray[np.int64], Array]:
     """Level of every run by its loss at infinity, and for every level the logarithm of that loss and its uncertainty (2, L)."""
-    membership, losses = find_levels(runs["loss_infinity"], IDENTICAL)
+    membership, losses = find_levels(runs["loss_infinity"], SAME_MINIMUM)
     losses = np.maximum(losses, np.finfo(float).tiny)
     uncertainty = np.zeros(len(losses))
     np.maximum.at(uncertainty, membership, LIMIT_UNCERTAINTY * (runs["loss"] - runs["loss_infinity"]))
@@ -105,7 +105,7 @@ def _exact_levels(runs: pd.DataFrame) -> tuple[NDArray[np.int64], Array]:
 def _coincidences(levels: Array, narrower: Array) -> tuple[BoolArray, Array, Array]:
     """Which of the levels (2, L) are identical to which narrower ones (2, M), the tolerances and the distances: (L, M) each."""
     distances = np.abs(levels[0][:, None] - narrower[0])
-    tolerances = IDENTICAL + levels[1][:, None] + narrower[1]
+    tolerances = SAME_MINIMUM + levels[1][:, None] + narrower[1]
     return np.asarray(distances <= tolerances), tolerances, distances
 
 
