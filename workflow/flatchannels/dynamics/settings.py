@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from flatchannels.data.dataset import Dataset
 from flatchannels.networks.network import Network
 
-COUNTS = ("max_steps", "trajectory_samples", "spectrum_samples")
+COUNTED = ("max_steps", "trajectory_samples", "spectrum_samples")
 
 
 def check_settings(settings: dict[str, Any]) -> None:
     """ValueError for a setting of `train` out of its range; `settings` are its keywords.
 
-    rtol lies between 0 and 1, the counts in COUNTS are integers of at least 1, all others are positive; infinite limits are none.
+    rtol lies between 0 and 1, the counts in COUNTED are integers of at least 1, all others are positive; infinite limits are none.
     """
     for name, value in settings.items():
-        if name in COUNTS:
+        if name in COUNTED:
             _count(name, value, 1)
         elif not (_is_number(value) and value > 0):
             raise ValueError(f"{name} is {value!r}; it must be a positive number")

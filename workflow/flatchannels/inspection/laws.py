@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 FEWEST = 6  # points to which a law is fitted: it has three parameters
 SHORTEST = 2.0  # ratio of the last to the first step
 LEVEL = 0.95
-TRIED = 400  # values of t₀ that are tried
+START_TIMES = 400  # values of t₀ that are tried
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
     if count < FEWEST or t[-1] < SHORTEST * t[0]:
         return None
     # From just before the first point to long before: further away than 100 spans the power law is an exponential.
-    gaps = np.concatenate([np.geomspace(1e-3 * t[0], t[0], TRIED // 2), t[0] + np.geomspace(1e-3 * t[0], 100 * t[-1], TRIED // 2)])
+    gaps = np.concatenate(
+        [np.geomspace(1e-3 * t[0], t[0], START_TIMES // 2), t[0] + np.geomspace(1e-3 * t[0], 100 * t[-1], START_TIMES // 2)]
+    )
 
     def fits(gaps: Array) -> Lines:
         return _lines(np.log(t - t[0] + gaps[:, None]), log_y)
