@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import GROUPS, NETWORKS, planted
+from planted_channels import GROUPS, NETWORKS, planted
 
 from flatchannels import Network, train
 from flatchannels.data.datasets import make

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from planted import GROUPS, NETWORKS, planted
+from planted_channels import GROUPS, NETWORKS, planted
 
 from flatchannels.landscape.geometry import groups
 from flatchannels.landscape.subspace import channel_basis, mean_basis

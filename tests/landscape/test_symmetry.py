@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import planted
+from planted_channels import planted
 
 from flatchannels import Network
 from flatchannels.landscape.geometry import groups
