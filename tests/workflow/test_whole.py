@@ -96,3 +96,4 @@ def test_a_dry_run_is_short_unless_asked_for_all(tmp_path, more, whole_plan):
     assert done.returncode == 0 and ("seeds-1-1" in said) == whole_plan
     assert (len(said.splitlines()) < 80) != whole_plan
     assert said.count("Job stats:") == 1 + whole_plan
+    assert ("check individual jobs above" in said) == whole_plan and ("each single job: --printshellcmds" in said) != whole_plan

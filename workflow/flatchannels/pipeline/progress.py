@@ -49,6 +49,7 @@ class Plan(logging.Filter):
     def filter(self, record):
         event = internals.event_of(record)
         self.tables += event == "run_info"
+        record.msg = str(record.msg).replace(internals.JOBS_ABOVE, "(each single job: --printshellcmds)")
         return event not in ("job_info", "shellcmd") and not (event == "run_info" and self.tables > 1)
 
 

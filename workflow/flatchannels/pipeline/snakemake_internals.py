@@ -15,10 +15,7 @@ from snakemake.settings.enums import Quietness
 from snakemake.settings.types import DeploymentMethod
 from snakemake_interface_logger_plugins.common import LogEvent
 
-
-def folder_of_this_file(workflow) -> str:
-    """The folder of the file of rules that asks; `workflow.basedir` is that of the first Snakefile, perhaps somebody else's."""
-    return str(workflow.current_basedir)
+JOBS_ABOVE = "(check individual jobs above for details)"  # in what a dry run says last
 
 
 def is_main_process(workflow) -> bool:
