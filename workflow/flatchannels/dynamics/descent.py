@@ -9,25 +9,29 @@ Source: paper, section 5 (Figure 6); Kingma & Ba 2015 (Adam).
 
 import numpy as np
 from numba import njit
+from numpy.typing import ArrayLike, NDArray
 
+from flatchannels.data.dataset import Dataset
 from flatchannels.networks.compilation import SETTINGS
 from flatchannels.networks.scalars import LOOP, erf
+
+Array = NDArray[np.float64]
 
 BETA1, BETA2, STABILISER = 0.9, 0.999, 1e-8  # Adam's, as in its paper
 
 
-def log_spaced(last, samples):
+def log_spaced(last: int, samples: int) -> NDArray[np.int64]:
     """Whole numbers from 0 to `last`, all but equally spaced in the logarithm: int64, at most `samples` of them."""
     return np.unique(np.concatenate([[0], np.geomspace(1, last, samples - 1).round()]).astype(np.int64))
 
 
-def gradient_descent(theta, data, rate, keep):
+def gradient_descent(theta: ArrayLike, data: Dataset, rate: float, keep: ArrayLike) -> Array:
     """θ ← θ − rate ∇L(θ) on all samples: θ (len(keep), 2r) after the numbers of steps in `keep` (increasing, from 0)."""
     x, y, weights = _checked(theta, data, rate)
     return _gradient_descent(np.array(theta, dtype=float), x, y, weights, float(rate), np.asarray(keep, dtype=np.int64))
 
 
-def stochastic(theta, data, rate, batch, keep, seed, adam=False):
+def stochastic(theta: ArrayLike, data: Dataset, rate: float, batch: int, keep: ArrayLike, seed: int, adam: bool = False) -> Array:
     """SGD, or Adam: every epoch goes through the samples in a new order, `batch` at a time.
 
     Parameters
@@ -47,27 +51,28 @@ def stochastic(theta, data, rate, batch, keep, seed, adam=False):
     x, y, _ = _checked(theta, data, rate)
     if not 1 <= batch <= x.size:
         raise ValueError(f"batch is {batch}; it must be from 1 to the number of samples, {x.size}")
-    keep = np.asarray(keep, dtype=np.int64)
-    return _stochastic(np.array(theta, dtype=float), x, y, float(rate), int(batch), keep, int(seed), bool(adam))
+    epochs = np.asarray(keep, dtype=np.int64)
+    return _stochastic(np.array(theta, dtype=float), x, y, float(rate), int(batch), epochs, int(seed), bool(adam))
 
 
-def _checked(theta, data, rate):
-    if data.dimension != 1 or len(theta) % 2:
-        raise ValueError(f"{data.dimension} inputs and {len(theta)} parameters; there must be one input, and two for each neuron")
+def _checked(theta: ArrayLike, data: Dataset, rate: float) -> tuple[Array, Array, Array]:
+    parameters = np.size(theta)
+    if data.dimension != 1 or parameters % 2:
+        raise ValueError(f"{data.dimension} inputs and {parameters} parameters; there must be one input, and two for each neuron")
     if not rate > 0:
         raise ValueError(f"rate is {rate}; it must be positive")
     return np.ascontiguousarray(data.x[:, 0]), data.y, data.weights
 
 
 @njit(**LOOP)
-def _activate(z, slope):
+def _activate(z: Array, slope: Array) -> None:
     """σ(z) in place, and σ'(z) into `slope`: a loop without sums, which runs on vectors."""
     for n in range(z.size):
         z[n], slope[n], _, _ = erf(z[n], 0.0)
 
 
 @njit(**SETTINGS | {"fastmath": {"reassoc", "contract", "nsz"}})
-def _gradient(theta, x, y, weights, h, slope, error, gradient):
+def _gradient(theta: Array, x: Array, y: Array, weights: Array, h: Array, slope: Array, error: Array, gradient: Array) -> None:
     """∇ Σ weights (f − y)² into `gradient` (2r,); h and slope (r · samples,) and error (samples,) are scratch."""
     r, samples = theta.size // 2, x.size
     for i in range(r):
@@ -90,7 +95,7 @@ def _gradient(theta, x, y, weights, h, slope, error, gradient):
 
 
 @njit(**SETTINGS)
-def _gradient_descent(theta, x, y, weights, rate, keep):
+def _gradient_descent(theta: Array, x: Array, y: Array, weights: Array, rate: float, keep: NDArray[np.int64]) -> Array:
     h, slope = np.empty(theta.size // 2 * x.size), np.empty(theta.size // 2 * x.size)
     error, gradient = np.empty(x.size), np.empty(theta.size)
     kept = np.empty((keep.size, theta.size))
@@ -106,7 +111,7 @@ def _gradient_descent(theta, x, y, weights, rate, keep):
 
 
 @njit(**SETTINGS)
-def _stochastic(theta, x, y, rate, batch, keep, seed, adam):
+def _stochastic(theta: Array, x: Array, y: Array, rate: float, batch: int, keep: NDArray[np.int64], seed: int, adam: bool) -> Array:
     np.random.seed(seed)
     order = np.arange(x.size)
     h, slope = np.empty(theta.size // 2 * batch), np.empty(theta.size // 2 * batch)

@@ -15,11 +15,17 @@ Sources: Owen 1956, 1980; Williams 1997 (erf without bias); Cho & Saul 2009 (rel
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, owens_t, roots_hermitenorm
 
 from flatchannels.data.dataset import Dataset
+from flatchannels.networks.network import Network
+
+Array = NDArray[np.float64]
+Moments = dict[tuple[int, int], Array]  # K_pq by (p, q)
 
 TRAPEZOID_RANGE = 9.0  # standard deviations; 2e-19 lies beyond
 LEAST_DETERMINANT = 1e-30  # smallest determinant of two normalised neurons: relu is not smooth where they are parallel
@@ -28,7 +34,7 @@ LEAST_DETERMINANT = 1e-30  # smallest determinant of two normalised neurons: rel
 # Quadrature
 
 
-def gauss_hermite(nodes, target):
+def gauss_hermite(nodes: int, target: Callable[[Array], Array]) -> Dataset:
     """A `Dataset` whose weighted means are those over x ~ N(0, 1), exact for polynomials of degree < 2·nodes.
 
     target : function from x (nodes,) to y (nodes,).  Neurons with input weight w need about 50 w² nodes for 1e-12.
@@ -37,7 +43,7 @@ def gauss_hermite(nodes, target):
     return Dataset(x, target(x), weights / weights.sum())
 
 
-def trapezoid(nodes, target):
+def trapezoid(nodes: int, target: Callable[[Array], Array]) -> Dataset:
     """The same with equally spaced nodes, of which about 30 |w| are enough.
 
     The error falls like exp(−2π² / (1 + 2w²)h²) with the spacing h, because erf of wx and its products are entire, and no
@@ -51,7 +57,7 @@ def trapezoid(nodes, target):
 # Normal variables
 
 
-def univariate(m, A):
+def univariate(m: Array, A: Array | float) -> list[Array]:
     """[G, G', G'', …] up to the fourth derivative, of G(m) = P(X < m) for normal X of variance A: arrays like m."""
     G = [ndtr(m / np.sqrt(A)), np.exp(-0.5 * m**2 / A) / np.sqrt(2 * math.pi * A)]
     for order in range(2, 5):
@@ -59,7 +65,7 @@ def univariate(m, A):
     return G
 
 
-def bivariate(m, n, A, C, B, determinant):
+def bivariate(m: Array, n: Array, A: Array, C: Array, B: Array, determinant: Array) -> Moments:
     """F_pq = ∂ᵖ/∂mᵖ ∂𐞥/∂n𐞥 P(X < m, Y < n) for normal (X, Y) with the covariance [[A, C], [C, B]].
 
     Parameters
@@ -82,7 +88,7 @@ def bivariate(m, n, A, C, B, determinant):
     return F
 
 
-def _below(h, k, above_h, above_k, angle):
+def _below(h: Array, k: Array, above_h: Array, above_k: Array, angle: Array) -> Array:
     """P(X < h, Y < k) of standard normal X, Y with the correlation sin(angle).
 
     above_h = (k − ρh) / √(1 − ρ²), and above_k the same with h and k exchanged.  Source: Owen 1956, equation 2.1.
@@ -98,13 +104,13 @@ def _below(h, k, above_h, above_k, angle):
 # Moments of neurons
 
 
-def erf_moments(m, A):
+def erf_moments(m: Array, A: Array) -> list[Array]:
     """[E[σ(u)], E[σ'(u)], …] up to the fourth derivative for σ(z) = erf(z/√2), u ~ N(m, A)."""
     G = univariate(m, A + 1)
     return [2 * G[0] - 1, *(2 * g for g in G[1:])]
 
 
-def erf_products(m, n, A, C, B, determinant):
+def erf_products(m: Array, n: Array, A: Array, C: Array, B: Array, determinant: Array) -> Moments:
     """K_pq of erf neurons: dict (p, q) → array for q ≤ p; u ~ N(m, A), v ~ N(n, B), covariance C, determinant AB − C²."""
     F = bivariate(m, n, A + 1, C, B + 1, determinant + A + B + 1)
     G = univariate(m, A + 1)
@@ -113,13 +119,13 @@ def erf_products(m, n, A, C, B, determinant):
     return K
 
 
-def relu_moments(m, A):
+def relu_moments(m: Array, A: Array) -> list[Array]:
     """As `erf_moments`, for relu."""
     G = univariate(m, A)
     return [m * G[0] + A * G[1], *G[:4]]
 
 
-def relu_products(m, n, A, C, B, determinant):
+def relu_products(m: Array, n: Array, A: Array, C: Array, B: Array, determinant: Array) -> Moments:
     """As `erf_products`, for relu.
 
     Where u = v the moments with δ(u)² are infinite, but not the sums of them that a Hessian takes: for E[σσ''' + 3σ'σ''] a
@@ -159,7 +165,7 @@ class Population:
     with one input and no biases.
     """
 
-    def __init__(self, network, teacher, theta):
+    def __init__(self, network: Network, teacher: Network, theta: Array) -> None:
         for net in (network, teacher):
             if len(net.widths) != 1 or net.activation not in MOMENTS:
                 raise ValueError(f"{net.activation} with widths {net.widths}; closed forms are for one hidden layer of erf or relu")
@@ -172,15 +178,15 @@ class Population:
         self.rows, self.outputs, self.constant = _neurons(teacher, theta)
         self.square = self.outputs @ self._products(self.rows, self.rows)[0, 0] @ self.outputs
 
-    def linear_neurons(self, theta):
+    def linear_neurons(self, theta: Array) -> int:
         """0: normal samples reach every part of an activation."""
         return 0
 
-    def loss_and_gradient(self, theta):
+    def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """float, (P,)."""
         return self.derivatives(theta)[:2]
 
-    def derivatives(self, theta):
+    def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
         """Loss, gradient and Hessian: float, (P,), (P, P)."""
         rows, a, constant = _neurons(self.network, theta)
         everyone = np.concatenate([rows, self.rows])
@@ -218,10 +224,10 @@ class Population:
         P = self.network.parameters  # one less than these without the output's bias
         return loss, gradient[:P], hessian[:P, :P]
 
-    def _moments(self, rows):
+    def _moments(self, rows: Array) -> list[Array]:
         return self.moments(rows[:, -1], (rows[:, :-1] ** 2).sum(axis=1))
 
-    def _products(self, rows, others):
+    def _products(self, rows: Array, others: Array) -> Moments:
         """K_pq (len(rows), len(others)) of all pairs."""
         w, v = rows[:, None, :-1], others[None, :, :-1]
         A, B, C = (w * w).sum(axis=2), (v * v).sum(axis=2), (w * v).sum(axis=2)
@@ -230,7 +236,7 @@ class Population:
         return self.products(m, n, A, C, B, A * (across * across).sum(axis=2))
 
 
-def _neurons(net, theta):
+def _neurons(net: Network, theta: Array) -> tuple[Array, Array, float]:
     """[W | b] (r, d + 1), a (r,) and c of a network; zeros stand for biases that it does not have."""
     hidden, output = net.matrices(theta)
     if net.bias:
@@ -238,12 +244,12 @@ def _neurons(net, theta):
     return np.column_stack([hidden, np.zeros(len(hidden))]), output[0], 0.0
 
 
-def _join(weights, bias):
+def _join(weights: Array, bias: Array) -> Array:
     """(…, d) and (…) to (…, d + 1)."""
     return np.concatenate([weights, bias[..., None]], axis=-1)
 
 
-def _second(K, W, v, k):
+def _second(K: Moments, W: Array, v: Array, k: int) -> tuple[Array, Array]:
     """Second derivatives of K_00 by the k weights of the first neuron (r, r + t, k, k), and by those of both (r, r, k, k)."""
     w, r = W[:, None], len(W)
     eye = np.eye(W.shape[1])
@@ -257,18 +263,18 @@ def _second(K, W, v, k):
     return twice[..., :k, :k], once[..., :k, :k]
 
 
-def _second_moments(M, W, k):
+def _second_moments(M: list[Array], W: Array, k: int) -> Array:
     """Second derivatives of E[σ] by the k weights of its neuron: (r, k, k)."""
     M = [values[: len(W), None] for values in M]
     return _bordered(M[2][..., None] * np.eye(W.shape[1]) + _outer(M[4] * W, W), M[3] * W, M[2])[..., :k, :k]
 
 
-def _outer(x, y):
+def _outer(x: Array, y: Array) -> Array:
     x, y = np.broadcast_arrays(x, y)
     return x[..., :, None] * y[..., None, :]
 
 
-def _bordered(block, edge, corner):
+def _bordered(block: Array, edge: Array, corner: Array) -> Array:
     """The symmetric [[block, edge], [edge, corner]] in the last two axes; the last axis of corner has length 1."""
     last = np.concatenate([edge, corner], axis=-1)[..., None, :]
     return np.concatenate([np.concatenate([block, edge[..., None]], axis=-1), last], axis=-2)
