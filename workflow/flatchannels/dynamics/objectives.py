@@ -13,8 +13,8 @@
 from typing import Any, Protocol
 
 import numpy as np
+import scipy  # scipy.sparse is loaded when first used: a run does without
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.curvature import tangential
@@ -142,12 +142,12 @@ class Affine:
     @classmethod
     def coordinates(cls, objective: TwiceDifferentiable, theta: Array, free: NDArray[np.bool_]) -> "Affine":
         """The objective with the parameters in `free` (P,) to vary, and the others fixed at those of θ."""
-        return cls(objective, sparse.eye_array(theta.size, format="csc")[:, np.flatnonzero(free)], np.where(free, 0.0, theta))
+        return cls(objective, scipy.sparse.eye_array(theta.size, format="csc")[:, np.flatnonzero(free)], np.where(free, 0.0, theta))
 
     @classmethod
     def scaled(cls, objective: TwiceDifferentiable, scale: Array) -> "Affine":
         """The objective in the coordinates θ / scale (P,)."""
-        return cls(objective, sparse.diags_array(scale))
+        return cls(objective, scipy.sparse.diags_array(scale))
 
     def theta(self, eta: Array) -> Array:
         """θ (P,)."""

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are loaded when first used: a run needs none of those here
 from numpy.typing import NDArray
-from scipy.special import erf, expit, ndtr
 
 Array = NDArray[np.float64]
 
@@ -51,12 +51,12 @@ def g_derivatives(z: Array) -> Array:
 def erf_derivatives(z: Array) -> Array:
     """Of erf(z / √2)."""
     slope = np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
-    return np.stack([erf(np.sqrt(0.5) * z), slope, -z * slope, (z**2 - 1) * slope, (3 - z**2) * z * slope])
+    return np.stack([scipy.special.erf(np.sqrt(0.5) * z), slope, -z * slope, (z**2 - 1) * slope, (3 - z**2) * z * slope])
 
 
 def tanh_derivatives(z: Array) -> Array:
     """Of tanh z."""
-    t, first = np.tanh(z), 4 * expit(2 * z) * expit(-2 * z)
+    t, first = np.tanh(z), 4 * scipy.special.expit(2 * z) * scipy.special.expit(-2 * z)
     return np.stack([t, first, -2 * t * first, first * (6 * t**2 - 2), t * first * (16 - 24 * t**2)])
 
 
@@ -68,9 +68,9 @@ def relu_derivatives(z: Array) -> Array:
 
 def gelu_derivatives(z: Array) -> Array:
     """Of z Φ(z), with Φ the distribution of a standard normal variable.  Source: Hendrycks & Gimpel 2016."""
-    density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+    below, density = scipy.special.ndtr(z), np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
     z2 = z**2
-    return np.stack([z * ndtr(z), ndtr(z) + z * density, (2 - z2) * density, (z2 - 4) * z * density, (7 * z2 - z2**2 - 4) * density])
+    return np.stack([z * below, below + z * density, (2 - z2) * density, (z2 - 4) * z * density, (7 * z2 - z2**2 - 4) * density])
 
 
 def silu_derivatives(z: Array) -> Array:
