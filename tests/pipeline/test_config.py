@@ -144,6 +144,19 @@ def test_a_mistake_gets_a_line_with_the_value_the_remedy_and_the_file(path, valu
     assert all(line.endswith(" (my.yaml)") for line in lines)
 
 
+def test_a_dataset_that_lacks_inputs_hears_of_it_once():
+    with pytest.raises(config.ConfigError) as error:
+        config.validate(changed(("datasets", "own"), {"target": "mine.py:f", "samples": 9, "test_samples": 3}))
+    assert str(error.value).splitlines() == [
+        "datasets.own lacks the key inputs, which target my_targets.py:function needs (config/config.yaml)"
+    ]
+
+
+def test_a_file_has_no_use_for_samples():
+    with pytest.raises(config.ConfigError, match="inputs normal, uniform, sphere, not with file"):
+        config.validate(changed(("datasets", "own"), {"target": "file", "file": "data.csv", "samples": 9}))
+
+
 def test_each_mistake_has_a_line_of_its_own():
     two = changed((*ENTRY, "seeds"), -1)
     two["seed"] = -1
@@ -297,7 +310,7 @@ def test_schema_knows_the_names_of_the_registries():
     schema = yaml.safe_load(config.SCHEMA.read_text())
     assert schema["$defs"]["activation"]["enum"] == list(ACTIVATIONS)
     keys = schema["$defs"]["dataset"]["properties"]
-    assert keys["target"]["x-names"] == [*TARGETS, "file"] and keys["inputs"]["enum"] == list(INPUTS)
+    assert sorted(keys["target"]["x-names"]) == sorted([*TARGETS, "file"]) and keys["inputs"]["enum"] == list(INPUTS)
     assert {"target", *config.BELONGS} == set(keys)
 
 

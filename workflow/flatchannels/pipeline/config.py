@@ -332,13 +332,14 @@ def _wrong_keys(where, spec) -> Iterator[str]:
         yield f"{where}.target is {_shown(spec['target'])}{_known(spec['target'], [*targets, OWN])}"
         return
     given = {"target": OWN if own else spec["target"], "inputs": spec.get("inputs")}
+    lacks_inputs = "inputs" not in spec and given["target"] in BELONGS["inputs"][0]["target"]  # which is said once
     for key, (homes, required) in BELONGS.items():
         home = next((rule for rule, values in homes.items() if given[rule] in values), None)
         if home and required and key not in spec:
             yield f"{where} lacks the key {key}, which {home} {given[home]} needs"
-        if not home and key in spec:
+        if not home and key in spec and not ("inputs" in homes and lacks_inputs):
             goes = " or ".join(f"{rule} {', '.join(values)}" for rule, values in homes.items())
-            yield f"{where}.{key} is {_shown(spec[key])}; that key goes with {goes}, not with {given[next(iter(homes))]}"
+            yield f"{where}.{key} is {_shown(spec[key])}; that key goes with {goes}, not with {given[next(iter(homes))] or given['target']}"
 
 
 def files_of(spec: dict) -> list[str]:
