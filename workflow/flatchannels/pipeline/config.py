@@ -14,15 +14,17 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from itertools import product
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator, ValidationError, validators
 
 from flatchannels import names
 from flatchannels.pipeline import places
@@ -69,7 +71,7 @@ class ConfigError(ValueError):
 class _Loader(yaml.SafeLoader):
     """YAML in which a key may stand only once in a mapping."""
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
@@ -78,7 +80,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path) -> dict:
+def load(path: str | PathLike[str]) -> dict:
     """The mapping in a YAML file.
 
     Raises
@@ -104,7 +106,7 @@ def load(path) -> dict:
     return content
 
 
-def typed(value):
+def typed(value: Any) -> Any:
     """What the command line gave, with numbers and truth values inside mappings and lists, where snakemake has texts."""
     if isinstance(value, dict):
         return {key: typed(item) for key, item in value.items()}
@@ -119,11 +121,11 @@ def typed(value):
 # ------------------------------------------------------------------------------------------------------------ checking
 
 
-def _is_integer(_, value):
+def _is_integer(_: Any, value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(_, value):
+def _is_number(_: Any, value: Any) -> bool:
     return _is_integer(_, value) or isinstance(value, float) and math.isfinite(value)
 
 
@@ -169,7 +171,7 @@ def origin(config: dict) -> dict:
     return {key: config[key] for key in ("seed", "datasets", "training", "toy")}
 
 
-def _keys_that_are_not_text(value, path=()) -> Iterator[tuple]:
+def _keys_that_are_not_text(value: Any, path: tuple = ()) -> Iterator[tuple]:
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
@@ -180,18 +182,18 @@ def _keys_that_are_not_text(value, path=()) -> Iterator[tuple]:
             yield from _keys_that_are_not_text(item, (*path, index))
 
 
-def _path(keys) -> str:
+def _path(keys: Iterable) -> str:
     """sweeps.levels.entries[0].widths"""
     text = "".join(f"[{key}]" if isinstance(key, int) and not isinstance(key, bool) else f".{key}" for key in keys)
     return text.removeprefix(".") or "the configuration"
 
 
-def _printable(text) -> str:
+def _printable(text: str) -> str:
     """A text on one line, whatever a user's key holds."""
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     """A value as the user would write it, but not at any length."""
     if value is None:
         return "empty"
@@ -201,13 +203,13 @@ def _shown(value) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _known(name, names) -> str:
+def _known(name: str, names: Iterable[str]) -> str:
     """'; did you mean widths? (…)' for a name that is not among those allowed."""
     close = get_close_matches(str(name), names, n=1)
     return (f"; did you mean {close[0]}?" if close else ";") + f" it can be {', '.join(names)}"
 
 
-def _allowed(schema) -> str:
+def _allowed(schema: dict) -> str:
     """What a value may be, in words."""
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}" if len(schema["enum"]) > 1 else schema["enum"][0]
@@ -224,7 +226,7 @@ def _allowed(schema) -> str:
     return words + (f", at most {schema['maximum']}" if "maximum" in schema else "")
 
 
-def _explain(error) -> Iterator[str]:
+def _explain(error: ValidationError) -> Iterator[str]:
     """The lines for one violation of the schema."""
     where, value, schema = _path(error.absolute_path), error.instance, error.schema
     match error.validator:
@@ -263,7 +265,7 @@ def _explain(error) -> Iterator[str]:
             yield f"{where} is {_shown(value)}; it must be {_allowed(schema)}{hint}"
 
 
-def _fill_in(value, schema, definitions):
+def _fill_in(value: Any, schema: dict, definitions: dict) -> Any:
     """Adds the schema's defaults to the mappings in value, in place, and brings keys into its order: another reruns nothing."""
     schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
     if isinstance(value, dict):
@@ -280,7 +282,7 @@ def _fill_in(value, schema, definitions):
     return value
 
 
-def _wrong_place(config, is_given) -> Iterator[str]:
+def _wrong_place(config: dict, is_given: bool) -> Iterator[str]:
     """A folder of results that cannot be one: from `results_dir`, or without it from the preset's name."""
     words = "small and capital letters, digits, points, hyphens and underscores"
     place = config["results_dir"]
@@ -292,7 +294,7 @@ def _wrong_place(config, is_given) -> Iterator[str]:
         yield f"preset is {_shown(config['preset'])}, which other results have for a name; choose another, or name a folder: results_dir"
 
 
-def _inconsistencies(config, place_is_given) -> Iterator[str]:
+def _inconsistencies(config: dict, place_is_given: bool) -> Iterator[str]:
     """Mistakes that a schema cannot see, because they lie between several keys."""
     yield from _wrong_place(config, place_is_given)
     for name, spec in config["datasets"].items():
@@ -324,7 +326,7 @@ def _inconsistencies(config, place_is_given) -> Iterator[str]:
         yield f"sweeps asks for {jobs} jobs, more than {MOST_JOBS}; set seeds_per_job higher, or seeds lower"
 
 
-def _wrong_keys(where, spec) -> Iterator[str]:
+def _wrong_keys(where: str, spec: dict) -> Iterator[str]:
     """Mistakes in the keys of a dataset: an unknown target, keys that are missing, keys that belong to others."""
     targets = _schema()["$defs"]["dataset"]["properties"]["target"]["x-names"]
     own = re.fullmatch(r".+\.py:[A-Za-z_]\w*", spec["target"]) is not None
@@ -383,7 +385,7 @@ class Block:
         return self.last - self.first + 1
 
 
-def dataset_product(config: dict, name: str, dimension: int, widths, activation: str, seed: int) -> str:
+def dataset_product(config: dict, name: str, dimension: int, widths: Sequence[int], activation: str, seed: int) -> str:
     """The name of a dataset's file: a grid's own name, for others the dimension with it, e.g. rosenbrock-d4.
 
     A Gaussian process is drawn anew for every network, gp-s0.5-d4-r8-softplus, and with `redraw: run` for every seed.
@@ -395,7 +397,7 @@ def dataset_product(config: dict, name: str, dimension: int, widths, activation:
     return names.dataset_name(name, dimension, network, seed if _per_run(spec) else None)
 
 
-def _per_run(spec) -> bool:
+def _per_run(spec: dict) -> bool:
     return spec.get("redraw") == "run"
 
 
@@ -416,7 +418,7 @@ def blocks(config: dict) -> list[Block]:
     ]
 
 
-def _blocks(config, sweep, entry) -> Iterator[Block]:
+def _blocks(config: dict, sweep: str, entry: dict) -> Iterator[Block]:
     size = _block_size(config, sweep, entry)
     grid = product(_listed(entry["dimension"]), _listed(entry["activation"]), entry["widths"], _listed(entry["bias"]))
     for dimension, activation, widths, bias in grid:
@@ -425,12 +427,12 @@ def _blocks(config, sweep, entry) -> Iterator[Block]:
             yield Block(sweep, data, dimension, activation, tuple(widths), bias, first, min(first + size - 1, entry["seeds"]))
 
 
-def _block_size(config, sweep, entry) -> int:
+def _block_size(config: dict, sweep: str, entry: dict) -> int:
     """How many seeds a block has; one with a draw per run, because a record holds the runs of one dataset."""
     return 1 if _per_run(config["datasets"][entry["dataset"]]) else config["sweeps"][sweep]["seeds_per_job"]
 
 
-def _listed(value) -> list:
+def _listed(value: Any) -> list:
     return value if isinstance(value, list) else [value]
 
 

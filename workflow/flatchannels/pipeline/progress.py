@@ -1,11 +1,18 @@
 """What a call of snakemake says: how far the runs are, in place of several lines for each job, and in the end what it made."""
 
+from __future__ import annotations
+
 import logging
+import math
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from snakemake.workflow import Workflow
+
 from flatchannels.pipeline import snakemake_internals as internals
+from flatchannels.pipeline.config import Block
 
 INTERVAL = 10  # shortest time between two lines, s
 LINES = 50  # about so many lines for a long set of runs
@@ -15,10 +22,10 @@ ROUTINE = {"job_info", "job_finished", "shellcmd"}  # of one job; errors are sho
 class Call:
     """One call of snakemake, from the first job to the last."""
 
-    def __init__(self):
-        self.outputs = []  # of all its jobs
+    def __init__(self) -> None:
+        self.outputs: list[Path] = []  # of all its jobs
 
-    def begin(self, workflow, blocks):
+    def begin(self, workflow: Workflow, blocks: Mapping[str, Block]) -> None:
         """Report on the jobs of rule `runs` from now on; `blocks`: record path → config.Block, all that there are."""
         jobs = internals.planned_jobs(workflow)
         self.outputs = [Path(path) for _, _, outputs in jobs for path in outputs]
@@ -29,7 +36,7 @@ class Call:
         if pending:
             progress.report()
 
-    def end(self):
+    def end(self) -> None:
         """Show the texts that this call made, and name its figures."""
         for path in self.outputs:
             if path.suffix == ".txt" and path.name != "compiled.txt":
@@ -42,18 +49,18 @@ class Call:
 class Plan(logging.Filter):
     """Takes the jobs, one by one, out of what a dry run says, and leaves their table. `--printshellcmds` or `--verbose` show all."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.tables = 0
 
-    def filter(self, record):
+    def filter(self, record: logging.LogRecord) -> bool:
         event = internals.event_of(record)
         self.tables += event == "run_info"
         record.msg = str(record.msg).replace(internals.JOBS_ABOVE, "(each single job: --printshellcmds)")
         return event not in ("job_info", "shellcmd") and not (event == "run_info" and self.tables > 1)
 
 
-def shorten_dry_runs():
+def shorten_dry_runs() -> None:
     """A dry run of thousands of jobs says how many of each rule there are."""
     for handler in internals.consoles_of_a_short_dry_run():
         handler.addFilter(Plan())
@@ -62,25 +69,25 @@ def shorten_dry_runs():
 class Progress(logging.Filter):
     """Takes the routine messages about the pending jobs out of a log, and puts its own lines there."""
 
-    def __init__(self, pending, blocks):
+    def __init__(self, pending: Mapping[int, Block], blocks: Iterable[Block]) -> None:
         super().__init__()
         self.pending = dict(pending)  # job number → block
-        self.total = Counter()
+        self.total: Counter[str] = Counter()
         asked = {block.sweep for block in pending.values()}
         for block in blocks:
             if block.sweep in asked:
                 self.total[block.sweep] += block.runs
         self.done = self.total - self._count()
         self.done_before = self.done.total()
-        self.start = self.reported = None  # when the first of the pending jobs started, and when the last line was due
+        self.start = self.reported = math.nan  # when the first of the pending jobs started, and when the last line was due
 
-    def _count(self):
-        counts = Counter()
+    def _count(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
         for block in self.pending.values():
             counts[block.sweep] += block.runs
         return counts
 
-    def filter(self, record):
+    def filter(self, record: logging.LogRecord) -> bool:
         event = internals.event_of(record)
         if event == "job_started" or record.msg == "Select jobs to execute...":
             return False
@@ -89,7 +96,7 @@ class Progress(logging.Filter):
         job = internals.job_of(record)
         if event not in ROUTINE or job not in self.pending:
             return True
-        if self.start is None:
+        if math.isnan(self.start):
             self.start = self.reported = time.monotonic()
         if event == "job_finished":
             block = self.pending.pop(job)
@@ -100,12 +107,12 @@ class Progress(logging.Filter):
                 self.report()
         return False
 
-    def _expected(self, now):
+    def _expected(self, now: float) -> float:
         """How long all the pending runs take, s, from those that are done."""
         new = self.done.total() - self.done_before
         return (now - self.start) * (self.total.total() - self.done_before) / new
 
-    def report(self):
+    def report(self) -> None:
         """levels: 120 of 580 runs done, about 4 min left"""
         line = "; ".join(f"{sweep}: {self.done[sweep]} of {total} runs done" for sweep, total in self.total.items())
         if self.pending and self.done.total() > self.done_before:
@@ -114,7 +121,7 @@ class Progress(logging.Filter):
         internals.say(line)
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """40 s, 12 min, 3 h 20 min"""
     minutes = round(seconds / 60)
     if seconds < 90:

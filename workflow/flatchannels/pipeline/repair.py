@@ -6,7 +6,10 @@ The paths of those that the configuration asks for are printed, for snakemake to
 """
 
 import sys
+from collections.abc import Collection, Iterator, Mapping
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from flatchannels.pipeline import config
 from flatchannels.storage import archives, dataset_files, products, run_records, table_files
@@ -18,13 +21,15 @@ SEALED_SUFFIXES = {".npz", ".parquet", ".unfinished"}
 FOLDERS_OF_RESULTS = ["datasets", "routes", "runs", "saddles", "statistics", "toy"]
 
 
-def damaged(results="results", made=(), asked=None):
+def damaged(
+    results: str | PathLike[str] = "results", made: Collection[str] = (), asked: Mapping[str, Any] | None = None
+) -> dict[Path, str]:
     """Path → what is wrong, of every file that cannot be used.
 
     results : folder of the results.  made : paths of the records and datasets that the configuration asks for.
     asked : its `config.origin`.
     """
-    found = {}
+    found: dict[Path, str] = {}
     for folder in FOLDERS_OF_RESULTS:
         for path in sorted((Path(results) / folder).rglob("*")):
             if path.suffix in SEALED_SUFFIXES:
@@ -35,7 +40,7 @@ def damaged(results="results", made=(), asked=None):
     return found
 
 
-def check(path, folder, asked=None):
+def check(path: Path, folder: str, asked: Mapping[str, Any] | None = None) -> None:
     """Read a file as what it must be; RecordError where it cannot be used, or was not made as asked."""
     if path.suffix == ".parquet":
         schema = ROUTES if folder == "routes" else SCHEMAS.get(path.stem)
@@ -54,7 +59,7 @@ def check(path, folder, asked=None):
         archives.check_seal(path)
 
 
-def asked_for(configuration):
+def asked_for(configuration: dict) -> Iterator[str]:
     """The paths of what a validated configuration asks for, but for tables that do not belong to one network."""
     blocks, results = config.blocks(configuration), configuration["results_dir"]
     yield from (f"{results}/{block.record}" for block in blocks)
@@ -64,7 +69,7 @@ def asked_for(configuration):
     yield from (f"{results}/saddles/{name}.npz" for name in products.SADDLES)
 
 
-def main(configuration):
+def main(configuration: str) -> None:
     """Name and remove what is damaged; print what is to be made again."""
     given = config.validate(config.load(configuration), configuration)
     made = set(asked_for(given))

@@ -13,58 +13,59 @@ from typing import Any
 from snakemake.logging import DefaultFilter, logger
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import DeploymentMethod
+from snakemake.workflow import Workflow
 from snakemake_interface_logger_plugins.common import LogEvent
 
 JOBS_ABOVE = "(check individual jobs above for details)"  # in what a dry run says last
 
 
-def is_main_process(workflow) -> bool:
+def is_main_process(workflow: Workflow) -> bool:
     """Whether this is the snakemake that the user called, not one that parses the Snakefile again for a job."""
     return workflow.is_main_process
 
 
-def configuration_is_given(workflow) -> bool:
+def configuration_is_given(workflow: Workflow) -> bool:
     """Whether the user named a configuration: with `--configfile`, or `config:` in a `module`."""
     return workflow.modifier.skip_configfile or bool(workflow.overwrite_configfiles)
 
 
-def configuration_of_a_module(workflow) -> bool:
+def configuration_of_a_module(workflow: Workflow) -> bool:
     """Whether another workflow hands over the configuration, with `config:` in a `module`."""
     return workflow.modifier.skip_configfile
 
 
-def configuration_files(workflow) -> list[str]:
+def configuration_files(workflow: Workflow) -> list[str]:
     """The files that the configuration comes from."""
     return [str(path) for path in workflow.configfiles]
 
 
-def configuration_on_the_command_line(workflow) -> dict:
+def configuration_on_the_command_line(workflow: Workflow) -> dict:
     """What `--config` gave."""
     return workflow.config_settings.config or {}
 
 
-def folder(workflow, name: str) -> str:
+def folder(workflow: Workflow, name: str) -> str:
     """What `pathvars:` says, or whoever uses the pipeline as a module."""
     return workflow.pathvars.get(name)
 
 
-def makes_conda_environments(workflow) -> bool:
+def makes_conda_environments(workflow: Workflow) -> bool:
     """Whether rules get the conda environments that they name (`--sdm conda`)."""
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 
-def make_again(workflow, outputs: Iterable[str]) -> None:
+def make_again(workflow: Workflow, outputs: Iterable[str]) -> None:
     """As `--forcerun` does, for some outputs. While the Snakefile is parsed its settings are not there yet, hence the detour."""
     prepare, again = workflow._prepare_dag, set(outputs)
 
-    def prepare_and_force(*arguments, **named):
+    def prepare_and_force(*arguments: Any, **named: Any) -> Any:
         workflow.dag_settings.forcerun = {*workflow.dag_settings.forcerun, *again}
         return prepare(*arguments, **named)
 
     workflow._prepare_dag = prepare_and_force
 
 
-def planned_jobs(workflow) -> list[tuple[int, str, tuple[str, ...]]]:
+def planned_jobs(workflow: Workflow) -> list[tuple[int, str, tuple[str, ...]]]:
     """Number, rule and outputs of each job of this call. Only where the plan is made: in `onstart` and later."""
     return [(job.jobid, job.rule.name, tuple(map(str, job.output))) for job in workflow.dag.needrun_jobs()]
 

@@ -67,7 +67,7 @@ def of_one_activation(content: bytes, name: str) -> str:
     return "\n".join(line for number, line in lines if line.strip() and number not in numbers)
 
 
-def _names(nodes) -> set[str]:
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
     return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
