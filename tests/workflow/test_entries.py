@@ -10,6 +10,7 @@ from checkouts import ROOT, copy_checkout, planned, snakemake
 from interruptions import empty
 
 from flatchannels.storage import table_files
+from flatchannels.storage.schemas.runs import RUNS
 
 PROFILE = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text())
 OTHER = """
@@ -99,7 +100,7 @@ def test_another_workflow_runs_a_part_of_it_as_a_module(tmp_path):
     done = snakemake(directory)
     assert done.returncode == 0, done.stderr
     assert (directory / "size.txt").exists()
-    assert len(table_files.read_table(directory / "results/statistics/runs.parquet", "runs")) == 12
+    assert len(table_files.read_table(directory / "results/statistics/runs.parquet", RUNS)) == 12
 
 
 def test_a_mistake_in_the_configuration_of_a_module_ends_in_one_line(tmp_path):
