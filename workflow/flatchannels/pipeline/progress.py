@@ -9,8 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from snakemake.workflow import Workflow
-
 from flatchannels.pipeline import snakemake_internals as internals
 from flatchannels.pipeline.config import Block
 
@@ -25,7 +23,7 @@ class Call:
     def __init__(self) -> None:
         self.outputs: list[Path] = []  # of all its jobs
 
-    def begin(self, workflow: Workflow, blocks: Mapping[str, Block]) -> None:
+    def begin(self, workflow: internals.Workflow, blocks: Mapping[str, Block]) -> None:
         """Report on the jobs of rule `runs` from now on; `blocks`: record path → config.Block, all that there are."""
         jobs = internals.planned_jobs(workflow)
         self.outputs = [Path(path) for _, _, outputs in jobs for path in outputs]
