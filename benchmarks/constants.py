@@ -22,7 +22,7 @@ VARIANTS = {
     "FRESH_STEPS": (10, 100),
     "CURVATURE_AGE": (1, 100),
     "LOSS_RISE": (1e-9, 1e-5),
-    "ITERATIONS": (5, 20),
+    "NEWTON_ITERATIONS": (5, 20),
     "KEPT_SIZE": (20, 1000),
     "KEPT_ITERATIONS": (3, 8),
     "KEPT_AGE": (1.1, 3.0),

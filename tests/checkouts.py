@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -16,6 +18,35 @@ def snakemake(directory, *arguments, checkout=None):
     command = [sys.executable, "-m", "snakemake", "--cores", "2", *there, *arguments]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=directory, timeout=1200)
+
+
+def forked(directory, *arguments):
+    """Exit code and words of snakemake in a directory, in a fork of this process, which has imported it already."""
+    from snakemake.cli import main  # before the fork: it takes longest
+
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            signal.alarm(120)
+            os.chdir(directory)
+            os.dup2(writing, 1)
+            os.dup2(writing, 2)
+            sys.stdout, sys.stderr = (open(number, "w", buffering=1, encoding="utf-8", errors="replace") for number in (1, 2))
+            sys.argv = ["snakemake", *map(str, arguments)]
+            code = main(sys.argv[1:])
+        except SystemExit as end:
+            code = end.code
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 1)
+    os.close(writing)
+    with open(reading, "rb") as words:
+        said = words.read().decode("utf-8", "replace")
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
 
 
 def planned(directory, *arguments, config="config/smoke.yaml", checkout=None):

@@ -1,6 +1,7 @@
-"""What stands in the docs as Python runs as it stands there."""
+"""What stands in the docs as Python runs as it stands there, and what is measured for them is there to be measured."""
 
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +32,10 @@ def test_the_rosenbrock_valley_of_the_docs_ends_at_its_minimum():
     names = {}
     exec(compile(block, "library.md", "exec"), names)
     assert names["end"].theta == pytest.approx([1.0, 1.0], abs=1e-12)
+
+
+def test_the_constants_that_a_benchmark_varies_are_there_with_values_in_between():
+    names = runpy.run_path(str(ROOT / "benchmarks" / "constants.py"), run_name="read")
+    for name, (low, high) in names["VARIANTS"].items():
+        values = {getattr(module, name) for module in names["MODULES"] if hasattr(module, name)}
+        assert len(values) == 1 and low < values.pop() < high, name

@@ -32,8 +32,16 @@ def test_each_hidden_layer_has_its_axes_and_each_group_its_points(pair, tmp_path
 def test_duplicates_single_neurons_and_wide_layers_can_be_drawn(tmp_path):
     layers = network()
     layers[0][0][5] = layers[0][0][0]
-    for drawn in (layers, [(np.ones((1, 2)), None), (np.ones((1, 1)), None)], network(width=400)):
-        inspect(drawn).plot().savefig(tmp_path / "picture.svg")
+    alone = [(np.ones((1, 2)), None), (np.ones((1, 1)), None)]
+    for drawn, titles in [
+        (layers, ["hidden layer 1, 6 neurons", "hidden layer 2, 6 neurons"]),
+        (alone, ["hidden layer 1, 1 neurons"]),
+        (network(width=400), ["hidden layer 1, 400 neurons", "hidden layer 2, 400 neurons"]),
+    ]:
+        figure = inspect(drawn).plot()
+        assert [axis.get_title() for axis in figure.axes] == titles
+        figure.savefig(tmp_path / "picture.svg")
+        assert (tmp_path / "picture.svg").stat().st_size > 5000
 
 
 def test_notebooks_show_text_without_markup_of_its_own():

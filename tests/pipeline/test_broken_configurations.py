@@ -8,15 +8,14 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 import pytest
 import yaml
+from checkouts import forked
 from hypothesis import Phase, assume, event, given, settings
 from hypothesis import strategies as st
 from snakemake.utils import update_config
@@ -119,31 +118,8 @@ def test_a_broken_file_is_valid_or_gets_clear_lines(content, command_line):
 
 def snakemake(arguments):
     """Exit code and words of snakemake in a directory with nothing in it; what it left there."""
-    from snakemake.cli import main  # before the fork: it takes longest
-
-    reading, writing = os.pipe()
     with tempfile.TemporaryDirectory() as directory:
-        child = os.fork()
-        if child == 0:
-            code = 99
-            try:
-                signal.alarm(120)
-                os.chdir(directory)
-                os.dup2(writing, 1)
-                os.dup2(writing, 2)
-                sys.stdout, sys.stderr = (open(number, "w", buffering=1, encoding="utf-8", errors="replace") for number in (1, 2))
-                sys.argv = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1", *arguments]
-                code = main(sys.argv[1:])
-            except SystemExit as end:
-                code = end.code
-            except BaseException:
-                traceback.print_exc()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code if isinstance(code, int) else 1)
-        os.close(writing)
-        said = open(reading, "rb").read().decode("utf-8", "replace")
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        code, said = forked(directory, "--snakefile", ROOT / "Snakefile", "--cores", "1", *arguments)
         return code, said, sorted(path.name for path in Path(directory).iterdir() if path.name != ".snakemake")
 
 

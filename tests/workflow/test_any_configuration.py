@@ -1,17 +1,13 @@
 """Any configuration that validates plans, and some are run to the end: random datasets, sweeps and networks, all tiny."""
 
 import json
-import os
 import shutil
-import signal
-import sys
 import tempfile
-import traceback
 from pathlib import Path
 
 import pytest
 import yaml
-from checkouts import ROOT, snakemake
+from checkouts import ROOT, forked, snakemake
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from interruptions import empty
@@ -91,35 +87,12 @@ KNOWN = {
 
 
 def plan(content):
-    """Exit code and words of a dry run of everything and of every figure, in a process that has imported snakemake already."""
-    from snakemake.cli import main  # before the fork: it takes longest
-
-    reading, writing = os.pipe()
+    """Exit code and words of a dry run of everything and of every figure."""
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "mine.yaml").write_text(yaml.safe_dump(content))
-        child = os.fork()
-        if child == 0:
-            code = 99
-            try:
-                signal.alarm(120)
-                os.chdir(directory)
-                os.dup2(writing, 1)
-                os.dup2(writing, 2)
-                sys.stdout, sys.stderr = (open(number, "w", buffering=1, encoding="utf-8", errors="replace") for number in (1, 2))
-                arguments = ["--snakefile", str(ROOT / "Snakefile"), "--cores", "1", "--dry-run", "--configfile", "mine.yaml", "--"]
-                figures = [path.stem for path in (ROOT / "workflow" / "report").glob("fig*.rst")]
-                sys.argv = ["snakemake", *arguments, "all", *figures]
-                code = main(sys.argv[1:])
-            except SystemExit as end:
-                code = end.code
-            except BaseException:
-                traceback.print_exc()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code if isinstance(code, int) else 1)
-        os.close(writing)
-        said = open(reading, "rb").read().decode("utf-8", "replace")
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
+        arguments = ["--snakefile", ROOT / "Snakefile", "--cores", "1", "--dry-run", "--configfile", "mine.yaml", "--"]
+        figures = [path.stem for path in (ROOT / "workflow" / "report").glob("fig*.rst")]
+        return forked(directory, *arguments, "all", *figures)
 
 
 def check_plan(content):
