@@ -19,7 +19,7 @@ from scipy.special import gamma, kv
 
 from flatchannels.data import datasets, gaussian_process
 from flatchannels.data.seeds import generator
-from flatchannels.pipeline import config
+from flatchannels.pipeline import config, expansion
 from flatchannels.storage import dataset_files
 
 ROOT = Path(__file__).parents[2]
@@ -263,7 +263,7 @@ def blocks(**spec):
     entry = {"dataset": "gp", "dimension": [2, 4], "activation": ["softplus", "erf"], "bias": True, "widths": [[8], [4, 4]], "seeds": 3}
     given = {"datasets": {"gp": SPEC | spec}, "sweeps": {"levels": {"seeds_per_job": 2, "entries": [entry]}}}
     given = config.validate(given)
-    return config.blocks(given), config.datasets(given)
+    return expansion.blocks(given), expansion.datasets(given)
 
 
 def test_every_network_has_a_draw_of_its_own():

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from snakemake.utils import update_config
 from test_config import places
 
-from flatchannels.pipeline import config
+from flatchannels.pipeline import config, expansion
 
 ROOT = Path(__file__).parents[2]
 PRESETS = [config.load(path) for path in [*sorted((ROOT / "config").glob("*.yaml")), ROOT / "tests" / "tiny.yaml"]]
@@ -96,7 +96,7 @@ def asked(path, command_line):
     content = config.load(path)
     update_config(content, config.typed(command_line))
     checked = config.validate(content, str(path))
-    return checked, config.blocks(checked), config.datasets(checked)
+    return checked, expansion.blocks(checked), expansion.datasets(checked)
 
 
 @given(files(), st.dictionaries(st.sampled_from(["seed", "training", "sweeps", "toy", "sead"]), values, max_size=1))

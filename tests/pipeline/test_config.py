@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flatchannels import names
-from flatchannels.pipeline import config, repair, sources
+from flatchannels.pipeline import config, consistency, expansion, repair, sources
 
 ROOT = Path(__file__).parents[2]
 PRESETS = sorted((ROOT / "config").glob("*.yaml"))
@@ -61,7 +61,7 @@ def test_presets_have_the_same_keys():
 
 def test_paper_preset_has_fifty_times_two_to_the_r_seeds_without_and_with_bias():
     runs = {}
-    for block in config.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
+    for block in expansion.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
         if block.sweep == "levels":
             runs[block.widths, block.bias] = runs.get((block.widths, block.bias), 0) + block.runs
     assert runs == {((r,), bias): 50 * 2**r for r in range(1, 6) for bias in [False, True]}
@@ -69,7 +69,7 @@ def test_paper_preset_has_fifty_times_two_to_the_r_seeds_without_and_with_bias()
 
 def test_paper_preset_has_fifty_seeds_of_every_network_of_figure_4():
     runs = Counter()
-    for block in config.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
+    for block in expansion.blocks(config.validate(config.load(ROOT / "config" / "paper.yaml"))):
         if block.sweep == "channels":
             runs[block.dataset.split("-d")[0], block.dimension, block.activation, block.widths] += block.runs
     sizes, gps = [2, 4, 8, 16], [f"gp-s{scale}" for scale in ["0.1", "0.5", "2", "10"]]
@@ -228,7 +228,7 @@ def test_whatever_stands_anywhere_is_valid_or_a_clear_mistake(path, value):
     given = changed(path, value)
     before = copy.deepcopy(given)
     try:
-        blocks = config.blocks(config.validate(given))
+        blocks = expansion.blocks(config.validate(given))
     except config.ConfigError as error:
         assert str(error) and all(line.endswith(")") for line in str(error).splitlines())
     else:
@@ -256,7 +256,7 @@ def test_an_entry_becomes_each_of_its_runs_once(entry, seeds_per_job):
         "sweeps": {"levels": {"seeds_per_job": seeds_per_job, "entries": [entry]}},
     }
     given = config.validate(given)
-    blocks = config.blocks(given)
+    blocks = expansion.blocks(given)
     runs = [(b.dimension, b.activation, b.bias, b.widths, seed) for b in blocks for seed in range(b.first, b.last + 1)]
     listed = {key: value if isinstance(value, list) else [value] for key, value in entry.items()}
     seeds = range(1, entry["seeds"] + 1)
@@ -264,15 +264,15 @@ def test_an_entry_becomes_each_of_its_runs_once(entry, seeds_per_job):
     assert sorted(runs) == sorted(asked)
     assert len({block.record for block in blocks}) == len(blocks)
     assert all(1 <= block.runs <= seeds_per_job for block in blocks)
-    assert {block.dataset for block in blocks} == set(config.datasets(given)) == {f"data-d{d}" for d in listed["dimension"]}
+    assert {block.dataset for block in blocks} == set(expansion.datasets(given)) == {f"data-d{d}" for d in listed["dimension"]}
 
 
 def test_more_seeds_keep_the_records_that_exist():
-    few = config.blocks(config.validate(default()))
+    few = expansion.blocks(config.validate(default()))
     more = default()
     for entry in more["sweeps"]["levels"]["entries"]:
         entry["seeds"] += 5
-    assert {block.record for block in few} < {block.record for block in config.blocks(config.validate(more))}
+    assert {block.record for block in few} < {block.record for block in expansion.blocks(config.validate(more))}
 
 
 def test_values_from_the_command_line_have_the_types_of_a_file():
@@ -282,7 +282,7 @@ def test_values_from_the_command_line_have_the_types_of_a_file():
 
 
 def test_products_have_the_names_that_people_expect():
-    block = config.Block("channels", "rosenbrock-d4", 4, "softplus", (4, 4, 4), False, 1, 20)
+    block = expansion.Block("channels", "rosenbrock-d4", 4, "softplus", (4, 4, 4), False, 1, 20)
     assert block.record == "runs/channels/rosenbrock-d4/softplus/r4x4x4-nobias/seeds-1-20.npz"
 
 
@@ -311,7 +311,7 @@ def test_schema_knows_the_names_of_the_registries():
     assert schema["$defs"]["activation"]["enum"] == list(ACTIVATIONS)
     keys = schema["$defs"]["dataset"]["properties"]
     assert sorted(keys["target"]["x-names"]) == sorted([*TARGETS, "file"]) and keys["inputs"]["enum"] == list(INPUTS)
-    assert {"target", *config.BELONGS} == set(keys)
+    assert {"target", *consistency.BELONGS} == set(keys)
 
 
 def test_every_key_of_the_schema_is_explained():
@@ -438,4 +438,4 @@ def test_presets_have_folders_of_their_own():
     assert config.validate(given | {"results_dir": "/scratch/mine"})["results_dir"] == "/scratch/mine"
     assert config.validate({key: value for key, value in given.items() if key != "preset"})["results_dir"] == "results/custom"
     folders = {path.split("/")[0] for path in [names.RECORD, *(repair.FOLDERS_OF_RESULTS)]}
-    assert folders <= config.TAKEN
+    assert folders <= consistency.TAKEN

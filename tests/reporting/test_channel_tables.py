@@ -7,7 +7,7 @@ import synthetic
 from flatchannels import Dataset, Network, names
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout
-from flatchannels.pipeline import config
+from flatchannels.pipeline import expansion
 from flatchannels.reasons import Stop
 from flatchannels.reporting import channel_shares, channel_tables
 from flatchannels.storage import dataset_files, run_records
@@ -115,7 +115,7 @@ def test_test_losses_are_those_of_the_engine(tmp_path, activation, widths, bias)
     ("gp-s0.5", {"target": "gaussian-process", "inputs": "normal", "samples": 5, "scale": 0.5}),
     ("gp-d2-x", {"target": "gaussian-process", "inputs": "normal", "samples": 5, "scale": 0.5, "redraw": "run"})])  # fmt: skip
 def test_the_family_of_a_dataset_is_its_name_in_the_configuration(name, spec):
-    product = config.dataset_product({"datasets": {name: spec}}, name, 2, (4, 4), "softplus", 3)
+    product = expansion.dataset_product({"datasets": {name: spec}}, name, 2, (4, 4), "softplus", 3)
     assert names.dataset_family(product, 2, spec) == name
 
 

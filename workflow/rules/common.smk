@@ -16,7 +16,7 @@ ROOT = WORKFLOW.parent
 sys.path.insert(0, str(WORKFLOW))  # this checkout's package, whether or not one is installed
 
 from flatchannels import names
-from flatchannels.pipeline import config as settings, progress, snakemake_internals as internals, sources
+from flatchannels.pipeline import config as settings, expansion, progress, snakemake_internals as internals, sources
 
 # For this process alone, snakemake. A plan is made of many objects that all stay: to look through them for garbage again and
 # again takes a tenth of the time and more.

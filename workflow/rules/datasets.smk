@@ -1,6 +1,6 @@
 from importlib.util import find_spec
 
-DATASETS = settings.datasets(config)
+DATASETS = expansion.datasets(config)
 DRAWS = {name for name, job in DATASETS.items() if job["spec"]["target"] == "gaussian-process"}
 
 # Draws of Gaussian processes need torch. Without it those that are not there yet are left out, and the runs on them; all else
@@ -14,7 +14,7 @@ if NOT_DRAWN and internals.is_main_process(workflow):
 
 rule dataset:
     input:
-        lambda wildcards: settings.files_of(DATASETS[wildcards.dataset]["spec"]),
+        lambda wildcards: expansion.files_of(DATASETS[wildcards.dataset]["spec"]),
     output:
         "<results>/datasets/{dataset}.npz",
     log:

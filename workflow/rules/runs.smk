@@ -1,4 +1,4 @@
-BLOCKS = {f"{RESULTS}/{block.record}": block for block in settings.blocks(config) if block.dataset not in NOT_DRAWN}
+BLOCKS = {f"{RESULTS}/{block.record}": block for block in expansion.blocks(config) if block.dataset not in NOT_DRAWN}
 KERNELS = code("compile.py")
 os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"{KERNELS_PLACE}/cache/numba/{KERNELS}"))
 

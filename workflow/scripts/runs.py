@@ -1,6 +1,6 @@
 """Trains a block of runs and writes their record: runs.py DATASET OUTPUT JOB ASKED [continue].
 
-JOB is a config.Block with the root seed and the training settings, ASKED is `config.origin`, both in JSON. A run that raises is
+JOB is an expansion.Block with the root seed and the training settings, ASKED is `config.origin`, both in JSON. A run that raises is
 recorded too, with its message; its traceback goes to the log. What runs that met a limit need to go on is kept beside the record,
 and taken up again with `continue`.
 """

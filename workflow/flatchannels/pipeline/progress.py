@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from flatchannels.pipeline import snakemake_internals as internals
-from flatchannels.pipeline.config import Block
+from flatchannels.pipeline.expansion import Block
 
 INTERVAL = 10  # shortest time between two lines, s
 LINES = 50  # about so many lines for a long set of runs
@@ -24,7 +24,7 @@ class Call:
         self.outputs: list[Path] = []  # of all its jobs
 
     def begin(self, workflow: internals.Workflow, blocks: Mapping[str, Block]) -> None:
-        """Report on the jobs of rule `runs` from now on; `blocks`: record path → config.Block, all that there are."""
+        """Report on the jobs of rule `runs` from now on; `blocks`: record path → expansion.Block, all that there are."""
         jobs = internals.planned_jobs(workflow)
         self.outputs = [Path(path) for _, _, outputs in jobs for path in outputs]
         pending = {number: blocks[outputs[0]] for number, rule, outputs in jobs if rule == "runs"}

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from flatchannels.pipeline import config
+from flatchannels.pipeline import config, expansion
 from flatchannels.storage import archives, dataset_files, products, run_records, table_files
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.schemas.catalogue import SCHEMAS
@@ -61,10 +61,10 @@ def check(path: Path, folder: str, asked: Mapping[str, Any] | None = None) -> No
 
 def asked_for(configuration: dict) -> Iterator[str]:
     """The paths of what a validated configuration asks for, but for tables that do not belong to one network."""
-    blocks, results = config.blocks(configuration), configuration["results_dir"]
+    blocks, results = expansion.blocks(configuration), configuration["results_dir"]
     yield from (f"{results}/{block.record}" for block in blocks)
     yield from {f"{results}/routes/{block.folder}.parquet" for block in blocks}
-    yield from (f"{results}/datasets/{name}.npz" for name in config.datasets(configuration))
+    yield from (f"{results}/datasets/{name}.npz" for name in expansion.datasets(configuration))
     yield from (f"{results}/toy/{name.removeprefix('toy_')}.npz" for name in products.TOY)
     yield from (f"{results}/saddles/{name}.npz" for name in products.SADDLES)
 

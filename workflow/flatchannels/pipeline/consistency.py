@@ -1,0 +1,122 @@
+"""Mistakes in a configuration that a schema cannot see, because they lie between several keys."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+
+from flatchannels.pipeline import expansion, mistakes
+
+# Folders in RESULTS: a preset of such a name would be among them.
+TAKEN = {"benchmarks", "cache", "compiled.txt", "datasets", "figures", "logs", "routes", "runs", "saddles", "scorecard.txt", "statistics",
+         "toy"}  # fmt: skip
+DRAWN = ("normal", "uniform", "sphere")
+OWN = "my_targets.py:function"  # stands for every target of that form
+# Key of a dataset → the values of inputs or target with which it goes, and whether they need it.
+BELONGS: dict[str, tuple[dict[str, tuple[str, ...]], bool]] = {
+    "points": ({"inputs": ("grid",)}, True),
+    "samples": ({"inputs": DRAWN}, True),
+    "test_samples": ({"inputs": DRAWN, "target": ("file",)}, False),
+    "covariance": ({"inputs": ("normal",)}, False),
+    "scale": ({"target": ("gaussian-process",)}, True),
+    "redraw": ({"target": ("gaussian-process",)}, False),
+    "standardise": ({"target": ("gaussian-process", "teacher", "sinusoids", "file", OWN)}, False),
+    "widths": ({"target": ("teacher",)}, True),
+    "activation": ({"target": ("teacher",)}, True),
+    "bias": ({"target": ("teacher",)}, False),
+    "weight_scale": ({"target": ("teacher",)}, False),
+    "terms": ({"target": ("sinusoids",)}, True),
+    "frequency": ({"target": ("sinusoids",)}, True),
+    "file": ({"target": ("file",)}, True),
+    "target_column": ({"target": ("file",)}, False),
+    "inputs": ({"target": ("rosenbrock", "gaussian-process", "teacher", "sinusoids", OWN)}, True),
+}
+LEAST_DIMENSION = {"rosenbrock": 2}  # target → of the inputs that it takes; 1 for others
+MOST_JOBS = 200_000  # snakemake needs minutes and gigabytes to plan more
+
+
+def inconsistencies(config: dict, targets: Iterable[str], place_is_given: bool) -> Iterator[str]:
+    """A line for every mistake.
+
+    Parameters
+    ----------
+    config : keeps to the schema, with its defaults filled in.
+    targets : the names of targets that a dataset can have.
+    place_is_given : whether `results_dir` is the user's own, not a default.
+    """
+    yield from _wrong_place(config, place_is_given)
+    for name, spec in config["datasets"].items():
+        yield from _wrong_keys(f"datasets.{name}", spec, targets)
+    yield from _wrong_sweeps(config)
+
+
+def _wrong_place(config: dict, is_given: bool) -> Iterator[str]:
+    """A folder of results that cannot be one: from `results_dir`, or without it from the preset's name."""
+    words = "small and capital letters, digits, points, hyphens and underscores"
+    place, preset = config["results_dir"], mistakes.shown(config["preset"])
+    if is_given and not (re.fullmatch(r"/?[\w.-]+(/[\w.-]+)*", place, re.ASCII) and os.path.normpath(place) == place):
+        yield f"results_dir is {mistakes.shown(place)}; it must be a path of {words}, such as results/mine"
+    if not is_given and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,59}", config["preset"]):
+        yield f"preset is {preset}; a folder has its name, of at most 60 {words}. Or name another folder: results_dir"
+    elif not is_given and config["preset"] in TAKEN:
+        yield f"preset is {preset}, which other results have for a name; choose another, or name a folder: results_dir"
+
+
+def _wrong_keys(where: str, spec: dict, targets: Iterable[str]) -> Iterator[str]:
+    """Mistakes in the keys of a dataset: an unknown target, keys that are missing, keys that belong to others."""
+    own = re.fullmatch(r".+\.py:[A-Za-z_]\w*", spec["target"]) is not None
+    if not own and spec["target"] not in targets:
+        yield f"{where}.target is {mistakes.shown(spec['target'])}{mistakes.known(spec['target'], [*targets, OWN])}"
+        return
+    given = {"target": OWN if own else spec["target"], "inputs": spec.get("inputs")}
+    lacks_inputs = "inputs" not in spec and given["target"] in BELONGS["inputs"][0]["target"]  # which is said once
+    for key, (homes, required) in BELONGS.items():
+        home = next((rule for rule, values in homes.items() if given[rule] in values), None)
+        if home and required and key not in spec:
+            yield f"{where} lacks the key {key}, which {home} {given[home]} needs"
+        if not home and key in spec and not ("inputs" in homes and lacks_inputs):
+            goes = " or ".join(f"{rule} {', '.join(values)}" for rule, values in homes.items())
+            found = given[next(iter(homes))] or given["target"]
+            yield f"{where}.{key} is {mistakes.shown(spec[key])}; that key goes with {goes}, not with {found}"
+
+
+def _wrong_sweeps(config: dict) -> Iterator[str]:
+    """Entries that ask for what a dataset cannot give, twice for one thing, or for too much."""
+    names: dict[str, str] = {}  # of a dataset's file → of the dataset
+    jobs = 0
+    for sweep, settings in config["sweeps"].items():
+        seen: dict[str, int] = {}  # folder of runs → index of the entry that asks for it
+        for index, entry in enumerate(settings["entries"]):
+            where = f"sweeps.{sweep}.entries[{index}]"
+            if entry["dataset"] not in config["datasets"]:
+                known = mistakes.known(entry["dataset"], list(config["datasets"]))
+                yield f"{where}.dataset is {mistakes.shown(entry['dataset'])}, which is not in datasets{known}"
+                continue
+            yield from _wrong_dimensions(where, entry, config["datasets"][entry["dataset"]])
+            jobs_of_network = -(-entry["seeds"] // expansion.seeds_per_block(config, sweep, entry))
+            for block in expansion.blocks_of_entry(config, sweep, entry | {"seeds": 1}):
+                jobs += jobs_of_network
+                yield from _taken_names(where, index, entry["dataset"], block, names, seen)
+    if jobs > MOST_JOBS:
+        yield f"sweeps asks for {jobs} jobs, more than {MOST_JOBS}; set seeds_per_job higher, or seeds lower"
+
+
+def _wrong_dimensions(where: str, entry: dict, spec: dict) -> Iterator[str]:
+    """Dimensions of inputs in which a dataset cannot be made."""
+    for dimension in expansion.listed(entry["dimension"]):
+        if spec.get("inputs") == "grid" and dimension != 2:
+            yield f"{where}.dimension is {dimension}; {entry['dataset']} has inputs grid, which are of dimension 2 only"
+        elif dimension < LEAST_DIMENSION.get(spec["target"], 1):
+            yield f"{where}.dimension is {dimension}; the target {spec['target']} needs at least {LEAST_DIMENSION[spec['target']]}"
+
+
+def _taken_names(
+    where: str, index: int, dataset: str, block: expansion.Block, names: dict[str, str], seen: dict[str, int]
+) -> Iterator[str]:
+    """A file of data or a folder of runs that an earlier entry asks for; `names` and `seen` know these and learn the new ones."""
+    if names.setdefault(block.dataset, dataset) != dataset:
+        file = f"{block.dataset}.npz"
+        yield f"datasets.{dataset} in dimension {block.dimension} has the same file name, {file}, as datasets.{names[block.dataset]}"
+    if seen.setdefault(block.folder, index) != index:
+        yield f"{where} asks again for runs of entries[{seen[block.folder]}]: {block.folder}"

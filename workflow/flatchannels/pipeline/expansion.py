@@ -1,0 +1,105 @@
+"""From a configuration to the runs and the datasets that it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from flatchannels import names
+
+
+@dataclass(frozen=True)
+class Block:
+    """Runs of consecutive seeds of one network on one dataset: what one job does and one record file holds."""
+
+    sweep: str
+    dataset: str  # product name, e.g. rosenbrock-d4
+    dimension: int
+    activation: str
+    widths: tuple[int, ...]
+    bias: bool
+    first: int  # first and last seed
+    last: int
+
+    @property
+    def network(self) -> str:
+        """r4x4-nobias"""
+        return names.network_name(self.widths, self.bias)
+
+    @property
+    def folder(self) -> str:
+        """levels/rosenbrock-grid/g/r4-nobias"""
+        return f"{self.sweep}/{self.dataset}/{self.activation}/{self.network}"
+
+    @property
+    def record(self) -> str:
+        """The record file, below the folder of results."""
+        return names.RECORD.format(network=self.network, **vars(self))
+
+    @property
+    def runs(self) -> int:
+        """How many runs the block has."""
+        return self.last - self.first + 1
+
+
+def dataset_product(config: dict, name: str, dimension: int, widths: Sequence[int], activation: str, seed: int) -> str:
+    """The name of a dataset's file: a grid's own name, for others the dimension with it, e.g. rosenbrock-d4.
+
+    A Gaussian process is drawn anew for every network, gp-s0.5-d4-r8-softplus, and with `redraw: run` for every seed.
+    """
+    spec = config["datasets"][name]
+    if names.has_own_name(spec):
+        return name
+    network = (widths, activation) if spec["target"] == "gaussian-process" else None
+    return names.dataset_name(name, dimension, network, seed if _per_run(spec) else None)
+
+
+def _per_run(spec: dict) -> bool:
+    return spec.get("redraw") == "run"
+
+
+def datasets(config: dict) -> dict[str, dict]:
+    """File name → {name: the same, dimension, spec} of each dataset that some sweep uses."""
+    used = {}
+    for sweep, settings in config["sweeps"].items():
+        for entry in settings["entries"]:
+            for block in blocks_of_entry(config, sweep, entry):
+                used[block.dataset] = {"name": block.dataset, "dimension": block.dimension, "spec": config["datasets"][entry["dataset"]]}
+    return used
+
+
+def blocks(config: dict) -> list[Block]:
+    """All blocks of runs of a validated configuration, sweep by sweep, in the order of its entries."""
+    return [
+        block
+        for sweep, settings in config["sweeps"].items()
+        for entry in settings["entries"]
+        for block in blocks_of_entry(config, sweep, entry)
+    ]
+
+
+def blocks_of_entry(config: dict, sweep: str, entry: dict) -> Iterator[Block]:
+    """The blocks of one entry of a sweep, network by network."""
+    size = seeds_per_block(config, sweep, entry)
+    grid = product(listed(entry["dimension"]), listed(entry["activation"]), entry["widths"], listed(entry["bias"]))
+    for dimension, activation, widths, bias in grid:
+        for first in range(1, entry["seeds"] + 1, size):
+            data = dataset_product(config, entry["dataset"], dimension, widths, activation, first)
+            yield Block(sweep, data, dimension, activation, tuple(widths), bias, first, min(first + size - 1, entry["seeds"]))
+
+
+def seeds_per_block(config: dict, sweep: str, entry: dict) -> int:
+    """How many seeds a block has; one with a draw per run, because a record holds the runs of one dataset."""
+    return 1 if _per_run(config["datasets"][entry["dataset"]]) else config["sweeps"][sweep]["seeds_per_job"]
+
+
+def listed(value: Any) -> list:
+    """A value, or a list of such values, as a list."""
+    return value if isinstance(value, list) else [value]
+
+
+def files_of(spec: dict) -> list[str]:
+    """The user's files that a dataset is made from."""
+    return [spec["file"]] if spec["target"] == "file" else [spec["target"].rsplit(":", 1)[0]] if ".py:" in spec["target"] else []
