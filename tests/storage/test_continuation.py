@@ -1,5 +1,6 @@
 """Runs that met a limit are kept, and go on."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import synthetic
 from flatchannels import Dataset, Network, train
 from flatchannels.reasons import Stop
 from flatchannels.storage import continuation, run_records
+from flatchannels.storage.archives import write_archive
 from flatchannels.storage.errors import RecordError
 
 
@@ -61,3 +63,35 @@ def test_a_kept_state_is_refused_where_it_is_damaged_or_would_run_something(tmp_
 class Harmful:
     def __reduce__(self):
         return eval, ("1 / 0",)
+
+
+def opcodes(module, name, argument):
+    """A pickle that calls module.name with a text, whether or not that can be imported here."""
+
+    def text(value):
+        return b"\x8c" + bytes([len(value)]) + value.encode()
+
+    return b"\x80\x04" + text(module) + text(name) + b"\x93" + text(argument) + b"\x85R."
+
+
+@pytest.mark.parametrize("module, name", [
+    ("flatchannels.cli.figure", "subprocess.Popen"),  # a class that a module of ours imports
+    ("flatchannels.cli.figure", "Path"),
+    ("flatchannels.storage.continuation", "pickle.Unpickler"),
+    ("planted", "Anything"),  # importing it would run it
+    ("numpy_planted", "ndarray"),
+    ("flatchannels.dynamics.planted", "os.system"),
+    ("flatchannels.dynamics.flow", "copy.deepcopy"),
+    ("flatchannels.dynamics.flow", "gradient_flow"),
+    ("flatchannels.dynamics.training", "Path"),
+])  # fmt: skip
+def test_a_kept_state_imports_and_calls_nothing_but_what_runs_consist_of(tmp_path, monkeypatch, module, name):
+    record, trace = tmp_path / "seeds-1-1.npz", tmp_path / "trace"
+    for planted in ("planted.py", "numpy_planted.py"):
+        (tmp_path / planted).write_text(f"open({str(trace)!r}, 'w')")
+    monkeypatch.syspath_prepend(tmp_path)
+    content = np.frombuffer(opcodes(module, name, str(trace)), np.uint8)
+    write_archive(continuation.unfinished_path(record), continuation.UNFINISHED_FORM, ORIGIN | {"reasons": {}}, {"runs": content})
+    with pytest.raises(RecordError, match="cannot be read"):
+        continuation.read_unfinished(record, ORIGIN)
+    assert not trace.exists() and "planted" not in sys.modules

@@ -14,6 +14,11 @@ from flatchannels.storage.archives import read_archive, read_meta, write_archive
 from flatchannels.storage.errors import RecordError
 
 UNFINISHED_FORM = "flatchannels unfinished runs"
+
+ENGINE = ("flatchannels.dynamics.", "flatchannels.networks.", "flatchannels.data.")  # where the classes that a run consists of are defined
+ARRAY_MODULES = ("numpy", "numpy._core.multiarray", "numpy._core.numeric")
+ARRAY_NAMES = ("scalar", "_reconstruct", "_frombuffer", "ndarray", "dtype")
+LONGEST_MESSAGE = 200  # characters
 REASON_OF_LIMIT = {"max_seconds": "TIME_LIMIT", "max_steps": "STEP_LIMIT", "max_t": "T_LIMIT"}  # training setting → reason
 
 
@@ -55,8 +60,8 @@ def read_unfinished(record: str | PathLike[str], origin: Mapping[str, Any]) -> d
         return {}
     try:
         return {run.seed: run for run in _Unpickler(io.BytesIO(arrays["runs"].tobytes())).load()}
-    except pickle.UnpicklingError as error:
-        raise RecordError(path, str(error)) from error
+    except Exception as error:  # whatever a foreign or an older pickle makes it stumble over; nothing of it is executed
+        raise RecordError(path, " ".join(f"what is kept of its runs cannot be read: {error}".split())[:LONGEST_MESSAGE]) from error
 
 
 def _without_limits(value: Any) -> Any:
@@ -66,15 +71,21 @@ def _without_limits(value: Any) -> Any:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Loads numbers, arrays and classes of this package alone: a pickle could otherwise run anything."""
+    """Loads numbers, arrays and classes of the engine alone: a pickle could otherwise run anything.
+
+    Names are judged before anything is imported, and a class counts where it is defined, not where it can be reached: a module of
+    this package may import `subprocess`.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         """The class; UnpicklingError for others."""
-        found = super().find_class(module, name)
-        ours = module.startswith("flatchannels.") and isinstance(found, type)
-        if not (ours or module.startswith("numpy") and name in {"scalar", "_reconstruct", "_frombuffer", "ndarray", "dtype"}):
-            raise pickle.UnpicklingError(f"{module}.{name} does not belong to a run")
-        return found
+        engine = module.startswith(ENGINE) or module == "flatchannels.reasons"
+        array = module in ARRAY_MODULES and name in ARRAY_NAMES
+        if "." not in name and (engine or array):
+            found = super().find_class(module, name)
+            if array or isinstance(found, type) and found.__module__ == module:
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} does not belong to a run")
 
 
 def can_go_on(record: str | PathLike[str], training: Mapping[str, Any]) -> bool:
