@@ -11,7 +11,8 @@ from flatchannels.dynamics.curvature import newton_step, tangential
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.integrator import Bdf
 from flatchannels.dynamics.objectives import Objective
-from flatchannels.networks.network import Network, weight_norm
+from flatchannels.networks.network import Network
+from flatchannels.networks.norm import weight_norm
 from flatchannels.reasons import Stop
 
 

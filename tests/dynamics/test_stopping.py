@@ -8,7 +8,7 @@ from flatchannels import Dataset, Network, gradient_flow
 from flatchannels.dynamics.curvature import newton_step, resolution
 from flatchannels.dynamics.objectives import Objective
 from flatchannels.dynamics.stopping import Decade, at_a_flat_minimum, at_a_strict_minimum, negligible, slides
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 from flatchannels.reasons import Stop
 
 STIFF = 1e9

@@ -6,7 +6,7 @@ import pytest
 from flatchannels import Dataset, Network, train
 from flatchannels.data.datasets import make
 from flatchannels.dynamics.training import initial
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 from flatchannels.reasons import Finish, Stop
 
 

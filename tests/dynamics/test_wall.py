@@ -9,7 +9,7 @@ from test_flow import Quadratic, rotated
 
 from flatchannels import Dataset, Network, gradient_flow, train
 from flatchannels.dynamics.objectives import Objective, Regularised
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 from flatchannels.precision import on_the_wall
 from flatchannels.reasons import Stop
 

@@ -15,7 +15,7 @@ from flatchannels.infinity.duplicates import _no_descent, merged
 from flatchannels.infinity.hinges import recede
 from flatchannels.infinity.routes import find_route, find_route_beyond
 from flatchannels.landscape.saddle_lines import split
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 
 MAXNORM = 60.0
 

@@ -14,7 +14,7 @@ from flatchannels.infinity.certificates import CERTIFIED
 from flatchannels.infinity.limits import Unit
 from flatchannels.infinity.predictions import Approach
 from flatchannels.infinity.routes import find_route
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 
 
 class Sloped:

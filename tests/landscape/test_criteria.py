@@ -13,7 +13,7 @@ from flatchannels.data.datasets import make
 from flatchannels.landscape.criteria import analyse, layer_rows
 from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.networks.layout import Layout
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,11 +1,10 @@
 """θ is taken apart in one way: every parameter stands in one matrix, in the order of θ."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flatchannels.networks.layout import Layout, checked_sizes
+from flatchannels.networks.layout import Layout
 
 LAYOUTS = st.builds(Layout, st.integers(1, 5), st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple), st.booleans())
 
@@ -31,12 +30,11 @@ def test_columns_are_the_output_weights_of_the_neurons_of_rows(layout):
         assert np.array_equal(theta[layer.columns], above[:, : len(below)].T)
 
 
-@pytest.mark.parametrize("widths", [4, "44", (2.7,), (), (0,), (True,), None, ("4",), np.array([2.0])])
-def test_what_is_no_list_of_sizes_is_refused_in_one_line(widths):
-    with pytest.raises(ValueError, match="widths .*; inputs must be an integer of at least 1, widths a list of such") as caught:
-        checked_sizes(2, widths)
-    assert "\n" not in str(caught.value)
-
-
-def test_numpy_integers_are_sizes():
-    assert checked_sizes(np.int64(2), np.array([4, 4])) == (2, (4, 4))
+@given(LAYOUTS)
+def test_unpacked_and_packed_again_theta_is_the_same(layout):
+    theta = np.random.default_rng(0).normal(size=layout.parameters)
+    layers = layout.unpack(theta)
+    assert np.array_equal(layout.pack(layers), theta)
+    assert all((b is None) != layout.bias for _, b in layers)
+    layers[0][0][:] = 7.0
+    assert not (theta == 7).any()

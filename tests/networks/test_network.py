@@ -7,7 +7,8 @@ import pytest
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Network, regulariser, weight_norm
+from flatchannels.networks.network import Network
+from flatchannels.networks.norm import regulariser, weight_norm
 from flatchannels.networks.scalars import kernel_values
 
 SHAPES = [(1,), (3,), (5,), (2, 3), (4, 4), (3, 1, 2), (4, 4, 4)]

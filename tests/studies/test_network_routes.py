@@ -9,7 +9,7 @@ from flatchannels.data.datasets import make
 from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.objectives import Objective
 from flatchannels.dynamics.polish import polish
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 from flatchannels.storage import dataset_files, run_records
 from flatchannels.studies.network_routes import route_table
 

@@ -15,28 +15,84 @@ NO_BIAS = "-nobias"
 
 
 def widths_name(widths: Sequence[int]) -> str:
-    """4x4 of (4, 4)."""
+    """The name of widths: 4x4 of (4, 4).
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Of the hidden layers.
+
+    Returns
+    -------
+    str
+    """
     return "x".join(map(str, widths))
 
 
 def widths_of(name: str) -> tuple[int, ...]:
-    """(4, 4) of 4x4: the inverse of `widths_name`.  ValueError for anything else."""
+    """The widths of a name, the inverse of `widths_name`: (4, 4) of 4x4.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        The text is no such name.
+    """
     return tuple(int(width) for width in name.split("x"))
 
 
 def widths_key(name: str) -> tuple[int, tuple[int, ...]]:
-    """Sorting key of a name of widths: fewer layers first, then by numbers ("2" < "16" < "4x4")."""
+    """Sorting key of a name of widths: fewer layers first, then by numbers ("2" < "16" < "4x4").
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple
+    """
     widths = widths_of(name)
     return len(widths), widths
 
 
 def numbers_name(numbers: Iterable[int]) -> str:
-    """1+3 of (1, 3): hidden layers, or sizes of groups; the empty text of none."""
+    """The name of some numbers, such as hidden layers or sizes of groups: 1+3 of (1, 3), the empty text of none.
+
+    Parameters
+    ----------
+    numbers : iterable of int
+
+    Returns
+    -------
+    str
+    """
     return "+".join(map(str, numbers))
 
 
 def numbers_of(name: str) -> tuple[int, ...]:
-    """(1, 3) of 1+3: the inverse of `numbers_name`.  ValueError for anything else."""
+    """The numbers of a name, the inverse of `numbers_name`: (1, 3) of 1+3.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    ValueError
+        The text is no such name.
+    """
     return tuple(int(number) for number in name.split("+")) if name else ()
 
 
@@ -56,9 +112,18 @@ def dataset_name(name: str, dimension: int, network: tuple[Sequence[int], str] |
 
     Parameters
     ----------
-    name : in the configuration.  dimension : of its inputs.
-    network : widths and activation of the network for which it was drawn; None where all networks share it.
-    seed : of the run for which it was drawn; None where all runs of a network share it.
+    name : str
+        In the configuration.
+    dimension : int
+        Of its inputs.
+    network : (widths, activation), optional
+        For which it was drawn; None where all networks share it.
+    seed : int, optional
+        Of the run for which it was drawn; None where all runs of a network share it.
+
+    Returns
+    -------
+    str
     """
     product = f"{name}-d{dimension}"
     if network:
@@ -68,7 +133,17 @@ def dataset_name(name: str, dimension: int, network: tuple[Sequence[int], str] |
 
 
 def has_own_name(spec: Mapping[str, Any]) -> bool:
-    """Whether the file of a dataset has its name in the configuration: that of a grid, which has one dimension and one content."""
+    """Whether the file of a dataset has its name in the configuration: that of a grid, which has one dimension and one content.
+
+    Parameters
+    ----------
+    spec : dict
+        What the configuration says about the dataset.
+
+    Returns
+    -------
+    bool
+    """
     return spec.get("inputs") == "grid" and spec["target"] != "gaussian-process"
 
 
@@ -77,9 +152,16 @@ def dataset_family(product: str, dimension: int, spec: Mapping[str, Any]) -> str
 
     Parameters
     ----------
-    product : the file's name.
-    dimension : of its inputs.
-    spec : what the configuration says about the dataset.
+    product : str
+        The file's name.
+    dimension : int
+        Of its inputs.
+    spec : dict
+        What the configuration says about the dataset.
+
+    Returns
+    -------
+    str
     """
     found = None if has_own_name(spec) else re.fullmatch(rf"(.+)-d{dimension}(-r[0-9x]+-[a-z]+)?(-seed\d+)?", product)
     return found[1] if found else product
@@ -91,12 +173,30 @@ def setting_name(family: str, activation: str, depth: int) -> str:
 
 
 def setting_key(name: str) -> tuple:
-    """Sorting key of a setting's name: softplus first, one hidden layer first, Gaussian processes last and by their scale."""
+    """Sorting key of a setting's name: softplus first, one hidden layer first, Gaussian processes last and by their scale.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple
+    """
     family, *rest = name.split(" ")
     return len(rest), natural_key(" ".join(rest)), family.startswith("gp-s"), natural_key(family)
 
 
 def natural_key(name: str) -> tuple[str | float, ...]:
-    """Sorting key of any name in which numbers count as numbers: gp-s0.5 < gp-s2 < gp-s10."""
+    """Sorting key of any name in which numbers count as numbers: gp-s0.5 < gp-s2 < gp-s10.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    tuple of str and float
+    """
     parts = re.split(r"([0-9]+(?:\.[0-9]+)?)", name)  # texts, and numbers between them
     return tuple(float(part) if number else part for part, number in zip(parts, cycle([False, True])))

@@ -70,5 +70,15 @@ ON_THE_WALL = 1 - 1e-6
 
 
 def on_the_wall(weight_norm: Any, maxnorm: float) -> Any:
-    """Whether a weight norm, or each of several, is that of the wall or beyond it."""
+    """Whether a weight norm, or each of several, is that of the wall or beyond it.
+
+    Parameters
+    ----------
+    weight_norm : float or array
+    maxnorm : float
+
+    Returns
+    -------
+    bool, or bool array
+    """
     return weight_norm >= maxnorm * ON_THE_WALL

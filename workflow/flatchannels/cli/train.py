@@ -91,7 +91,7 @@ def _shared(add: Any) -> None:
 def run_train(given: argparse.Namespace) -> None:
     """Train from all seeds, and print how the runs ended."""
     from flatchannels.dynamics.settings import check_settings  # here, and not above: it loads the kernels
-    from flatchannels.networks.layout import checked_sizes
+    from flatchannels.networks.checks import checked_sizes
 
     out = Path(given.out)
     if out.suffix != ".npz":

@@ -16,12 +16,15 @@ class Dataset:
 
     Parameters
     ----------
-    x : float array (N, d) or (N,).  y : float array (N,).
-    weights : float array (N,), nonnegative, summing to 1; None for 1/N each.
+    x : float array (N, d) or (N,)
+    y : float array (N,)
+    weights : float array (N,), optional
+        Nonnegative, summing to 1; 1/N each by default.
 
     Raises
     ------
-    ValueError: shapes that do not match, values that are not finite real numbers, weights that are negative or do not sum to 1.
+    ValueError
+        Shapes that do not match, values that are not finite real numbers, weights that are negative or do not sum to 1.
     """
 
     def __init__(self, x: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> None:
@@ -46,11 +49,21 @@ class Dataset:
         return self.x.shape[1]
 
     def standardised(self, other: "Dataset | None" = None) -> "tuple[Dataset, Dataset | None]":
-        """This dataset with every input and the target at mean 0 and variance 1, and another, such as its test samples, moved and
-        scaled as it was.
+        """This dataset with every input and the target at mean 0 and variance 1, and another moved and scaled as it was.
 
         The flow works in any units, but its walls do not: steps, stops and the norm wall suppose data of order one. A constant
         input or target is shifted alone.
+
+        Parameters
+        ----------
+        other : Dataset, optional
+            Such as the test samples.
+
+        Returns
+        -------
+        Dataset
+        Dataset or None
+            The other one.
         """
         (shift, scale), (level, size) = (self._moments(values) for values in (self.x, self.y))
 
@@ -75,7 +88,23 @@ class Dataset:
 
 
 def real_array(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    """A copy of the values as float64.  ValueError where they are not finite real numbers."""
+    """A copy of some values as float64.
+
+    Parameters
+    ----------
+    name : str
+        What the values are called in the message.
+    values : array_like
+
+    Returns
+    -------
+    float64 array of the same shape
+
+    Raises
+    ------
+    ValueError
+        The values are not finite real numbers.
+    """
     try:
         array = np.asarray(values)
         if array.dtype.kind not in "biuf":

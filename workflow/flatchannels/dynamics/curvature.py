@@ -13,16 +13,35 @@ Array = NDArray[np.float64]
 
 
 def resolution(values: Array) -> float:
-    """Eigenvalues of a Hessian below this are rounding; `values` (P,) ascending."""
+    """The size below which eigenvalues of a Hessian are rounding.
+
+    Parameters
+    ----------
+    values : (P,)
+        The eigenvalues, ascending.
+
+    Returns
+    -------
+    float
+    """
     return EIGENVALUE_NOISE * values[-1] * values.size**0.5
 
 
 def newton_step(gradient: Array, hessian: Array) -> tuple[Array, float, Array]:
     """The Newton step to the minimum, over the directions whose eigenvalue is above rounding.
 
+    Parameters
+    ----------
+    gradient : (P,)
+    hessian : (P, P)
+
     Returns
     -------
-    step (P,); the decrease it predicts; the eigenvalues, ascending.
+    step : (P,)
+    decrease : float
+        Of the loss, as the quadratic form predicts it.
+    values : (P,)
+        The eigenvalues of the Hessian, ascending.
     """
     values, vectors = eigh(hessian)
     components = vectors.T @ gradient
@@ -32,7 +51,22 @@ def newton_step(gradient: Array, hessian: Array) -> tuple[Array, float, Array]:
 
 
 def tangential(gradient: Array, hessian: Array, normals: Array, curvature: float) -> tuple[Array, Array]:
-    """Gradient and Hessian without their share along the orthonormal columns of `normals` (P, n), where the Hessian becomes `curvature`."""
+    """Gradient and Hessian without their share along some directions.
+
+    Parameters
+    ----------
+    gradient : (P,)
+    hessian : (P, P)
+    normals : (P, n)
+        The directions, orthonormal.
+    curvature : float
+        The eigenvalue that the Hessian gets along them.
+
+    Returns
+    -------
+    gradient : (P,)
+    hessian : (P, P)
+    """
     gradient = gradient - normals @ (normals.T @ gradient)
     half = hessian @ normals
     half -= 0.5 * normals @ (normals.T @ half)

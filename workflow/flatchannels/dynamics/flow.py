@@ -22,7 +22,7 @@ from flatchannels.dynamics import ndf
 from flatchannels.dynamics.integrator import Bdf, StepTooSmall
 from flatchannels.dynamics.objectives import Regularised, TwiceDifferentiable, exact_loss
 from flatchannels.dynamics.stopping import Watch, end_at_the_start, fits_slowly
-from flatchannels.networks.network import weight_norm
+from flatchannels.networks.norm import weight_norm
 from flatchannels.precision import ON_THE_WALL
 from flatchannels.reasons import Stop
 

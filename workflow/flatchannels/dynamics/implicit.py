@@ -42,9 +42,24 @@ class Point(NamedTuple):
 
 
 class Equation(NamedTuple):
-    """The implicit equation of a step from `t`.
+    """The implicit equation of a step.
 
-    scale : (P,), the unit of the corrections.  highest_loss : above which a step is refused.  multiplier : μ at t.
+    Parameters
+    ----------
+    predicted : (P,)
+        θ at the end of the step, extrapolated.
+    psi : (P,)
+        ψ, the share of the differences of the past.
+    c : float
+        The step size over the formula's α.
+    scale : (P,)
+        The unit of the corrections.
+    t : float
+        Where the step begins.
+    highest_loss : float
+        Above it a step is refused.
+    multiplier : float
+        μ at t.
     """
 
     predicted: Array
@@ -57,7 +72,19 @@ class Equation(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """d (P,), the iterations it took, the loss and μ there, and whether I + c(H + μI) was indefinite."""
+    """The solution of the implicit equation of a step.
+
+    Parameters
+    ----------
+    d : (P,)
+        The correction of the predicted θ.
+    iterations : int
+    loss : float
+    multiplier : float
+        μ at the end of the step.
+    indefinite : bool
+        Whether I + c(H + μI) was indefinite.
+    """
 
     d: Array
     iterations: int
@@ -79,7 +106,16 @@ class Factor:
         self.usable = failed == 0
 
     def solve(self, right: Array) -> Array:
-        """(I + c(H + μI))⁻¹ right."""
+        """The solution z of (I + c(H + μI)) z = right.
+
+        Parameters
+        ----------
+        right : (P,)
+
+        Returns
+        -------
+        (P,)
+        """
         if not self.indefinite:
             return lapack.dpotrs(self.factor, right, lower=1)[0]
         return lapack.dgetrs(self.factor, self.pivots, right)[0]
@@ -88,8 +124,17 @@ class Factor:
 class Newton:
     """Solves the equations of one flow after the other, and remembers what makes the next one cheaper.
 
-    tolerance : of the corrections, in units of `Equation.scale`.  radius : of the sphere; None for the free flow.
-    point : the `Point` of the last Hessian; None before the first.
+    Its attribute `point` is the `Point` of the last Hessian, None before the first.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    parameters : int
+        P.
+    tolerance : float
+        Of the corrections, in units of `Equation.scale`.
+    radius : float or None
+        Of the sphere; None for the free flow.
     """
 
     def __init__(self, objective: TwiceDifferentiable, parameters: int, tolerance: float, radius: float | None) -> None:
@@ -105,18 +150,33 @@ class Newton:
         return vars(self) | {"objective": None}  # the data are not part of the state
 
     def solve(self, equation: Equation, growing: bool) -> Solution | None:
-        """The solution; None where the iteration does not converge or the loss rises.
+        """Solve the equation of one step.
 
-        growing : whether a perturbation was found to grow lately: then no Hessian is kept.
+        Parameters
+        ----------
+        equation : Equation
+        growing : bool
+            Whether a perturbation was found to grow lately: then no Hessian is kept.
+
+        Returns
+        -------
+        Solution or None
+            None where the iteration does not converge or the loss rises.
         """
         return self._with_a_kept_hessian(equation, growing) or self._with_fresh_hessians(equation)
 
     def step_taken(self) -> None:
-        """To be called after each accepted step."""
+        """Take note of an accepted step: to be called after each."""
         self.fresh_steps -= 1
 
     def step_refused(self, fresh: bool) -> None:
-        """To be called after each refused step; fresh : whether the next ones need a Hessian at every iteration."""
+        """Take note of a refused step: to be called after each.
+
+        Parameters
+        ----------
+        fresh : bool
+            Whether the next steps need a Hessian at every iteration.
+        """
         self.curvature_age = CURVATURE_AGE
         if fresh:
             self.fresh_steps = FRESH_STEPS

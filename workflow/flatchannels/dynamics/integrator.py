@@ -29,7 +29,19 @@ class StepTooSmall(ArithmeticError):
 
 
 def growth_rate(hessian: Array, multiplier: float) -> float:
-    """−λ_min of the Hessian of L + μ|θ|²/2 where that is above rounding, else 0."""
+    """The rate at which a perturbation grows: −λ_min of the Hessian of L + μ|θ|²/2 where that is above rounding, else 0.
+
+    Parameters
+    ----------
+    hessian : (P, P)
+        Of L.
+    multiplier : float
+        μ.
+
+    Returns
+    -------
+    float, per unit of t
+    """
     values = eigvalsh(hessian)
     return max(-values[0] - multiplier, 0.0) if values[0] + multiplier < -resolution(values) else 0.0
 
@@ -37,9 +49,23 @@ def growth_rate(hessian: Array, multiplier: float) -> float:
 class Bdf:
     """The integrator: `step` advances t, theta and loss by one accepted step.
 
-    radius : None for the free flow; else θ stays on the sphere |θ| = radius, and `multiplier` is μ in θ' = −∇L − μθ.
-    exact_loss : the loss up to which one is 0 to rounding.
-    D : (MAX_ORDER + 3, P), the backward differences of θ scaled to the step size h.
+    Its attribute `D` (MAX_ORDER + 3, P) holds the backward differences of θ, scaled to the step size h.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    theta : (P,)
+        Where it starts.
+    t : float
+        When it starts.
+    rtol : float
+        Relative tolerance of a step; the absolute one is a thousandth of it.
+    radius : float, optional
+        θ stays on the sphere |θ| = radius, and `multiplier` is μ in θ' = −∇L − μθ. None for the free flow.
+    first_step : float, optional
+        An upper bound on the first step.
+    exact_loss : float
+        The loss up to which one is 0 to rounding.
     """
 
     def __init__(
@@ -74,7 +100,12 @@ class Bdf:
         return vars(self) | {"objective": None}  # the data are not part of the state
 
     def observe(self, objective: TwiceDifferentiable) -> None:
-        """Take up an objective again, after its state was copied or stored without it."""
+        """Take up an objective again, after its state was copied or stored without it.
+
+        Parameters
+        ----------
+        objective : TwiceDifferentiable
+        """
         self.objective = self.newton.objective = objective
 
     @property
@@ -87,7 +118,13 @@ class Bdf:
         return self.atol + self.rtol * abs(theta)
 
     def step(self) -> None:
-        """One accepted step. Raises StepTooSmall."""
+        """Take one accepted step.
+
+        Raises
+        ------
+        StepTooSmall
+            The step size fell below the resolution of t.
+        """
         while True:
             if self._too_small():
                 raise StepTooSmall(f"step size {self.h:.1e} at t = {self.t:.3e}")
@@ -194,6 +231,15 @@ class Bdf:
         self.equal_steps = 0
 
     def segment(self, t_end: float) -> ndf.Segment:
-        """The last step, up to t_end."""
+        """The last step, up to a time within it.
+
+        Parameters
+        ----------
+        t_end : float
+
+        Returns
+        -------
+        ndf.Segment
+        """
         h, order, differences = self.last
         return ndf.Segment(t_end, self.t, h, order, differences)

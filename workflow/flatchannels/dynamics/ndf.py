@@ -23,7 +23,20 @@ FIRST_MOVE = 0.01  # of θ, by the Euler predictor of the first step
 
 
 class Segment(NamedTuple):
-    """One step: its part until `t_end`, the time `t_step` that it reached, its h and order, and D (order + 1, P) after it."""
+    """One step of an integrator, or the first part of one.
+
+    Parameters
+    ----------
+    t_end : float
+        Where the part ends.
+    t_step : float
+        The time that the step reached.
+    h : float
+        The step size.
+    order : int
+    differences : (order + 1, P)
+        D after the step.
+    """
 
     t_end: float
     t_step: float
@@ -33,31 +46,86 @@ class Segment(NamedTuple):
 
 
 def rms(x: Array) -> float:
-    """The root of the mean square."""
+    """The root of the mean square.
+
+    Parameters
+    ----------
+    x : (n,)
+
+    Returns
+    -------
+    float
+    """
     return float(np.sqrt(x @ x / x.size))
 
 
 def first_step(theta: Array, slope: Array, scale: Array, smallest: float) -> float:
-    """A first step over which the Euler predictor moves by a hundredth of θ, measured in units of `scale` (P,).
+    """The size of a first step, over which the Euler predictor moves by a hundredth of θ.
 
-    smallest : what counts as the size of a component that is 0 or nearly so, as the absolute tolerance does in CVODE.
+    Parameters
+    ----------
+    theta : (P,)
+    slope : (P,)
+        dθ/dt.
+    scale : (P,)
+        The unit in which both are measured.
+    smallest : float
+        What counts as the size of a component that is 0 or nearly so, as the absolute tolerance does in CVODE.
+
+    Returns
+    -------
+    float
     """
     rate = rms(slope / scale)
     return FIRST_MOVE * max(rms(theta / scale), rms(smallest / scale)) / rate if rate > 0 else 1.0
 
 
 def predicted(D: Array, order: int) -> Array:
-    """θ (P,) at the end of the next step, extrapolated."""
+    """θ at the end of the next step, extrapolated.
+
+    Parameters
+    ----------
+    D : (order + 3 or more, P)
+        The backward differences.
+    order : int
+        Of the formula.
+
+    Returns
+    -------
+    (P,)
+    """
     return D[: order + 1].sum(axis=0)
 
 
 def history_term(D: Array, order: int) -> Array:
-    """ψ (P,) of the implicit equation h/α θ' = ψ + d for the correction d of the predicted θ."""
+    """ψ in the implicit equation h/α θ' = ψ + d for the correction d of the predicted θ.
+
+    Parameters
+    ----------
+    D : (order + 3 or more, P)
+        The backward differences.
+    order : int
+        Of the formula.
+
+    Returns
+    -------
+    (P,)
+    """
     return GAMMA[1 : order + 1] @ D[1 : order + 1] / ALPHA[order]
 
 
 def advance(D: Array, order: int, d: Array) -> None:
-    """Put D in place for the next step, after a step whose correction was d (P,)."""
+    """Put D in place for the next step.
+
+    Parameters
+    ----------
+    D : (order + 3 or more, P)
+        The backward differences.
+    order : int
+        Of the formula.
+    d : (P,)
+        The correction of the step just taken.
+    """
     D[order + 2] = d - D[order + 1]
     D[order + 1] = d
     for i in range(order, -1, -1):
@@ -65,7 +133,19 @@ def advance(D: Array, order: int, d: Array) -> None:
 
 
 def rescale(D: Array, order: int, factor: float) -> None:
-    """Change D in place to the step size factor · h (Shampine & Reichelt 1997, section 2.3)."""
+    """Change D in place to another step size.
+
+    Source: Shampine & Reichelt 1997, section 2.3.
+
+    Parameters
+    ----------
+    D : (order + 3 or more, P)
+        The backward differences.
+    order : int
+        Of the formula.
+    factor : float
+        The new step size over the old.
+    """
     change = _differences(order, factor) @ _differences(order, 1.0)
     D[: order + 1] = change.T @ D[: order + 1]
 
@@ -80,9 +160,24 @@ def _differences(order: int, factor: float) -> Array:
 
 
 def best_order(D: Array, order: int, error: float, scale: Array) -> tuple[int, float]:
-    """The order among this one and its neighbours that allows the longest step, and the factor on h that it allows.
+    """The order, among this one and its neighbours, that allows the longest step.
 
-    error : that of the step just taken, in units of `scale` (P,); 1 is what the tolerance allows.
+    Parameters
+    ----------
+    D : (order + 3 or more, P)
+        The backward differences.
+    order : int
+        Of the formula.
+    error : float
+        Of the step just taken, in units of `scale`; 1 is what the tolerance allows.
+    scale : (P,)
+        The unit of errors.
+
+    Returns
+    -------
+    order : int
+    factor : float
+        On h, as the order allows it.
     """
     errors = np.full(3, np.inf)
     errors[1] = error
@@ -96,7 +191,17 @@ def best_order(D: Array, order: int, error: float, scale: Array) -> tuple[int, f
 
 
 def interpolate(segment: Segment, t: float) -> Array:
-    """θ(t) (P,) within one step, from its differences."""
+    """θ(t) within one step, from its differences.
+
+    Parameters
+    ----------
+    segment : Segment
+    t : float
+
+    Returns
+    -------
+    (P,)
+    """
     _, t_step, h, order, differences = segment
     k = np.arange(float(order))
     since = min(max(t - t_step, -h), 0.0)  # a step may be shorter than the spacing of the numbers at t
@@ -104,7 +209,18 @@ def interpolate(segment: Segment, t: float) -> Array:
 
 
 def crossing(segment: Segment, radius: float) -> tuple[float, Array]:
-    """The time within a step at which |θ| passes `radius`, outward or inward, by bisection of the interpolant, and θ there."""
+    """Where within a step |θ| passes a radius, outward or inward, by bisection of the interpolant.
+
+    Parameters
+    ----------
+    segment : Segment
+    radius : float
+
+    Returns
+    -------
+    t : float
+    theta : (P,)
+    """
     low, high = segment.t_step - segment.h, segment.t_step
     inward = np.linalg.norm(interpolate(segment, high)) < radius
     for _ in range(60):
@@ -117,7 +233,21 @@ def crossing(segment: Segment, radius: float) -> tuple[float, Array]:
 
 
 def sample(history: Sequence[Segment], samples: int, theta_end: Array) -> tuple[Array, Array]:
-    """t (samples,) and θ (samples, P) at log-spaced times from the end of the first step to the end of the last."""
+    """Points of a trajectory at log-spaced times, from the end of the first step to the end of the last.
+
+    Parameters
+    ----------
+    history : sequence of Segment
+    samples : int
+        How many points.
+    theta_end : (P,)
+        The last one.
+
+    Returns
+    -------
+    t : (samples,)
+    theta : (samples, P)
+    """
     if not history:
         return np.zeros(samples), np.tile(theta_end, (samples, 1))
     ends = np.array([segment.t_end for segment in history])

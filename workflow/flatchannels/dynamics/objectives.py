@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.curvature import tangential
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Network, regulariser
+from flatchannels.networks.network import Network
+from flatchannels.networks.norm import regulariser
 from flatchannels.precision import EXACT_FIT, EXACT_FIT_OF_ROUNDED_KINKS, EXACT_FIT_OF_START
 
 Array = NDArray[np.float64]
@@ -29,16 +30,50 @@ class TwiceDifferentiable(Protocol):
     """A function of θ (P,) with its derivatives, in float64. Values that are not finite are refused by whoever asked."""
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """The value, and the gradient (P,)."""
+        """Value and gradient.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         ...
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """The value, the gradient (P,) and the symmetric Hessian (P, P), a new array each time."""
+        """Value, gradient and Hessian.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P), symmetric
+            A new array each time.
+        """
         ...
 
 
 def exact_loss(objective: TwiceDifferentiable, initial: float) -> float:
-    """The loss up to which one is 0 to rounding, for a start at the loss `initial`; negative where nothing tells."""
+    """The loss up to which one is 0 to rounding.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    initial : float
+        The loss at the start.
+
+    Returns
+    -------
+    float
+        Negative where nothing tells.
+    """
     scale = getattr(objective, "loss_scale", None)
     if scale is None and initial == 0:
         return -1.0
@@ -46,27 +81,76 @@ def exact_loss(objective: TwiceDifferentiable, initial: float) -> float:
 
 
 def linear_neurons(objective: TwiceDifferentiable, theta: Array) -> int:
-    """The objective's `linear_neurons`; 0 where it has none."""
+    """The objective's `linear_neurons`; 0 where it has none.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    theta : (P,)
+
+    Returns
+    -------
+    int
+    """
     return objective.linear_neurons(theta) if hasattr(objective, "linear_neurons") else 0
 
 
 def gauge(objective: TwiceDifferentiable, theta: Array) -> Array:
-    """The objective's `gauge` (P, n); n is 0 where it has none."""
+    """The objective's `gauge`; without columns where it has none.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    theta : (P,)
+
+    Returns
+    -------
+    (P, n), orthonormal columns
+    """
     return objective.gauge(theta) if hasattr(objective, "gauge") else np.zeros((theta.size, 0))
 
 
 class Objective:
-    """L of a network on a dataset as a function of θ, or L + R where maxnorm is given."""
+    """L of a network on a dataset as a function of θ, or L + R where maxnorm is given.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    maxnorm : float, optional
+        The wall of R; without it R is left out.
+    """
 
     def __init__(self, network: Network, data: Dataset, maxnorm: float | None = None) -> None:
         self.network, self.data, self.maxnorm = network, data, maxnorm
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """float, (P,)."""
+        """`Network.loss_and_gradient`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         return self.network.loss_and_gradient(theta, self.data, self.maxnorm)
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """float, (P,), (P, P)."""
+        """`Network.derivatives`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         return self.network.derivatives(theta, self.data, self.maxnorm)
 
     @property
@@ -75,18 +159,45 @@ class Objective:
         return float(self.data.weights @ self.data.y**2)
 
     def linear_neurons(self, theta: Array) -> int:
-        """How many neurons of the first hidden layer have an activation that is linear, up to rounding, on every sample."""
+        """How many neurons of the first hidden layer have an activation that is linear, up to rounding, on every sample.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        int
+        """
         threshold = ACTIVATIONS[self.network.activation].linear_above
         z = self.network.first_layer(theta, self.data.x)
         return int(np.sum(z.min(axis=0) > threshold))
 
     def gauge(self, theta: Array) -> Array:
-        """`Network.gauge`."""
+        """`Network.gauge`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (P, n), orthonormal columns
+        """
         return self.network.gauge(theta)
 
 
 class Regularised:
-    """Any objective plus the regulariser R of the norm wall; what else the objective has it keeps."""
+    """Any objective plus the regulariser R of the norm wall.
+
+    What else the objective has it keeps.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    maxnorm : float
+        The wall.
+    """
 
     def __init__(self, objective: TwiceDifferentiable, maxnorm: float) -> None:
         self.objective, self.maxnorm = objective, maxnorm
@@ -95,13 +206,34 @@ class Regularised:
         return getattr(self.__dict__["objective"], name)
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """L + R, (P,)."""
+        """L + R and its gradient.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         loss, gradient = self.objective.loss_and_gradient(theta)
         gradient = gradient.copy()
         return loss + regulariser(theta, self.maxnorm, gradient), gradient
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """L + R, (P,), (P, P)."""
+        """L + R, its gradient and its Hessian.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         loss, gradient, hessian = self.objective.derivatives(theta)
         gradient, hessian = gradient.copy(), hessian.copy()
         return loss + regulariser(theta, self.maxnorm, gradient, hessian), gradient, hessian
@@ -117,13 +249,34 @@ class GaugeFixed(Objective):
     exact_fit = EXACT_FIT_OF_ROUNDED_KINKS
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """Loss, and gradient along the surface (P,)."""
+        """Loss, and gradient along the surface.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         loss, gradient = super().loss_and_gradient(theta)
         gauge = self.gauge(theta)
         return loss, gradient - gauge @ (gauge.T @ gradient)
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """The same with the Hessian (P, P) along the surface, of the Lagrangian: the surface's own curvature counts."""
+        """Loss, gradient along the surface, and Hessian along it of the Lagrangian: the surface's own curvature counts.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         loss, gradient, hessian = super().derivatives(theta)
         multipliers = np.linalg.lstsq(self.network.scalings * theta[:, None], gradient, rcond=None)[0]
         hessian[np.diag_indices_from(hessian)] -= self.network.scalings @ multipliers
@@ -134,6 +287,15 @@ class Affine:
     """An objective on the affine set θ = M η + b, as a function of η (Q,).
 
     objective : a function of θ (P,).  matrix : M (P, Q), dense or of scipy.sparse.  offset : b (P,).
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+        A function of θ (P,).
+    matrix : (P, Q)
+        M, dense or of scipy.sparse.
+    offset : (P,) or float
+        b.
     """
 
     def __init__(self, objective: TwiceDifferentiable, matrix: Any, offset: ArrayLike = 0.0) -> None:
@@ -141,24 +303,77 @@ class Affine:
 
     @classmethod
     def coordinates(cls, objective: TwiceDifferentiable, theta: Array, free: NDArray[np.bool_]) -> "Affine":
-        """The objective with the parameters in `free` (P,) to vary, and the others fixed at those of θ."""
+        """The objective with some of the parameters to vary, and the others fixed.
+
+        Parameters
+        ----------
+        objective : TwiceDifferentiable
+        theta : (P,)
+            Where they are fixed.
+        free : bool (P,)
+            Which vary.
+
+        Returns
+        -------
+        Affine
+        """
         return cls(objective, scipy.sparse.eye_array(theta.size, format="csc")[:, np.flatnonzero(free)], np.where(free, 0.0, theta))
 
     @classmethod
     def scaled(cls, objective: TwiceDifferentiable, scale: Array) -> "Affine":
-        """The objective in the coordinates θ / scale (P,)."""
+        """The objective in the coordinates θ / scale.
+
+        Parameters
+        ----------
+        objective : TwiceDifferentiable
+        scale : (P,)
+
+        Returns
+        -------
+        Affine
+        """
         return cls(objective, scipy.sparse.diags_array(scale))
 
     def theta(self, eta: Array) -> Array:
-        """θ (P,)."""
+        """θ = M η + b.
+
+        Parameters
+        ----------
+        eta : (Q,)
+
+        Returns
+        -------
+        (P,)
+        """
         return self.matrix @ eta + self.offset
 
     def loss_and_gradient(self, eta: Array) -> tuple[float, Array]:
-        """float, Mᵀg (Q,)."""
+        """Loss, and gradient Mᵀg.
+
+        Parameters
+        ----------
+        eta : (Q,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (Q,)
+        """
         loss, gradient = self.objective.loss_and_gradient(self.theta(eta))
         return loss, self.matrix.T @ gradient
 
     def derivatives(self, eta: Array) -> tuple[float, Array, Array]:
-        """float, Mᵀg (Q,), MᵀHM (Q, Q)."""
+        """Loss, gradient Mᵀg and Hessian MᵀHM.
+
+        Parameters
+        ----------
+        eta : (Q,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (Q,)
+        hessian : (Q, Q)
+        """
         loss, gradient, hessian = self.objective.derivatives(self.theta(eta))
         return loss, self.matrix.T @ gradient, self.matrix.T @ hessian @ self.matrix

@@ -28,7 +28,22 @@ ACCEPT, EXPAND = 1e-3, 0.75  # trust-region ratios: a step is taken above the fi
 
 @dataclass
 class Polish:
-    """The end of a polish: θ (P,) with the loss L + R, its gradient and Hessian there."""
+    """The end of a polish.
+
+    Parameters
+    ----------
+    theta : (P,)
+    loss : float
+        L + R.
+    gradient : (P,)
+        Of L + R.
+    hessian : (P, P)
+        Of L + R.
+    finish : Finish
+        Why it ended.
+    iterations : int
+    seconds : float
+    """
 
     theta: Array
     loss: float
@@ -40,15 +55,18 @@ class Polish:
 
 
 def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: float = 3600.0, max_iterations: int = 1000) -> Polish:
-    """Minimise from θ.
+    """Minimise from θ; the loss never rises beyond rounding on the way.
 
     Parameters
     ----------
-    objective : a `TwiceDifferentiable`, any object with its two methods.  theta : float64 (P,).
+    objective : TwiceDifferentiable
+    theta : (P,)
+    max_seconds : float
+    max_iterations : int
 
     Returns
     -------
-    Polish.  The loss never rises beyond rounding on the way.
+    Polish
     """
     begin = time.perf_counter()
     theta = np.array(theta, dtype=float)
@@ -108,7 +126,19 @@ def _nearer(point: tuple, best: tuple | None) -> tuple:
 
 
 def newton_step(components: Array, values: Array) -> Array:
-    """The Newton step in the eigenbasis, without the directions whose eigenvalue is rounding or negative."""
+    """The Newton step in the eigenbasis, without the directions whose eigenvalue is rounding or negative.
+
+    Parameters
+    ----------
+    components : (P,)
+        The gradient in the eigenbasis of the Hessian.
+    values : (P,)
+        The eigenvalues, ascending.
+
+    Returns
+    -------
+    (P,)
+    """
     noise = ROUNDING * values[-1] * values.size
     used = values > noise
     step = np.zeros_like(components)
@@ -121,7 +151,21 @@ def trust_region_step(components: Array, values: Array, radius: float) -> tuple[
 
     Null directions, with an eigenvalue and a gradient that are both rounding, are left alone.
 
-    Returns s (P,), the decrease it predicts, and whether it lies inside the region.
+    Parameters
+    ----------
+    components : (P,)
+        The gradient in the eigenbasis of the Hessian.
+    values : (P,)
+        The eigenvalues, ascending.
+    radius : float
+
+    Returns
+    -------
+    step : (P,)
+    decrease : float
+        That the step predicts.
+    inside : bool
+        Whether it lies inside the region.
     """
     noise = ROUNDING * abs(values).max() * values.size
     null = (abs(values) <= noise) & (abs(components) <= noise)

@@ -13,9 +13,19 @@ COUNTED = ("max_steps", "trajectory_samples", "spectrum_samples")
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """ValueError for a setting of `train` out of its range; `settings` are its keywords.
+    """Check the settings of `train`.
 
     rtol lies between 0 and 1, the counts in COUNTED are integers of at least 1, all others are positive; infinite limits are none.
+
+    Parameters
+    ----------
+    settings : dict
+        The keywords of `train`.
+
+    Raises
+    ------
+    ValueError
+        A setting is out of its range.
     """
     for name, value in settings.items():
         if name in COUNTED:

@@ -35,13 +35,39 @@ LEAVING = 1e10  # growth of the slope along unstable directions, over half as ma
 
 
 def negligible(step: Array, decrease: float, theta: Array, loss: float) -> bool:
-    """Whether a Newton step (P,) from θ (P,), and the decrease of the loss that it predicts, are too small to matter."""
+    """Whether a Newton step, and the decrease of the loss that it predicts, are too small to matter.
+
+    Parameters
+    ----------
+    step : (P,)
+    decrease : float
+    theta : (P,)
+        Where the step begins.
+    loss : float
+        There.
+
+    Returns
+    -------
+    bool
+    """
     small = STATIONARY_STEP * max(1.0, abs(theta).max())
     return abs(step).max() < small and decrease < STATIONARY_DECREASE * abs(loss)
 
 
 def at_a_strict_minimum(gradient: Array, hessian: Array, theta: Array, loss: float) -> bool:
-    """Whether the Hessian is positive definite and the minimum of its quadratic form is here."""
+    """Whether the Hessian is positive definite and the minimum of its quadratic form is here.
+
+    Parameters
+    ----------
+    gradient : (P,)
+    hessian : (P, P)
+    theta : (P,)
+    loss : float
+
+    Returns
+    -------
+    bool
+    """
     factor, indefinite = lapack.dpotrf(hessian, lower=1, clean=0)
     if indefinite:
         return False
@@ -50,7 +76,19 @@ def at_a_strict_minimum(gradient: Array, hessian: Array, theta: Array, loss: flo
 
 
 def at_a_flat_minimum(gradient: Array, hessian: Array, theta: Array, loss: float) -> bool:
-    """Whether no eigenvalue is negative beyond rounding, and the minimum over the directions above rounding is here."""
+    """Whether no eigenvalue is negative beyond rounding, and the minimum over the directions above rounding is here.
+
+    Parameters
+    ----------
+    gradient : (P,)
+    hessian : (P, P)
+    theta : (P,)
+    loss : float
+
+    Returns
+    -------
+    bool
+    """
     step, decrease, values = newton_step(gradient, hessian)
     return not values[0] < -resolution(values) and negligible(step, decrease, theta, loss)
 
@@ -59,6 +97,17 @@ def slides(objective: TwiceDifferentiable, theta: Array, loss: float, duration: 
     """Whether the slope along the directions whose eigenvalue is rounding is a real one, and lowers the loss over `duration`.
 
     What rounding adds to it is measured: where every parameter is changed to a number next to it, that alone changes the slope.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    theta : (P,)
+    loss : float
+    duration : float, in t
+
+    Returns
+    -------
+    bool
     """
     _, gradient, hessian = objective.derivatives(theta)
     values, vectors = eigh(hessian)
@@ -78,30 +127,75 @@ class Decade:
         self.entries: list[tuple[float, float]] = [(0.0, loss)]
 
     def add(self, t: float, loss: float) -> None:
-        """Enter the loss at t, and forget what is more than a decade old but for the last of it."""
+        """Enter the loss at t, and forget what is more than a decade old but for the last of it.
+
+        Parameters
+        ----------
+        t : float
+        loss : float
+        """
         while len(self.entries) > 1 and self.entries[1][0] <= t / 10:
             self.entries.pop(0)
         if t > 1.25 * self.entries[-1][0]:
             self.entries.append((t, loss))
 
     def shows_no_change(self, t: float, loss: float) -> bool:
-        """Whether a whole decade before t is known, the first step not counted, and the loss has not changed over it."""
+        """Whether a whole decade before t is known, the first step not counted, and the loss has not changed over it.
+
+        Parameters
+        ----------
+        t : float
+        loss : float
+
+        Returns
+        -------
+        bool
+        """
         since, before = self.entries[0]
         return 0 < since <= t / 10 and not before - loss > FLAT_CHANGE * abs(loss)
 
 
 def fits_exactly(bdf: Bdf) -> bool:
-    """Whether the loss is 0 to rounding: that at θ itself, as an integrator knows its loss from a quadratic form."""
+    """Whether the loss is 0 to rounding: that at θ itself, as an integrator knows its loss from a quadratic form.
+
+    Parameters
+    ----------
+    bdf : Bdf
+
+    Returns
+    -------
+    bool
+    """
     return abs(bdf.loss) <= bdf.exact_loss and abs(bdf.objective.loss_and_gradient(bdf.theta)[0]) <= bdf.exact_loss
 
 
 def fits_slowly(bdf: Bdf) -> bool:
-    """Whether a flow that cannot go on has a loss that would be 0 to rounding if it could."""
+    """Whether a flow that cannot go on has a loss that would be 0 to rounding if it could.
+
+    Parameters
+    ----------
+    bdf : Bdf
+
+    Returns
+    -------
+    bool
+    """
     return abs(bdf.loss) <= bdf.exact_loss * EXACT_FIT_OF_A_SLOW_FLOW / EXACT_FIT
 
 
 def unstable_slope(bdf: Bdf, objective: TwiceDifferentiable) -> float | None:
-    """The length of the gradient along the directions that grow at θ; None where there are none whose sign is certain."""
+    """The length of the gradient along the directions that grow at θ.
+
+    Parameters
+    ----------
+    bdf : Bdf
+    objective : TwiceDifferentiable
+
+    Returns
+    -------
+    float or None
+        None where there are none whose sign is certain.
+    """
     _, gradient, hessian = objective.derivatives(bdf.theta)
     gradient, hessian = along_the_surface(objective, bdf.theta, gradient, hessian, bdf.multiplier, bdf.radius)
     values, vectors = eigh(hessian)
@@ -110,7 +204,18 @@ def unstable_slope(bdf: Bdf, objective: TwiceDifferentiable) -> float | None:
 
 
 def end_at_the_start(bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
-    """The `Stop` of a flow that cannot begin: its start fits exactly, or is a critical point, whose Hessian then tells its kind."""
+    """The end of a flow that cannot begin: its start fits exactly, or is a critical point, whose Hessian then tells its kind.
+
+    Parameters
+    ----------
+    bdf : Bdf
+    objective : TwiceDifferentiable
+
+    Returns
+    -------
+    Stop or None
+        None where it can begin.
+    """
     if fits_exactly(bdf):
         return Stop.EXACT
     if bdf.D[1].any() or not np.isfinite(bdf.D[1]).all():
@@ -131,6 +236,13 @@ class Watch:
     """Says after each step whether the flow has ended by itself: its `Stop`, or None.
 
     loss : that at which the flow starts.  max_t : until when it would go on.
+
+    Parameters
+    ----------
+    loss : float
+        Where the flow starts.
+    max_t : float
+        Until when it would go on.
     """
 
     def __init__(self, loss: float, max_t: float = np.inf) -> None:
@@ -190,8 +302,26 @@ class Watch:
 def along_the_surface(
     objective: TwiceDifferentiable, theta: Array, gradient: Array, hessian: Array, multiplier: float, radius: float | None
 ) -> tuple[Array, Array]:
-    """Gradient (P,) and Hessian (P, P) without the directions in which the flow need not come to rest: the objective's gauge,
-    and on the sphere the one along θ. There the Hessian is that of the Lagrangian, L + μ|θ|²/2."""
+    """Gradient and Hessian without the directions in which the flow need not come to rest.
+
+    These are the objective's gauge, and on the sphere the one along θ. There the Hessian is that of the Lagrangian, L + μ|θ|²/2.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    theta : (P,)
+    gradient : (P,)
+    hessian : (P, P)
+    multiplier : float
+        μ.
+    radius : float or None
+        Of the sphere; None for the free flow.
+
+    Returns
+    -------
+    gradient : (P,)
+    hessian : (P, P)
+    """
     normals = gauge(objective, theta)
     if radius is not None:
         hessian = hessian + multiplier * np.eye(theta.size)

@@ -18,7 +18,8 @@ from flatchannels.dynamics.polish import Polish, polish
 from flatchannels.dynamics.settings import check_settings, check_start
 from flatchannels.names import widths_name
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Network, weight_norm
+from flatchannels.networks.network import Network
+from flatchannels.networks.norm import weight_norm
 from flatchannels.reasons import Finish, Stop
 
 Array = NDArray[np.float64]

@@ -31,7 +31,8 @@ from flatchannels.infinity.charts import Chart, layered_pairs
 from flatchannels.infinity.duplicates import merged, stable
 from flatchannels.infinity.layered_candidates import layered_candidates
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Network, weight_norm
+from flatchannels.networks.network import Network
+from flatchannels.networks.norm import weight_norm
 from flatchannels.precision import on_the_wall
 from flatchannels.reasons import Stop
 

@@ -12,14 +12,20 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+Layers = Sequence[tuple[ArrayLike, ArrayLike | None]]
 
 
 class HiddenLayer(NamedTuple):
     """Where the weights of a hidden layer's neurons stand in θ.
 
-    rows (r, k) : indices of the input weights of each neuron, bias included.
-    columns (r, m) : indices of the output weights of each neuron; m is the width of the layer above.
+    Parameters
+    ----------
+    rows : int (r, k)
+        The indices of the input weights of each neuron, bias included.
+    columns : int (r, m)
+        The indices of the output weights of each neuron; m is the width of the layer above.
     """
 
     rows: NDArray[np.int64]
@@ -32,7 +38,12 @@ class Layout:
 
     Parameters
     ----------
-    inputs : number d of inputs.  widths : of the hidden layers.  bias : whether all layers have biases, or none.
+    inputs : int
+        The number d of inputs.
+    widths : tuple of int
+        Of the hidden layers.
+    bias : bool
+        Whether all layers have biases, or none.
     """
 
     inputs: int
@@ -60,9 +71,64 @@ class Layout:
         return self.first[-1]
 
     def matrices(self, theta: NDArray) -> list[NDArray]:
-        """Views of [W | b] of every layer, (…, out, in + bias), of one θ (P,) or of many (…, P)."""
+        """Views of the matrix [W | b] of every layer.
+
+        Parameters
+        ----------
+        theta : (P,) or (…, P)
+            One θ or many.
+
+        Returns
+        -------
+        list of (…, out, in + bias)
+        """
         parts = zip(pairwise(self.first), self.shapes)
         return [theta[..., start:end].reshape(*theta.shape[:-1], *shape) for (start, end), shape in parts]
+
+    def pack(self, layers: Layers) -> NDArray[np.float64]:
+        """θ of the weights and biases of every layer.
+
+        Parameters
+        ----------
+        layers : sequence of (W, b)
+            Hidden layers first; W is (out, in), b is (out,), or None without biases.
+
+        Returns
+        -------
+        (P,)
+
+        Raises
+        ------
+        ValueError
+            The number of layers or a shape does not fit.
+        """
+        if len(layers) != len(self.shapes):
+            raise ValueError(f"{len(layers)} layers given; the network has {len(self.shapes)}")
+        parts = []
+        for (W, b), shape in zip(layers, self.shapes):
+            matrix = np.asarray(W, dtype=float)
+            if (b is not None) != self.bias:
+                raise ValueError(f"the biases must be {'arrays' if self.bias else 'None'}")
+            if self.bias:
+                matrix = np.column_stack([matrix, np.asarray(b, dtype=float)])
+            if matrix.shape != shape:
+                raise ValueError(f"a layer's [W | b] has shape {matrix.shape}; it must be {shape}")
+            parts.append(matrix.ravel())
+        return np.concatenate(parts)
+
+    def unpack(self, theta: NDArray) -> list[tuple[NDArray, NDArray | None]]:
+        """The weights and biases of every layer, copies: the inverse of `pack`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        list of (W, b)
+        """
+        matrices = [matrix.copy() for matrix in self.matrices(theta)]
+        return [(matrix[:, :-1], matrix[:, -1]) if self.bias else (matrix, None) for matrix in matrices]
 
     @cached_property
     def hidden_layers(self) -> list[HiddenLayer]:
@@ -72,17 +138,15 @@ class Layout:
 
 
 def layout_of(meta: Mapping[str, Any]) -> Layout:
-    """The layout of the networks of a record, from its metadata."""
+    """The layout of the networks of a record.
+
+    Parameters
+    ----------
+    meta : mapping
+        The record's metadata.
+
+    Returns
+    -------
+    Layout
+    """
     return Layout(meta["inputs"], tuple(meta["widths"]), meta["bias"])
-
-
-def checked_sizes(inputs: Any, widths: Any) -> tuple[int, tuple[int, ...]]:
-    """inputs and widths as integers.  ValueError where they are no sizes of a network."""
-    given = list(widths) if isinstance(widths, Sequence | np.ndarray) and not isinstance(widths, str) else []
-    if given and all(map(_is_size, [inputs, *given])):
-        return int(inputs), tuple(map(int, given))
-    raise ValueError(f"inputs is {inputs!r} and widths {widths!r}; inputs must be an integer of at least 1, widths a list of such")
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)

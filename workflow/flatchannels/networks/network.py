@@ -1,13 +1,13 @@
 """Fully connected networks with scalar output: packing, initialisation, loss, gradient, Hessian.
 
 The readable interface in front of `kernels`. θ is one vector, laid out as `layout` says. Whatever comes from outside is
-checked here: the kernels trust the shapes they are given.
+checked by `checks`: the kernels trust the shapes they are given.
 
 Source: paper, section 2.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,14 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 from flatchannels.networks import kernels
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, in_blocks
-from flatchannels.networks.layout import Layout, checked_sizes
+from flatchannels.networks.checks import checked_inputs, checked_parameters, checked_sizes
+from flatchannels.networks.layout import Layers, Layout
+from flatchannels.networks.norm import regulariser
 from flatchannels.networks.torch_modules import layers_of, module_of
 
 if TYPE_CHECKING:
     import torch
 
 Vector = NDArray[np.float64]
-Layers = Sequence[tuple[ArrayLike, ArrayLike | None]]
 
 
 class Samples(Protocol):
@@ -42,25 +43,28 @@ class Samples(Protocol):
         ...
 
 
-def weight_norm(theta: Vector) -> float:
-    """The paper's ‖θ‖ := Σ θ_k² / (2P) (section 8: the code's definition, a mean square)."""
-    return float(theta @ theta) / (2 * theta.size)
-
-
 @dataclass(frozen=True)
 class Network:
     """A fully connected network f(x) with scalar output.
 
     Parameters
     ----------
-    inputs : int, d ≥ 1.  widths : tuple of ints ≥ 1, the hidden layers.
-    activation : str, a key of `ACTIVATIONS`.  bias : bool, biases in all layers or in none.
-    smoothing : tuple of floats, for relu alone: the ε of each hidden neuron, see `scalars.relu`; () for none.
+    inputs : int
+        d ≥ 1.
+    widths : tuple of int
+        Of the hidden layers, each ≥ 1.
+    activation : str
+        A key of `ACTIVATIONS`.
+    bias : bool
+        Biases in all layers or in none.
+    smoothing : tuple of float
+        For relu alone: the ε of each hidden neuron, see `scalars.relu`; () for none.
 
     Raises
     ------
-    ValueError: a size that is no integer of at least 1, no hidden layer, an unknown activation, a bias that is neither True nor
-    False, or smoothing that does not fit.
+    ValueError
+        A size is no integer of at least 1, there is no hidden layer, the activation is not known, bias is neither True nor
+        False, or smoothing does not fit.
     """
 
     inputs: int
@@ -97,40 +101,69 @@ class Network:
         return self.layout.parameters
 
     def matrices(self, theta: ArrayLike) -> list[Vector]:
-        """Views into θ of the matrices [W | b], one per layer, each of the shape in `shapes`."""
+        """Views into θ of the matrices [W | b], one per layer, each of the shape in `shapes`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        list of (out, in + bias)
+        """
         return self.layout.matrices(self._checked(theta))
 
     def pack(self, layers: Layers) -> Vector:
-        """θ (P,) from [(W, b), …], hidden layers first; W is (out, in), b (out,) or None without biases.
+        """θ of the weights and biases of every layer.
 
-        Raises ValueError for a number of layers or a shape that does not fit the network.
-        """
-        if len(layers) != len(self.shapes):
-            raise ValueError(f"{len(layers)} layers given; the network has {len(self.shapes)}")
-        parts = []
-        for (W, b), shape in zip(layers, self.shapes):
-            matrix = np.asarray(W, dtype=float)
-            if (b is not None) != self.bias:
-                raise ValueError(f"the biases must be {'arrays' if self.bias else 'None'}")
-            if self.bias:
-                matrix = np.column_stack([matrix, np.asarray(b, dtype=float)])
-            if matrix.shape != shape:
-                raise ValueError(f"a layer's [W | b] has shape {matrix.shape}; it must be {shape}")
-            parts.append(matrix.ravel())
-        return np.concatenate(parts)
+        Parameters
+        ----------
+        layers : sequence of (W, b)
+            Hidden layers first; W is (out, in), b is (out,), or None without biases.
 
-    def unpack(self, theta: ArrayLike) -> list[tuple[Vector, Vector | None]]:
-        """[(W, b), …] from θ, copies; the inverse of `pack`."""
-        matrices = [matrix.copy() for matrix in self.matrices(theta)]
-        return [(matrix[:, :-1], matrix[:, -1]) if self.bias else (matrix, None) for matrix in matrices]
-
-    @classmethod
-    def from_layers(cls, layers: Layers, activation: str = "softplus") -> "tuple[Network, Vector]":
-        """The network of [(W, b), …] and its θ; the biases are None in all layers or in none.
+        Returns
+        -------
+        (P,)
 
         Raises
         ------
-        ValueError: shapes that do not follow one another, more than one output, or biases in some layers alone.
+        ValueError
+            The number of layers or a shape does not fit the network.
+        """
+        return self.layout.pack(layers)
+
+    def unpack(self, theta: ArrayLike) -> list[tuple[Vector, Vector | None]]:
+        """The weights and biases of every layer, copies: the inverse of `pack`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        list of (W, b)
+        """
+        return self.layout.unpack(self._checked(theta))
+
+    @classmethod
+    def from_layers(cls, layers: Layers, activation: str = "softplus") -> "tuple[Network, Vector]":
+        """The network of some layers.
+
+        Parameters
+        ----------
+        layers : sequence of (W, b)
+            Hidden layers first; W is (out, in), b is (out,), or None in all layers.
+        activation : str
+
+        Returns
+        -------
+        Network
+        theta : (P,)
+
+        Raises
+        ------
+        ValueError
+            Shapes do not follow one another, there is more than one output, or some layers alone have biases.
         """
         shapes = [np.shape(W) for W, _ in layers]
         if len(shapes) < 2 or any(len(shape) != 2 for shape in shapes):
@@ -143,14 +176,40 @@ class Network:
 
     @classmethod
     def from_torch(cls, module: "torch.nn.Module") -> "tuple[Network, Vector]":
-        """The network of a `Sequential` of `Linear` layers with one activation, and its θ.
+        """The network of a `Sequential` of `Linear` layers with one activation.
 
-        ValueError as `from_layers`, and for another module.
+        Parameters
+        ----------
+        module : torch.nn.Module
+
+        Returns
+        -------
+        Network
+        theta : (P,)
+
+        Raises
+        ------
+        ValueError
+            As `from_layers`, and for another module.
         """
         return cls.from_layers(*layers_of(module))
 
     def to_torch(self, theta: ArrayLike) -> "torch.nn.Sequential":
-        """This network with parameters θ as a torch module in float64: the inverse of `from_torch`."""
+        """This network with parameters θ as a torch module in float64: the inverse of `from_torch`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        torch.nn.Sequential
+
+        Raises
+        ------
+        ValueError
+            This is a smoothed relu network.
+        """
         if self.smoothing:
             raise ValueError("a smoothed relu has no module of torch")
         return module_of(self.unpack(theta), self.activation)
@@ -167,32 +226,111 @@ class Network:
         return self.pack(layers)
 
     def predict(self, theta: ArrayLike, x: ArrayLike) -> Vector:
-        """f(x) (N,) at inputs x (N, d).  ValueError for another number of columns."""
-        x = self._checked_inputs(x)
+        """The outputs f(x).
+
+        Parameters
+        ----------
+        theta : (P,)
+        x : (N, d)
+
+        Returns
+        -------
+        (N,)
+
+        Raises
+        ------
+        ValueError
+            x has another number of columns.
+        """
+        x = checked_inputs(x, self.inputs)
         blocks = in_blocks(x)
         outputs = np.empty((len(blocks), SAMPLES_PER_BLOCK))
         kernels.predict(self.plan, self._checked(theta), blocks, self._rows, outputs)
         return outputs.ravel()[: len(x)]
 
     def first_layer(self, theta: ArrayLike, x: ArrayLike) -> Vector:
-        """w_i·x + b_i of the first hidden layer's neurons (N, r_1) at inputs x (N, d).  ValueError as `predict`."""
+        """w_i·x + b_i of the first hidden layer's neurons.
+
+        Parameters
+        ----------
+        theta : (P,)
+        x : (N, d)
+
+        Returns
+        -------
+        (N, r_1)
+
+        Raises
+        ------
+        ValueError
+            x has another number of columns.
+        """
         W = self.matrices(theta)[0]
-        return self._checked_inputs(x) @ W[:, : self.inputs].T + (W[:, -1] if self.bias else 0.0)
+        return checked_inputs(x, self.inputs) @ W[:, : self.inputs].T + (W[:, -1] if self.bias else 0.0)
 
     def loss(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> float:
-        """Σ_n weights_n (f(x_n) − y_n)², plus the regulariser R where maxnorm is given (paper, section 1)."""
+        """L = Σ_n weights_n (f(x_n) − y_n)², or L + R (paper, section 1).
+
+        Parameters
+        ----------
+        theta : (P,)
+        data : Samples
+        maxnorm : float, optional
+            The wall of the regulariser R, which is left out by default.
+
+        Returns
+        -------
+        float
+        """
         return self.loss_and_gradient(theta, data, maxnorm)[0]
 
     def gradient(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> Vector:
-        """∇L, or ∇(L + R) where maxnorm is given: (P,)."""
+        """∇L, or ∇(L + R).
+
+        Parameters
+        ----------
+        theta : (P,)
+        data : Samples
+        maxnorm : float, optional
+            The wall of the regulariser R, which is left out by default.
+
+        Returns
+        -------
+        (P,)
+        """
         return self.loss_and_gradient(theta, data, maxnorm)[1]
 
     def hessian(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> Vector:
-        """∇²L, or ∇²(L + R) where maxnorm is given: (P, P)."""
+        """∇²L, or ∇²(L + R).
+
+        Parameters
+        ----------
+        theta : (P,)
+        data : Samples
+        maxnorm : float, optional
+            The wall of the regulariser R, which is left out by default.
+
+        Returns
+        -------
+        (P, P)
+        """
         return self.derivatives(theta, data, maxnorm)[2]
 
     def loss_and_gradient(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> tuple[float, Vector]:
-        """Loss and gradient in one pass: float, (P,)."""
+        """Loss and gradient in one pass.
+
+        Parameters
+        ----------
+        theta : (P,)
+        data : Samples
+        maxnorm : float, optional
+            The wall of the regulariser R, which is left out by default.
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         theta = self._checked(theta, data)
         gradient = np.empty(theta.size)
         loss = kernels.loss_and_gradient(self.plan, theta, *data.blocks, self._rows, gradient)
@@ -201,7 +339,21 @@ class Network:
         return loss, gradient
 
     def derivatives(self, theta: ArrayLike, data: Samples, maxnorm: float | None = None) -> tuple[float, Vector, Vector]:
-        """Loss, gradient and Hessian in one pass: float, (P,), (P, P)."""
+        """Loss, gradient and Hessian in one pass.
+
+        Parameters
+        ----------
+        theta : (P,)
+        data : Samples
+        maxnorm : float, optional
+            The wall of the regulariser R, which is left out by default.
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         theta = self._checked(theta, data)
         gradient, hessian = np.empty(theta.size), np.empty((theta.size, theta.size))
         loss = kernels.derivatives(self.plan, theta, *data.blocks, self._rows, gradient, hessian)
@@ -216,7 +368,18 @@ class Network:
         return plan._replace(smoothing=np.array(self.smoothing, dtype=float)) if self.smoothing else plan
 
     def smoothed(self, theta: ArrayLike, epsilon: float) -> "Network":
-        """This relu network with each kink rounded over ε = epsilon times the length of the neuron's input weights."""
+        """This relu network with each kink rounded.
+
+        Parameters
+        ----------
+        theta : (P,)
+        epsilon : float
+            The width of the rounding, over the length of the neuron's input weights.
+
+        Returns
+        -------
+        Network
+        """
         lengths = [np.linalg.norm(matrix, axis=1) for matrix in self.matrices(theta)[:-1]]
         return replace(self, smoothing=tuple(epsilon * np.concatenate(lengths)))
 
@@ -235,9 +398,17 @@ class Network:
         return signs
 
     def gauge(self, theta: ArrayLike) -> Vector:
-        """Orthonormal directions (P, n) that leave f unchanged: a homogeneous neuron's w_i grows as its a_i shrinks.
+        """Directions that leave f unchanged: a homogeneous neuron's w_i grows as its a_i shrinks.
 
-        n is 0 for other activations; a neuron without weights has no such direction.
+        There are none for other activations, nor for a neuron without weights.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (P, n), orthonormal columns
         """
         theta = self._checked(theta)
         if not ACTIVATIONS[self.activation].homogeneous:
@@ -251,43 +422,21 @@ class Network:
         return kernels.workspace(self.plan)
 
     def _checked(self, theta: ArrayLike, data: Samples | None = None) -> Vector:
-        given = np.asarray(theta)
-        if given.dtype.kind not in "biuf":
-            raise ValueError("theta must be an array of real numbers")
-        if given.shape != (self.parameters,):
-            raise ValueError(f"theta has shape {given.shape}; this network has {self.parameters} parameters")
         if data is not None and data.dimension != self.inputs:
             raise ValueError(f"the data have {data.dimension} inputs; the network takes {self.inputs}")
-        return np.ascontiguousarray(given, dtype=np.float64)
-
-    def _checked_inputs(self, x: ArrayLike) -> Vector:
-        given = np.asarray(x)
-        if given.dtype.kind not in "biuf":
-            raise ValueError("x must be an array of real numbers")
-        if given.ndim == 1 and self.inputs == 1:
-            given = given[:, None]
-        if given.ndim != 2 or given.shape[1] != self.inputs:
-            raise ValueError(f"x has shape {given.shape}; this network takes (N, {self.inputs})")
-        return np.ascontiguousarray(given, dtype=np.float64)
-
-
-def regulariser(theta: Vector, maxnorm: float, gradient: Vector | None = None, hessian: Vector | None = None) -> float:
-    """R(θ) = (‖θ‖ − maxnorm)³ / 3 outside the norm wall, 0 inside (paper, section 1).
-
-    Returns the float R; adds ∇R and ∇²R in place where `gradient` (P,) and `hessian` (P, P) are given.
-    """
-    excess = weight_norm(theta) - maxnorm
-    if not excess > 0:
-        return 0.0
-    slope = theta / theta.size  # the gradient of ‖θ‖
-    if gradient is not None:
-        gradient += excess**2 * slope
-    if hessian is not None:
-        hessian += 2 * excess * np.outer(slope, slope)
-        hessian[np.diag_indices_from(hessian)] += excess**2 / theta.size
-    return excess**3 / 3
+        return checked_parameters(theta, self.parameters)
 
 
 def network_of(meta: Mapping[str, Any]) -> Network:
-    """The network of the runs of a record, from its metadata."""
+    """The network of the runs of a record.
+
+    Parameters
+    ----------
+    meta : mapping
+        The record's metadata.
+
+    Returns
+    -------
+    Network
+    """
     return Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])

@@ -70,7 +70,18 @@ def _log1p_of_fraction(u, s):
 
 @njit(**SCALAR)
 def softplus(z, smoothing):
-    """log(1 + exp z), safe from overflow."""
+    """log(1 + exp z), safe from overflow.
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        Not used.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
+    """
     decay = _exp_of_negative(-abs(z))
     v = _halved(decay)
     reciprocal = 1.0 / ((1.0 + decay) * (2.0 + v))  # one division for both quotients
@@ -83,7 +94,18 @@ def softplus(z, smoothing):
 
 @njit(**SCALAR)
 def sigmoid(z, smoothing):
-    """1 / (1 + exp(−z))."""
+    """1 / (1 + exp(−z)).
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        Not used.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
+    """
     decay = _exp_of_negative(-abs(z))
     p = 1.0 / (1.0 + decay)
     s = p if z >= 0.0 else decay * p
@@ -93,7 +115,18 @@ def sigmoid(z, smoothing):
 
 @njit(**SCALAR)
 def g(z, smoothing):
-    """sigmoid(4z) + softplus(z): the asymmetric activation of Figures 2 and 3."""
+    """sigmoid(4z) + softplus(z): the asymmetric activation of Figures 2 and 3.
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        Not used.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
+    """
     decay = _exp_of_negative(-abs(z))
     decay2 = decay * decay
     decay4 = decay2 * decay2
@@ -112,7 +145,18 @@ def g(z, smoothing):
 
 @njit(**SCALAR)
 def tanh(z, smoothing):
-    """tanh z."""
+    """tanh z.
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        Not used.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
+    """
     decay = _exp_of_negative(-2.0 * abs(z))
     magnitude = (1.0 - decay) / (1.0 + decay)
     t = magnitude if z >= 0.0 else -magnitude
@@ -122,7 +166,18 @@ def tanh(z, smoothing):
 
 @njit(**SCALAR)
 def erf(z, smoothing):
-    """erf(z / √2), from erfc(x) = exp(−x²) q(t) / (1 + 2x), t = (x − 2) / (x + 2); q is a Chebyshev fit on [−1, 1]."""
+    """erf(z / √2), from erfc(x) = exp(−x²) q(t) / (1 + 2x), t = (x − 2) / (x + 2); q is a Chebyshev fit on [−1, 1].
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        Not used.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
+    """
     x = abs(z) * SQRT_HALF
     reciprocal = 1.0 / ((x + 2.0) * (1.0 + 2.0 * x))
     t = (x - 2.0) * (1.0 + 2.0 * x) * reciprocal
@@ -145,7 +200,20 @@ def erf(z, smoothing):
 
 @njit(**SCALAR)
 def gelu(z, smoothing):
-    """z Φ(z), with Φ the distribution of a standard normal variable.  Source: Hendrycks & Gimpel 2016."""
+    """z Φ(z), with Φ the distribution of a standard normal variable.
+
+    Source: Hendrycks & Gimpel 2016.
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        Not used.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
+    """
     value, slope, _, _ = erf(z, smoothing)
     below = 0.5 * (1.0 + value)
     density = 0.5 * slope
@@ -154,7 +222,20 @@ def gelu(z, smoothing):
 
 @njit(**SCALAR)
 def silu(z, smoothing):
-    """z / (1 + exp(−z)).  Source: Elfwing, Uchibe & Doya 2018."""
+    """z / (1 + exp(−z)).
+
+    Source: Elfwing, Uchibe & Doya 2018.
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        Not used.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
+    """
     s, s1, s2, s3 = sigmoid(z, smoothing)
     return z * s, s + z * s1, 2.0 * s1 + z * s2, 3.0 * s2 + z * s3
 
@@ -164,6 +245,16 @@ def relu(z, smoothing):
     """max(z, 0), or with smoothing ε > 0 the hyperbola (z + √(z² + ε²)) / 2 that tends to it.
 
     The derivative at the kink is taken as 0, the second derivative as 0 everywhere.
+
+    Parameters
+    ----------
+    z : float
+    smoothing : float
+        ε.
+
+    Returns
+    -------
+    σ, σ', σ'', σ''' : float
     """
     root = math.sqrt(z * z + smoothing * smoothing)
     inverse = 1.0 / root if smoothing > 0.0 else 0.0
@@ -182,8 +273,13 @@ def activate(code, smoothing, h, d1, d2):
 
     Parameters
     ----------
-    code : int, the `code` of an activation's record.  smoothing : float, used by relu alone.
-    h, d1, d2 : float64 arrays (samples,)
+    code : int
+        The `code` of an activation's record.
+    smoothing : float
+        Used by relu alone.
+    h : (samples,)
+    d1, d2 : (samples,)
+        For σ' and σ''.
     """
     samples = h.size
     if code == 0:
@@ -225,7 +321,18 @@ FUNCTIONS = {
 
 
 def kernel_values(name: str, z: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-    """σ and its first three derivatives at an array of any shape, as the kernels compute them: four arrays of that shape."""
+    """σ and its first three derivatives, as the kernels compute them.
+
+    Parameters
+    ----------
+    name : str
+        Of the activation.
+    z : array of any shape
+
+    Returns
+    -------
+    four arrays of that shape
+    """
     z = np.asarray(z, dtype=float)
     values = np.array([FUNCTIONS[name](float(v), 0.0) for v in z.ravel()]).reshape(*z.shape, 4)
     return tuple(np.moveaxis(values, -1, 0))

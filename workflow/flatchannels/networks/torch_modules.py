@@ -21,11 +21,22 @@ LINEAR_FROM = 40.0  # z from which torch takes softplus as linear: by default 20
 
 
 def layers_of(module: "torch.nn.Module") -> tuple[Layers, str]:
-    """[(W, b), …] from the inputs to the outputs, float64 copies, and the name of the activation.
+    """The layers and the activation of a module.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+
+    Returns
+    -------
+    layers : list of (W, b)
+        From the inputs to the outputs, float64 copies; W is (out, in), b is (out,), or None without biases.
+    activation : str
 
     Raises
     ------
-    ValueError: a module that is no such sequence, mixes activations, has one that is not known here, or one hidden layer too few.
+    ValueError
+        The module is no such sequence, mixes activations, has one that is not known here, or has one hidden layer too few.
     """
     parts = _flat(module)
     linear = [part for part in parts if type(part).__name__ == "Linear"]
@@ -40,7 +51,23 @@ def layers_of(module: "torch.nn.Module") -> tuple[Layers, str]:
 
 
 def module_of(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation: str) -> "torch.nn.Sequential":
-    """A `Sequential` in float64 from [(W, b), …] and the name of an activation.  ValueError for one that is not known."""
+    """A `Sequential` in float64 of some layers.
+
+    Parameters
+    ----------
+    layers : sequence of (W, b)
+        From the inputs to the outputs; W is (out, in), b is (out,), or None without biases.
+    activation : str
+
+    Returns
+    -------
+    torch.nn.Sequential
+
+    Raises
+    ------
+    ValueError
+        The activation is not known.
+    """
     import torch
 
     modules: list[torch.nn.Module] = []
