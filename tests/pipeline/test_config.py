@@ -370,7 +370,7 @@ def test_imports_are_those_that_the_parser_of_python_finds():
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 0, f"{path}: imports name the package"
                 modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        expected = {found for module in modules for found in sources._files_of(module, path.parent)}
+        expected = {Path(found) for module in modules for found in sources._files_of(module, path.parent)}
         assert set(sources._direct_imports(path)) == expected, path
 
 

@@ -122,7 +122,8 @@ def validate(config: dict, source: str = "config/config.yaml") -> dict:
 
 @cache
 def _schema() -> dict:
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # compiled, where PyYAML was: ten times as fast
+    return yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)
 
 
 def origin(config: dict) -> dict:

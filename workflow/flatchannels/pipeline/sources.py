@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -88,23 +89,39 @@ def left_out(path: Path) -> bool:
     `storage` says how a result lies on disk. A format has a version of its own, and a file is checked when it is read: to train all
     networks again for an edit there would help nobody. Its schemas, the columns of tables, count. `pipeline` says how jobs run.
     """
-    place = path.relative_to(PACKAGE).parts if path.is_relative_to(PACKAGE) else ()
-    return place[:1] == ("pipeline",) or place[:1] == ("storage",) and place[:2] != ("storage", "schemas")
+    if not str(path).startswith(f"{PACKAGE}{os.sep}"):
+        return False
+    room, _, rest = str(path).removeprefix(f"{PACKAGE}{os.sep}").partition(os.sep)
+    return room == "pipeline" or room == "storage" and not rest.startswith(f"schemas{os.sep}")
 
 
 @cache
 def _direct_imports(path: Path) -> tuple[Path, ...]:
-    found = []
+    modules = []
     for source, names in IMPORT.findall(path.read_text(encoding="utf-8")):
         names = NAME.findall(COMMENT.sub("", names))
-        for module in [source, *(f"{source}.{name}" for name in names)] if source else names:
-            found.extend(_files_of(module, path.parent))
-    return tuple(found)
+        modules += [source, *(f"{source}.{name}" for name in names)] if source else names
+    found = (file for module in dict.fromkeys(modules) for file in _files_of(module, path.parent))
+    return tuple(map(Path, dict.fromkeys(found)))
 
 
-def _files_of(module: str, beside: Path) -> list[Path]:
-    """The file of a module of the package, or of a script beside the one that imports it, with those of the packages around it."""
+def _files_of(module: str, beside: Path) -> list[str]:
+    """The file of a module of the package, or of a script beside the one that imports it, with those of the packages around it.
+
+    In texts and with each folder listed once: a call of snakemake asks for a thousand modules, and half of its own time went here.
+    """
     parts = module.split(".")
-    base = PACKAGE.parent if parts[0] == PACKAGE.name else beside
-    around = [base.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
-    return [path for path in [*around, base.joinpath(*parts).with_suffix(".py")] if path.exists()]
+    folder, found = str(PACKAGE.parent if parts[0] == PACKAGE.name else beside), []
+    for part in parts:
+        if f"{part}.py" in _listed(folder):
+            found.append(f"{folder}{os.sep}{part}.py")
+        folder = f"{folder}{os.sep}{part}"
+        if "__init__.py" in _listed(folder):
+            found.append(f"{folder}{os.sep}__init__.py")
+    return found
+
+
+@cache
+def _listed(folder: str) -> frozenset[str]:
+    """What is in a folder; nothing where there is none."""
+    return frozenset(os.listdir(folder)) if os.path.isdir(folder) else frozenset()
