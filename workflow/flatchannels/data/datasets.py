@@ -19,28 +19,66 @@ from flatchannels.data.targets import target_of
 
 
 def standardise(y: NDArray[np.float64], samples: int | None = None) -> NDArray[np.float64]:
-    """y shifted and scaled so that its first `samples` values (all by default) have mean 0 and population variance 1."""
+    """Targets shifted and scaled so that the first ones have mean 0 and population variance 1.
+
+    Parameters
+    ----------
+    y : (N,)
+    samples : int, optional
+        How many are the first; all by default.
+
+    Returns
+    -------
+    (N,)
+    """
     return (y - y[:samples].mean()) / y[:samples].std()
 
 
 def make(spec: Mapping[str, Any], dimension: int, root_seed: int, name: str) -> Dataset:
-    """The `Dataset` alone of what `make_with_test` makes."""
+    """A dataset, without its test samples: see `make_with_test`.
+
+    Parameters
+    ----------
+    spec : mapping
+        What the configuration says about the dataset.
+    dimension : int
+        d.
+    root_seed : int
+    name : str
+        The product; whatever is random belongs to it.
+
+    Returns
+    -------
+    Dataset
+    """
     return make_with_test(spec, dimension, root_seed, name)[0]
 
 
 def make_with_test(spec: Mapping[str, Any], dimension: int, root_seed: int, name: str) -> tuple[Dataset, Dataset | None]:
-    """A dataset and its test samples, None where the specification asks for none.
+    """A dataset and its test samples.
 
     Parameters
     ----------
-    spec : dict, of the configuration. target is a key of `TARGETS`, my_targets.py:function, or file; unless it is file, inputs is a
-        key of `INPUTS`; the other keys belong to these, but for test_samples: how many fresh samples of the same target there are.
-        They do not change the others, but for the last digits of a Gaussian process, which is drawn for all of them together.
-    dimension : int, d.  root_seed : int.  name : str, the product; whatever is random belongs to it.
+    spec : dict
+        Of the configuration. target is a key of `TARGETS`, my_targets.py:function, or file; unless it is file, inputs is a key of
+        `INPUTS`; the other keys belong to these, but for test_samples: how many fresh samples of the same target there are. They
+        do not change the others, but for the last digits of a Gaussian process, which is drawn for all of them together.
+    dimension : int
+        d.
+    root_seed : int
+    name : str
+        The product; whatever is random belongs to it.
+
+    Returns
+    -------
+    Dataset
+    Dataset or None
+        The test samples; None where the specification asks for none.
 
     Raises
     ------
-    ValueError: an unknown target or kind of inputs, or what these refuse; the text begins with the name.
+    ValueError
+        An unknown target or kind of inputs, or what these refuse; the text begins with the name.
     """
     random, test = generator(root_seed, "inputs", name), spec.get("test_samples", 0)
     try:

@@ -23,11 +23,20 @@ def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
 
     Parameters
     ----------
-    column : name of the column of targets in a table.
+    path : path
+    column : str
+        The name of the column of targets in a table.
+
+    Returns
+    -------
+    Dataset
+    Dataset or None
+        The test samples.
 
     Raises
     ------
-    ValueError: a file that is not there or cannot be read, columns that are missing or hold no numbers, values that do not make a
+    ValueError
+        A file that is not there or cannot be read, columns that are missing or hold no numbers, values that do not make a
     dataset. The text names the file.
     """
     path = Path(path)
@@ -84,13 +93,23 @@ def split(spec: Mapping[str, Any], dimension: int, random: np.random.Generator) 
 
     Parameters
     ----------
-    spec : file, and perhaps target_column, test_samples (so many random samples become the test set), standardise (inputs and
-        targets to mean 0 and variance 1 over the training samples).
-    dimension : the number of inputs that the sweep asks for.
+    spec : mapping
+        The keys file, and perhaps target_column, test_samples (so many random samples become the test set), standardise (inputs
+        and targets to mean 0 and variance 1 over the training samples).
+    dimension : int
+        The number of inputs that the sweep asks for.
+    random : numpy.random.Generator
+
+    Returns
+    -------
+    Dataset
+    Dataset or None
+        The test samples.
 
     Raises
     ------
-    ValueError: as `read`, another number of inputs, or more test samples than there are samples.
+    ValueError
+        As `read`, another number of inputs, or more test samples than there are samples.
     """
     train, test = read(spec["file"], spec.get("target_column", "y"))
     if train.dimension != dimension:

@@ -17,33 +17,50 @@ MISSING = "Gaussian-process datasets need torch and GPyTorch: `make gp-environme
 
 
 def covariance(distance: ArrayLike, scale: float) -> NDArray[np.float64]:
-    """k = (1 + √3 s r) exp(−√3 s r) at distance r ≥ 0 and inverse length scale s > 0: Matérn with ν = 3/2, k(0) = 1.
+    """The Matérn covariance with ν = 3/2, k(r) = (1 + √3 s r) exp(−√3 s r); k(0) = 1.
 
     Source: paper, Appendix B.1; Rasmussen & Williams 2006, equation 4.17, with length scale 1/s.
+
+    Parameters
+    ----------
+    distance : array of any shape
+        r ≥ 0.
+    scale : float
+        s > 0, one over the length scale.
+
+    Returns
+    -------
+    array of that shape
     """
     z = math.sqrt(3) * scale * np.asarray(distance, dtype=float)
     return (1 + z) * np.exp(-z)
 
 
 def draw(x: ArrayLike, scale: float, normals: ArrayLike) -> NDArray[np.float64]:
-    """Values of the process at the points x.
+    """Values of the process at some points.
+
+    One core, 8 N² bytes for each of two matrices: 8 s and 2 GB at N = 10 000. Exact: no jitter, no approximation.
 
     Parameters
     ----------
-    x : float64 (N, d).  scale : float, s > 0, one over the length scale.
-    normals : float64 (N,) or (N, draws), independent standard normal numbers; the draws are a function of them.
+    x : float64 (N, d)
+    scale : float
+        s > 0, one over the length scale.
+    normals : (N,) or (N, draws)
+        Independent standard normal numbers; the draws are a function of them.
 
     Returns
     -------
-    y : float64, shaped as `normals`: L normals, with the Cholesky factor L of the kernel matrix. The first values do not
-        depend (but for rounding) on the points after them: test points may follow the others, and share their process.
+    array of the shape of normals
+        L normals, with the Cholesky factor L of the kernel matrix. The first values do not depend (but for rounding) on the points
+        after them: test points may follow the others, and share their process.
 
     Raises
     ------
-    ValueError: shapes that do not match, scale ≤ 0, or a kernel matrix that is singular to rounding, as with equal points.
-    ModuleNotFoundError: no torch; the text says how to get it.
-
-    One core, 8 N² bytes for each of two matrices: 8 s and 2 GB at N = 10 000. Exact: no jitter, no approximation.
+    ValueError
+        Shapes that do not match, scale ≤ 0, or a kernel matrix that is singular to rounding, as with equal points.
+    ModuleNotFoundError
+        There is no torch; the text says how to get it.
     """
     x, normals = np.ascontiguousarray(x, dtype=float), np.ascontiguousarray(normals, dtype=float)
     if x.ndim != 2 or normals.ndim not in (1, 2) or len(normals) != len(x):

@@ -45,9 +45,19 @@ class _Loader(yaml.SafeLoader):
 def load(path: str | PathLike[str]) -> dict:
     """The mapping in a YAML file.
 
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Returns
+    -------
+    dict
+
     Raises
     ------
-    ConfigError: the file cannot be read, is not YAML, has a key twice, or is not a mapping.
+    ConfigError
+        The file cannot be read, is not YAML, has a key twice, or is not a mapping.
     """
     try:
         content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
@@ -69,7 +79,16 @@ def load(path: str | PathLike[str]) -> dict:
 
 
 def typed(value: Any) -> Any:
-    """What the command line gave, with numbers and truth values inside mappings and lists, where snakemake has texts."""
+    """What the command line gave, with numbers and truth values inside mappings and lists, where snakemake has texts.
+
+    Parameters
+    ----------
+    value : JSON types
+
+    Returns
+    -------
+    JSON types
+    """
     if isinstance(value, dict):
         return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -100,12 +119,19 @@ def validate(config: dict, source: str = "config/config.yaml") -> dict:
 
     Parameters
     ----------
-    config : what the YAML files and the command line gave; not changed.
-    source : where the user can change it, for the messages.
+    config : dict
+        What the YAML files and the command line gave; not changed.
+    source : str
+        Where the user can change it, for the messages.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
-    ConfigError: with a line for every mistake: the key, what was given, what is allowed, where to change it.
+    ConfigError
+        There is a mistake. For each there is a line: the key, what was given, what is allowed, where to change it.
     """
     schema, given = _schema(), config
     lines = [f"{mistakes.path(path)} is a key of the wrong type; put it in quotes" for path in mistakes.keys_that_are_not_text(config)]
@@ -127,7 +153,17 @@ def _schema() -> dict:
 
 
 def origin(config: dict) -> dict:
-    """The parts of a validated configuration that a record, a dataset or a product of the toy depends on: `origins.check_origin`."""
+    """The parts of a configuration that a record, a dataset or a product of the toy depends on: see `origins.check_origin`.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+
+    Returns
+    -------
+    dict
+    """
     return {key: config[key] for key in ("seed", "datasets", "training", "toy")}
 
 

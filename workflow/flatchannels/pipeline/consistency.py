@@ -41,9 +41,16 @@ def inconsistencies(config: dict, targets: Iterable[str], place_is_given: bool) 
 
     Parameters
     ----------
-    config : keeps to the schema, with its defaults filled in.
-    targets : the names of targets that a dataset can have.
-    place_is_given : whether `results_dir` is the user's own, not a default.
+    config : dict
+        Keeps to the schema, with its defaults filled in.
+    targets : iterable of str
+        The names of targets that a dataset can have.
+    place_is_given : bool
+        Whether `results_dir` is the user's own, not a default.
+
+    Yields
+    ------
+    str
     """
     yield from _wrong_place(config, place_is_given)
     for name, spec in config["datasets"].items():

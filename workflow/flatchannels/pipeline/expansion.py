@@ -48,6 +48,24 @@ def dataset_product(config: dict, name: str, dimension: int, widths: Sequence[in
     """The name of a dataset's file: a grid's own name, for others the dimension with it, e.g. rosenbrock-d4.
 
     A Gaussian process is drawn anew for every network, gp-s0.5-d4-r8-softplus, and with `redraw: run` for every seed.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+    name : str
+        In the configuration.
+    dimension : int
+        Of the inputs.
+    widths : sequence of int
+        Of the hidden layers.
+    activation : str
+    seed : int
+        Of the run.
+
+    Returns
+    -------
+    str
     """
     spec = config["datasets"][name]
     if names.has_own_name(spec):
@@ -61,7 +79,18 @@ def _per_run(spec: dict) -> bool:
 
 
 def datasets(config: dict) -> dict[str, dict]:
-    """File name → {name: the same, dimension, spec} of each dataset that some sweep uses."""
+    """The datasets that some sweep uses.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+
+    Returns
+    -------
+    dict
+        File name → {name: the same, dimension, spec}.
+    """
     used = {}
     for sweep, settings in config["sweeps"].items():
         for entry in settings["entries"]:
@@ -71,7 +100,17 @@ def datasets(config: dict) -> dict[str, dict]:
 
 
 def blocks(config: dict) -> list[Block]:
-    """All blocks of runs of a validated configuration, sweep by sweep, in the order of its entries."""
+    """All blocks of runs, sweep by sweep, in the order of its entries.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+
+    Returns
+    -------
+    list of Block
+    """
     return [
         block
         for sweep, settings in config["sweeps"].items()
@@ -81,7 +120,20 @@ def blocks(config: dict) -> list[Block]:
 
 
 def blocks_of_entry(config: dict, sweep: str, entry: dict) -> Iterator[Block]:
-    """The blocks of one entry of a sweep, network by network."""
+    """The blocks of one entry of a sweep, network by network.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+    sweep : str
+    entry : dict
+        One of the sweep's.
+
+    Yields
+    ------
+    Block
+    """
     size = seeds_per_block(config, sweep, entry)
     grid = product(listed(entry["dimension"]), listed(entry["activation"]), entry["widths"], listed(entry["bias"]))
     for dimension, activation, widths, bias in grid:
@@ -91,15 +143,47 @@ def blocks_of_entry(config: dict, sweep: str, entry: dict) -> Iterator[Block]:
 
 
 def seeds_per_block(config: dict, sweep: str, entry: dict) -> int:
-    """How many seeds a block has; one with a draw per run, because a record holds the runs of one dataset."""
+    """How many seeds a block has; one with a draw per run, because a record holds the runs of one dataset.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+    sweep : str
+    entry : dict
+        One of the sweep's.
+
+    Returns
+    -------
+    int
+    """
     return 1 if _per_run(config["datasets"][entry["dataset"]]) else config["sweeps"][sweep]["seeds_per_job"]
 
 
 def listed(value: Any) -> list:
-    """A value, or a list of such values, as a list."""
+    """A value, or a list of such values, as a list.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    list
+    """
     return value if isinstance(value, list) else [value]
 
 
 def files_of(spec: dict) -> list[str]:
-    """The user's files that a dataset is made from."""
+    """The user's files that a dataset is made from.
+
+    Parameters
+    ----------
+    spec : mapping
+        What the configuration says about the dataset.
+
+    Returns
+    -------
+    list of str
+    """
     return [spec["file"]] if spec["target"] == "file" else [spec["target"].rsplit(":", 1)[0]] if ".py:" in spec["target"] else []

@@ -19,8 +19,9 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
 
     Parameters
     ----------
-    main : the function.
-    snakemake : input, output, params, log of the job. Where params has `asked` (`config.origin`), the inputs must have been made so.
+    main : function
+    snakemake
+        Input, output, params, log of the job. Where params has `asked` (`config.origin`), the inputs must have been made so.
     """
     into_the_log(snakemake.log[0])
     with mistakes_in_one_line():
@@ -30,7 +31,13 @@ def run(main: Callable[[Any], None], snakemake: Any) -> None:
 
 
 def into_the_log(path: str) -> None:
-    """Send what this process prints from now on, and what its libraries and children do, to a file."""
+    """Send what this process prints from now on, and what its libraries and children do, to a file.
+
+    Parameters
+    ----------
+    path : path
+        Of the log.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     with open(path, "w", encoding="utf-8") as log:

@@ -13,7 +13,18 @@ from jsonschema import ValidationError
 
 
 def keys_that_are_not_text(value: Any, path: tuple = ()) -> Iterator[tuple]:
-    """The paths to all keys inside a value that YAML took for numbers, dates or truth values."""
+    """The paths to all keys inside a value that YAML took for numbers, dates or truth values.
+
+    Parameters
+    ----------
+    value : JSON types
+    path : tuple
+        To the value.
+
+    Yields
+    ------
+    tuple
+    """
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
@@ -25,18 +36,45 @@ def keys_that_are_not_text(value: Any, path: tuple = ()) -> Iterator[tuple]:
 
 
 def path(keys: Iterable) -> str:
-    """sweeps.levels.entries[0].widths"""
+    """A path of keys as text: sweeps.levels.entries[0].widths.
+
+    Parameters
+    ----------
+    keys : iterable of str and int
+
+    Returns
+    -------
+    str
+    """
     text = "".join(f"[{key}]" if isinstance(key, int) and not isinstance(key, bool) else f".{key}" for key in keys)
     return text.removeprefix(".") or "the configuration"
 
 
 def printable(text: str) -> str:
-    """A text on one line, whatever a user's key holds."""
+    """A text on one line, whatever a user's key holds.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def shown(value: Any) -> str:
-    """A value as the user would write it, but not at any length."""
+    """A value as the user would write it, but not at any length.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+    """
     if value is None:
         return "empty"
     if isinstance(value, float) and not math.isfinite(value):
@@ -46,7 +84,17 @@ def shown(value: Any) -> str:
 
 
 def known(name: str, names: Iterable[str]) -> str:
-    """'; did you mean widths? (…)' for a name that is not among those allowed."""
+    """What to say of a name that is not among those allowed: '; did you mean widths? it can be …'.
+
+    Parameters
+    ----------
+    name : str
+    names : iterable of str
+
+    Returns
+    -------
+    str
+    """
     close = get_close_matches(str(name), names, n=1)
     return (f"; did you mean {close[0]}?" if close else ";") + f" it can be {', '.join(names)}"
 
@@ -69,7 +117,16 @@ def _allowed(schema: dict) -> str:
 
 
 def explain(error: ValidationError) -> Iterator[str]:
-    """The lines for one violation of the schema."""
+    """The lines for one violation of the schema.
+
+    Parameters
+    ----------
+    error : jsonschema.ValidationError
+
+    Yields
+    ------
+    str
+    """
     where, value, schema = path(error.absolute_path), error.instance, error.schema
     match error.validator:
         case "anyOf":  # a value, or a list of such values

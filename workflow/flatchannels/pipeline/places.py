@@ -17,7 +17,14 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__")
 def home() -> Path:
     """The folder with Snakefile, workflow, config, envs and profiles: the checkout, or where the wheel put them.
 
-    Raises FileNotFoundError where neither is there.
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileNotFoundError
+        Neither is there.
     """
     if PACKAGE.parent.name == "workflow" and (PACKAGE.parent / "schemas").is_dir():
         return PACKAGE.parents[1]
@@ -31,7 +38,14 @@ def home() -> Path:
 def lay_out(target: Path) -> None:
     """Copy the workflow to a new or empty folder: what a checkout holds, without tests and docs.
 
-    Raises FileExistsError where `target` is a file or has something in it.
+    Parameters
+    ----------
+    target : Path
+
+    Raises
+    ------
+    FileExistsError
+        It is a file, or has something in it.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} is there already, and not an empty folder")

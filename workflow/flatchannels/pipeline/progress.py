@@ -24,7 +24,14 @@ class Call:
         self.outputs: list[Path] = []  # of all its jobs
 
     def begin(self, workflow: internals.Workflow, blocks: Mapping[str, Block]) -> None:
-        """Report on the jobs of rule `runs` from now on; `blocks`: record path → expansion.Block, all that there are."""
+        """Report on the jobs of rule `runs` from now on.
+
+        Parameters
+        ----------
+        workflow : snakemake.workflow.Workflow
+        blocks : mapping
+            Record path → Block, all that there are.
+        """
         jobs = internals.planned_jobs(workflow)
         self.outputs = [Path(path) for _, _, outputs in jobs for path in outputs]
         pending = {number: blocks[outputs[0]] for number, rule, outputs in jobs if rule == "runs"}
@@ -52,6 +59,16 @@ class Plan(logging.Filter):
         self.tables = 0
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a message is shown: `logging.Filter.filter`.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+
+        Returns
+        -------
+        bool
+        """
         event = internals.event_of(record)
         self.tables += event == "run_info"
         record.msg = str(record.msg).replace(internals.JOBS_ABOVE, "(each single job: --printshellcmds)")
@@ -86,6 +103,16 @@ class Progress(logging.Filter):
         return counts
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a message is shown: `logging.Filter.filter`.
+
+        Parameters
+        ----------
+        record : logging.LogRecord
+
+        Returns
+        -------
+        bool
+        """
         event = internals.event_of(record)
         if event == "job_started" or record.msg == "Select jobs to execute...":
             return False
@@ -111,7 +138,7 @@ class Progress(logging.Filter):
         return (now - self.start) * (self.total.total() - self.done_before) / new
 
     def report(self) -> None:
-        """levels: 120 of 580 runs done, about 4 min left"""
+        """Say how far the sweeps are: levels: 120 of 580 runs done, about 4 min left."""
         line = "; ".join(f"{sweep}: {self.done[sweep]} of {total} runs done" for sweep, total in self.total.items())
         if self.pending and self.done.total() > self.done_before:
             now = time.monotonic()
@@ -120,7 +147,16 @@ class Progress(logging.Filter):
 
 
 def duration(seconds: float) -> str:
-    """40 s, 12 min, 3 h 20 min"""
+    """A time in words: 40 s, 12 min, 3 h 20 min.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+    """
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{max(1, round(seconds))} s"

@@ -24,10 +24,21 @@ FOLDERS_OF_RESULTS = ["datasets", "routes", "runs", "saddles", "statistics", "to
 def damaged(
     results: str | PathLike[str] = "results", made: Collection[str] = (), asked: Mapping[str, Any] | None = None
 ) -> dict[Path, str]:
-    """Path → what is wrong, of every file that cannot be used.
+    """Every file that cannot be used.
 
-    results : folder of the results.  made : paths of the records and datasets that the configuration asks for.
-    asked : its `config.origin`.
+    Parameters
+    ----------
+    results : path
+        The folder of the results.
+    made : collection of str
+        Paths of the records and datasets that the configuration asks for.
+    asked : mapping, optional
+        Of `config.origin`, by which it must have been made; by default any.
+
+    Returns
+    -------
+    dict
+        Path → what is wrong.
     """
     found: dict[Path, str] = {}
     for folder in FOLDERS_OF_RESULTS:
@@ -41,7 +52,22 @@ def damaged(
 
 
 def check(path: Path, folder: str, asked: Mapping[str, Any] | None = None) -> None:
-    """Read a file as what it must be; RecordError where it cannot be used, or was not made as asked."""
+    """Read a file as what it must be.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    folder : str
+        Below the folder of results, which tells what it must be.
+    asked : mapping, optional
+        Of `config.origin`, by which it must have been made; by default any.
+
+    Raises
+    ------
+    RecordError
+        It cannot be used, or was not made as asked.
+    """
     if path.suffix == ".parquet":
         schema = ROUTES if folder == "routes" else SCHEMAS.get(path.stem)
         if schema is None:
@@ -60,7 +86,17 @@ def check(path: Path, folder: str, asked: Mapping[str, Any] | None = None) -> No
 
 
 def asked_for(configuration: dict) -> Iterator[str]:
-    """The paths of what a validated configuration asks for, but for tables that do not belong to one network."""
+    """The paths of what a validated configuration asks for, but for tables that do not belong to one network.
+
+    Parameters
+    ----------
+    configuration : dict
+        A validated one.
+
+    Yields
+    ------
+    str
+    """
     blocks, results = expansion.blocks(configuration), configuration["results_dir"]
     yield from (f"{results}/{block.record}" for block in blocks)
     yield from {f"{results}/routes/{block.folder}.parquet" for block in blocks}
@@ -70,7 +106,12 @@ def asked_for(configuration: dict) -> Iterator[str]:
 
 
 def main(configuration: str) -> None:
-    """Name and remove what is damaged; print what is to be made again."""
+    """Name and remove what is damaged; print what is to be made again.
+
+    Parameters
+    ----------
+    configuration : path
+    """
     given = config.validate(config.load(configuration), configuration)
     made = set(asked_for(given))
     found = damaged(given["results_dir"], made, config.origin(given))

@@ -20,42 +20,112 @@ JOBS_ABOVE = "(check individual jobs above for details)"  # in what a dry run sa
 
 
 def is_main_process(workflow: Workflow) -> bool:
-    """Whether this is the snakemake that the user called, not one that parses the Snakefile again for a job."""
+    """Whether this is the snakemake that the user called, not one that parses the Snakefile again for a job.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+
+    Returns
+    -------
+    bool
+    """
     return workflow.is_main_process
 
 
 def configuration_is_given(workflow: Workflow) -> bool:
-    """Whether the user named a configuration: with `--configfile`, or `config:` in a `module`."""
+    """Whether the user named a configuration: with `--configfile`, or `config:` in a `module`.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+
+    Returns
+    -------
+    bool
+    """
     return workflow.modifier.skip_configfile or bool(workflow.overwrite_configfiles)
 
 
 def configuration_of_a_module(workflow: Workflow) -> bool:
-    """Whether another workflow hands over the configuration, with `config:` in a `module`."""
+    """Whether another workflow hands over the configuration, with `config:` in a `module`.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+
+    Returns
+    -------
+    bool
+    """
     return workflow.modifier.skip_configfile
 
 
 def configuration_files(workflow: Workflow) -> list[str]:
-    """The files that the configuration comes from."""
+    """The files that the configuration comes from.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+
+    Returns
+    -------
+    list of str
+    """
     return [str(path) for path in workflow.configfiles]
 
 
 def configuration_on_the_command_line(workflow: Workflow) -> dict:
-    """What `--config` gave."""
+    """What `--config` gave.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+
+    Returns
+    -------
+    dict
+    """
     return workflow.config_settings.config or {}
 
 
 def folder(workflow: Workflow, name: str) -> str:
-    """What `pathvars:` says, or whoever uses the pipeline as a module."""
+    """What `pathvars:` says, or whoever uses the pipeline as a module.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+    name : str
+
+    Returns
+    -------
+    str
+    """
     return workflow.pathvars.get(name)
 
 
 def makes_conda_environments(workflow: Workflow) -> bool:
-    """Whether rules get the conda environments that they name (`--sdm conda`)."""
+    """Whether rules get the conda environments that they name (`--sdm conda`).
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+
+    Returns
+    -------
+    bool
+    """
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 
 def make_again(workflow: Workflow, outputs: Iterable[str]) -> None:
-    """As `--forcerun` does, for some outputs. While the Snakefile is parsed its settings are not there yet, hence the detour."""
+    """As `--forcerun` does, for some outputs. While the Snakefile is parsed its settings are not there yet, hence the detour.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+    outputs : iterable of str
+    """
     prepare, again = workflow._prepare_dag, set(outputs)
 
     def prepare_and_force(*arguments: Any, **named: Any) -> Any:
@@ -66,17 +136,36 @@ def make_again(workflow: Workflow, outputs: Iterable[str]) -> None:
 
 
 def planned_jobs(workflow: Workflow) -> list[tuple[int, str, tuple[str, ...]]]:
-    """Number, rule and outputs of each job of this call. Only where the plan is made: in `onstart` and later."""
+    """The jobs of this call. Only where the plan is made: in `onstart` and later.
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+
+    Returns
+    -------
+    list of (number, rule, outputs)
+    """
     return [(job.jobid, job.rule.name, tuple(map(str, job.output))) for job in workflow.dag.needrun_jobs()]
 
 
 def console() -> list[logging.Handler]:
-    """Where messages are shown; the log file is not among them."""
+    """Where messages are shown; the log file is not among them.
+
+    Returns
+    -------
+    list[logging.Handler]
+    """
     return [handler for handler in logger.handlers if not isinstance(handler, logging.FileHandler)]
 
 
 def consoles_of_a_short_dry_run() -> list[logging.Handler]:
-    """Where a dry run shows its plan, unless the user asked for all of it: with `--printshellcmds` or `--verbose`."""
+    """Where a dry run shows its plan, unless the user asked for all of it: with `--printshellcmds` or `--verbose`.
+
+    Returns
+    -------
+    list[logging.Handler]
+    """
     found = []
     for handler in console():
         settings = [part for part in handler.filters if isinstance(part, DefaultFilter)]
@@ -86,22 +175,50 @@ def consoles_of_a_short_dry_run() -> list[logging.Handler]:
 
 
 def tell(text: str) -> None:
-    """A text on the console and in the log."""
+    """A text on the console and in the log.
+
+    Parameters
+    ----------
+    text : str
+    """
     logger.info(text)
 
 
 def say(line: str) -> None:
-    """A line about progress, which `--quiet progress` takes away."""
+    """A line about progress, which `--quiet progress` takes away.
+
+    Parameters
+    ----------
+    line : str
+    """
     logger.info(line, extra={"quietness": Quietness.PROGRESS})
 
 
 def event_of(record: logging.LogRecord) -> str:
-    """What a message is about, such as "job_info"; "" where it does not say."""
+    """What a message is about, such as "job_info"; "" where it does not say.
+
+    Parameters
+    ----------
+    record : logging.LogRecord
+
+    Returns
+    -------
+    str
+    """
     event = getattr(record, "event", None)
     return event.value if isinstance(event, LogEvent) else ""
 
 
 def job_of(record: logging.LogRecord) -> int | None:
-    """The number of the job that a message is about."""
+    """The number of the job that a message is about.
+
+    Parameters
+    ----------
+    record : logging.LogRecord
+
+    Returns
+    -------
+    int or None
+    """
     found: Any = getattr(record, "jobid", getattr(record, "job_id", None))
     return found

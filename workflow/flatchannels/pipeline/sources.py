@@ -29,8 +29,13 @@ def fingerprint(scripts: Iterable, activation: str | None = None) -> str:
 
     Parameters
     ----------
-    scripts : paths of Python files.
-    activation : the only one that counts, of those in scalars.py and activations.py; None for all.
+    scripts : iterable of path
+    activation : str, optional
+        The only one that counts, of those in scalars.py and activations.py; all by default.
+
+    Returns
+    -------
+    str
     """
     digest = hashlib.sha256()
     # A script may have the name of a module.
@@ -46,6 +51,17 @@ def of_one_activation(content: bytes, name: str) -> str:
     """scalars.py or activations.py without the lines of the other activations: functions, branches of `activate`, entries.
 
     A function stays where something else uses it.
+
+    Parameters
+    ----------
+    content : bytes
+        Of either file.
+    name : str
+        Of the activation.
+
+    Returns
+    -------
+    str
     """
     body = ast.parse(content).body
     functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
@@ -73,7 +89,16 @@ def _names(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def imported(scripts: Iterable) -> set[Path]:
-    """The given files and those of this project that they import, directly or not; `left_out` apart, and what only such import."""
+    """The given files and those of this project that they import, directly or not; `left_out` apart, and what only such import.
+
+    Parameters
+    ----------
+    scripts : iterable of path
+
+    Returns
+    -------
+    set of Path
+    """
     found, waiting = set(), [Path(script) for script in scripts]
     while waiting:
         path = waiting.pop()
@@ -88,6 +113,14 @@ def left_out(path: Path) -> bool:
 
     `storage` says how a result lies on disk. A format has a version of its own, and a file is checked when it is read: to train all
     networks again for an edit there would help nobody. Its schemas, the columns of tables, count. `pipeline` says how jobs run.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
     """
     if not str(path).startswith(f"{PACKAGE}{os.sep}"):
         return False

@@ -29,11 +29,13 @@ def channel_shares(runs: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    runs : table of the runs of the sweep `channels`.
+    runs
+        Table of the runs of the sweep `channels`.
 
     Returns
     -------
-    The table of channel shares.
+    DataFrame
+        The table of channel shares.
     """
     networks = runs[NETWORK]
     rows = []
@@ -64,11 +66,13 @@ def layer_shares(runs: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    runs : table of the runs of the sweep `channels`.
+    runs
+        Table of the runs of the sweep `channels`.
 
     Returns
     -------
-    The table of channel layers.
+    DataFrame
+        The table of channel layers.
     """
     rows = []
     for (name, widths), group in grouped(ended(runs), ["setting", "widths"]):
@@ -80,6 +84,16 @@ def layer_shares(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def layer_combinations(depth: int) -> list[str]:
-    """The names of all combinations of layers: 1, 2, 3, 1+2, …, 1+2+3."""
+    """The names of all combinations of layers: 1, 2, 3, 1+2, …, 1+2+3.
+
+    Parameters
+    ----------
+    depth : int
+        The number of hidden layers.
+
+    Returns
+    -------
+    list of str
+    """
     subsets = chain.from_iterable(combinations(range(1, depth + 1), size) for size in range(1, depth + 1))
     return [numbers_name(subset) for subset in subsets]

@@ -38,12 +38,15 @@ def channel_tables(paths: Iterable[str | PathLike[str]], datasets: Iterable[str 
 
     Parameters
     ----------
-    paths : of the records, read one after the other.
-    datasets : paths of their datasets, named <dataset>.npz.
+    paths
+        Of the records, read one after the other.
+    datasets
+        Paths of their datasets, named <dataset>.npz.
 
     Returns
     -------
-    dict, name → DataFrame, one for each of `schemas.channels`.
+    dict
+        Name → DataFrame, one for each of `schemas.channels`.
 
     Raises
     ------
@@ -102,7 +105,17 @@ def _strict_layers(verdict: list[dict[str, Any]]) -> str:
 
 
 def largest_dimension(groups: str) -> int:
-    """The dimension, size − 1, of the largest of the groups "3+2"; 0 for none."""
+    """The dimension, size − 1, of the largest of some groups; 0 for none.
+
+    Parameters
+    ----------
+    groups : str
+        Their sizes, such as "3+2".
+
+    Returns
+    -------
+    int
+    """
     return max(numbers_of(groups), default=1) - 1
 
 
@@ -111,13 +124,17 @@ def losses_at(theta: Array, meta: Mapping[str, Any], points: Points | None) -> A
 
     Parameters
     ----------
-    theta : (n, P), the networks.
-    meta : their inputs, widths, bias and activation.
-    points : x (M, d) and y (M,), or None.
+    theta : (n, P)
+        The networks.
+    meta : mapping
+        Their inputs, widths, bias and activation.
+    points : (x, y) or None
+        x (M, d) and y (M,).
 
     Returns
     -------
-    (n,); NaN without points, and for a network with NaN.
+    (n,)
+        NaN without points, and for a network with NaN.
     """
     if points is None:
         return np.full(len(theta), np.nan)

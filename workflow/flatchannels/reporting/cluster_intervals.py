@@ -17,7 +17,16 @@ from scipy.stats import norm, t
 
 
 class Estimate(NamedTuple):
-    """An estimate with its interval, from so many clusters."""
+    """An estimate with its interval.
+
+    Parameters
+    ----------
+    value : float
+    low : float
+    high : float
+    clusters : int
+        From how many.
+    """
 
     value: float
     low: float
@@ -30,21 +39,40 @@ def cluster_share(hits: pd.Series, clusters: pd.DataFrame, confidence: float = 0
 
     Parameters
     ----------
-    hits : bool, one per run.  clusters : the columns that name the cluster of each run, with the same index.
+    hits : Series of bool
+        One per run.
+    clusters : DataFrame
+        The columns that name the cluster of each run, with the same index.
+    confidence : float
+        Of the interval.
 
     Returns
     -------
-    Estimate; (NaN, 0, 1, 0) without runs.
+    Estimate
+        (NaN, 0, 1, 0) without runs.
     """
     counts = hits.groupby([clusters[column] for column in clusters]).agg(["sum", "count"]).to_numpy(dtype=float)
     return share_of_counts(counts[:, 0], counts[:, 1], confidence)
 
 
 def share_of_counts(hits: ArrayLike, runs: ArrayLike, confidence: float = 0.95) -> Estimate:
-    """The same from the numbers of hits (C,) and of runs (C,) of each cluster.
+    """The share of runs that are hits, with its interval by cluster, from counts.
 
     ASSUME: the design effect is at least 1, and 1 where all runs agree and none can be estimated; the few degrees of freedom
     widen the interval then too.
+
+    Parameters
+    ----------
+    hits : int (C,)
+        The number of hits of each cluster.
+    runs : int (C,)
+        The number of runs of each cluster.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
     """
     hits, runs = np.asarray(hits, dtype=float), np.asarray(runs, dtype=float)
     total, clusters = runs.sum(), int(np.sum(runs > 0))
@@ -61,7 +89,19 @@ def share_of_counts(hits: ArrayLike, runs: ArrayLike, confidence: float = 0.95) 
 
 
 def cluster_mean(values: ArrayLike, weights: ArrayLike, confidence: float = 0.95) -> Estimate:
-    """The weighted mean of one value (C,) per cluster, with Student's interval; an infinite one of fewer than two clusters."""
+    """The weighted mean of one value per cluster, with Student's interval; an infinite one of fewer than two clusters.
+
+    Parameters
+    ----------
+    values : (C,)
+    weights : (C,)
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
+    """
     values, weights = np.asarray(values, dtype=float), np.asarray(weights, dtype=float)
     clusters = len(values)
     if not clusters:
@@ -80,7 +120,16 @@ def superiority(samples: list[tuple[np.ndarray, np.ndarray]], confidence: float 
     among clusters, which is taken as no less than as if each cluster were min(n, m) trials: no variance of one exceeds that of so
     many (van Dantzig 1951).
 
-    samples : for each cluster its values of the first kind (n,) and of the second (m,); NaN counts as missing.
+    Parameters
+    ----------
+    samples : list of ((n,), (m,))
+        For each cluster its values of the first kind and of the second; NaN counts as missing.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    Estimate
     """
     pairs = [(first[np.isfinite(first)], second[np.isfinite(second)]) for first, second in samples]
     pairs = [(first, second) for first, second in pairs if len(first) and len(second)]
@@ -106,7 +155,21 @@ def _variance(residuals: np.ndarray, total: float, clusters: int) -> float:
 
 
 def score_interval(share: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share in a number of trials that need not be whole.  Source: Wilson 1927."""
+    """Wilson's interval of a share in a number of trials that need not be whole.
+
+    Source: Wilson 1927.
+
+    Parameters
+    ----------
+    share : float
+    trials : float
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    low, high : float
+    """
     z2 = norm.ppf(0.5 + confidence / 2) ** 2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = np.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)

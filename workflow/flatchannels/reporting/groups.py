@@ -23,7 +23,17 @@ ORDER: dict[str, Callable[[str], Any]] = {"setting": setting_key, "widths": _wid
 
 
 def ended(runs: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the runs that did not fail."""
+    """The rows of the runs that did not fail.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        The table of runs.
+
+    Returns
+    -------
+    DataFrame
+    """
     return runs[runs["stop"] != Stop.FAILED.name]
 
 
@@ -32,12 +42,15 @@ def grouped(runs: pd.DataFrame, columns: Sequence[str]) -> list[tuple[tuple, pd.
 
     Parameters
     ----------
-    runs : table of runs, or of anything else with these columns.
-    columns : whose values tell the groups apart.
+    runs : DataFrame
+        The table of runs, or another with these columns.
+    columns : sequence of str
+        Whose values tell the groups apart.
 
     Returns
     -------
-    list of (values of the columns, rows), in the order of the values: settings, widths and datasets in that of their numbers.
+    list of (values of the columns, rows)
+        In the order of the values: settings, widths and datasets in that of their numbers.
     """
 
     def order(group: tuple[tuple, pd.DataFrame]) -> list:
@@ -47,11 +60,31 @@ def grouped(runs: pd.DataFrame, columns: Sequence[str]) -> list[tuple[tuple, pd.
 
 
 def one_hidden_layer(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table that are about networks with one hidden layer."""
+    """The rows of a table that are about networks with one hidden layer.
+
+    Parameters
+    ----------
+    table : DataFrame
+
+    Returns
+    -------
+    DataFrame
+    """
     return table[table["widths"].map(lambda name: len(widths_of(name))) == 1]
 
 
 def outcomes(runs: pd.DataFrame) -> dict[str, pd.Series]:
-    """Masks of the subsets of runs by how they ended: all, finite, infinite, no duplicates."""
+    """Masks of the subsets of runs by how they ended: all, finite, infinite, no duplicates.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        The table of runs.
+
+    Returns
+    -------
+    dict
+        Name → Series of bool.
+    """
     everything = pd.Series(True, index=runs.index)
     return {"all": everything, "finite": ~runs["infinite"], "infinite": runs["infinite"], "no duplicates": runs["duplicates"] == 0}

@@ -7,7 +7,17 @@ from flatchannels.names import dataset_family, setting_name, widths_name
 
 
 def place_columns(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """sweep, dataset, dimension, activation, widths and bias, from the metadata of a record."""
+    """Where a record stands: sweep, dataset, dimension, activation, widths and bias.
+
+    Parameters
+    ----------
+    meta : mapping
+        Of the record.
+
+    Returns
+    -------
+    dict[str, Any]
+    """
     return {
         "sweep": meta["sweep"],
         "dataset": meta["dataset"],
@@ -19,7 +29,17 @@ def place_columns(meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def network_columns(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """setting, family, dimension, activation, widths and bias, from the metadata of a record."""
+    """Which networks a record has: setting, family, dimension, activation, widths and bias.
+
+    Parameters
+    ----------
+    meta : mapping
+        Of the record.
+
+    Returns
+    -------
+    dict[str, Any]
+    """
     family = dataset_family(meta["dataset"], meta["inputs"], meta["spec"])
     setting = setting_name(family, meta["activation"], len(meta["widths"]))
     place = place_columns(meta)

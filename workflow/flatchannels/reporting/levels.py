@@ -22,13 +22,17 @@ def find_levels(losses: Sequence[float] | np.ndarray | pd.Series, tolerance: flo
 
     Parameters
     ----------
-    losses : (n,), at least 0.
-    tolerance : relative.
+    losses : (n,)
+        At least 0.
+    tolerance : float
+        Relative.
 
     Returns
     -------
-    levels : (n,), the level of each loss.
-    losses : of the levels, highest first.
+    levels : (n,)
+        The level of each loss.
+    losses : array
+        Of the levels, highest first.
 
     Raises
     ------
@@ -63,11 +67,13 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    runs : table of runs.
+    runs
+        Table of runs.
 
     Returns
     -------
-    The table of loss levels.
+    DataFrame
+        The table of loss levels.
     """
     rows = []
     for configuration, group in grouped(ended(runs), CONFIGURATION):
@@ -84,9 +90,19 @@ def loss_levels(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def distinct_minima(lines: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table with one row per neuron of each run (widths, bias, seed, loss): of each minimum those of its first seed.
+    """Of each minimum the rows of its first seed, in a table with one row per neuron of each run.
 
-    Adds the column minimum, which names it. Losses of runs that end in the same minimum agree to rounding.
+    Losses of runs that end in the same minimum agree to rounding.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        With widths, bias, seed and loss.
+
+    Returns
+    -------
+    DataFrame
+        With the column minimum more, which names it.
     """
     lines = lines.reset_index(drop=True)
     level = pd.Series(0, index=lines.index)

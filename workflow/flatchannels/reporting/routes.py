@@ -12,6 +12,15 @@ from flatchannels.storage.table_files import typed_table
 
 
 def join(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """One table of routes from several."""
+    """One table of routes from several.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+
+    Returns
+    -------
+    DataFrame
+    """
     tables = [typed_table(ROUTES, table) for table in tables if len(table)]
     return pd.concat(tables, ignore_index=True) if tables else typed_table(ROUTES, [])

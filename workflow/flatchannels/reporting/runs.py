@@ -34,11 +34,13 @@ def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
 
     Parameters
     ----------
-    paths : of the records.
+    paths
+        Of the records.
 
     Returns
     -------
-    The table of runs.
+    DataFrame
+        The table of runs.
 
     Raises
     ------
@@ -55,7 +57,21 @@ def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
 
 
 def run_columns(path: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> dict[str, Any]:
-    """Columns of the run table for one block, from its metadata and the arrays of TABLE_KEYS."""
+    """Columns of the table of runs for one block.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    meta : mapping
+        Metadata, JSON types.
+    arrays : mapping
+        Of TABLE_KEYS.
+
+    Returns
+    -------
+    dict
+    """
     columns = {key: arrays[key] for key in ["seed", "message", *RESULT_COLUMNS, *COUNT_COLUMNS, *SECONDS]}
     versions = json.dumps(meta["versions"], sort_keys=True)
     constants = place_columns(meta) | {"parameters": arrays["theta"].shape[1], "record": path, "versions": versions, "cpu": meta["cpu"]}
@@ -82,12 +98,15 @@ def loss_at_infinity(loss: NDArray[np.float64], weight_norm: NDArray[np.float64]
 
     Parameters
     ----------
-    loss, weight_norm : (n,), L and ‖θ‖ of the runs.
-    maxnorm : the wall.
+    loss, weight_norm : (n,)
+        L and ‖θ‖ of the runs.
+    maxnorm : float
+        The wall.
 
     Returns
     -------
-    (n,), at least 0.
+    (n,)
+        At least 0.
     """
     correction = weight_norm * np.maximum(weight_norm - maxnorm, 0) ** 2
     return np.maximum(loss - correction, 0)
@@ -100,12 +119,14 @@ def count_duplicates(theta: NDArray[np.float64], layout: Layout) -> NDArray[np.i
 
     Parameters
     ----------
-    theta : (n, P), the networks.
-    layout : of all of them.
+    theta : (n, P)
+        The networks.
+    layout : Layout
+        Of all of them.
 
     Returns
     -------
-    (n,).
+    int (n,)
 
     Notes
     -----

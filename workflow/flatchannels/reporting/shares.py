@@ -17,7 +17,19 @@ from flatchannels.storage.table_files import typed_table
 
 
 def wilson_interval(count: int | float, runs: int | float, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval (low, high) for a binomial share; (0, 1) without any run.
+    """Wilson's score interval for a binomial share; (0, 1) without any run.
+
+    Parameters
+    ----------
+    count : float
+        Of hits.
+    runs : float
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    low, high : float
 
     Raises
     ------
@@ -37,7 +49,17 @@ def wilson_interval(count: int | float, runs: int | float, confidence: float = 0
 
 
 def share_columns(hits: "pd.Series | NDArray[np.bool_] | Sequence[bool]") -> dict[str, Any]:
-    """The columns count, runs, share, low and high for some runs, from which of them are hits."""
+    """The columns count, runs, share, low and high for some runs, from which of them are hits.
+
+    Parameters
+    ----------
+    hits : bool (n,)
+        One per run.
+
+    Returns
+    -------
+    dict[str, Any]
+    """
     count, total = int(np.sum(hits)), len(hits)
     low, high = wilson_interval(count, total)
     return {"count": count, "runs": total, "share": count / total if total else np.nan, "low": low, "high": high}
@@ -50,11 +72,13 @@ def shares(runs: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    runs : table of runs.
+    runs
+        Table of runs.
 
     Returns
     -------
-    The table of shares.
+    DataFrame
+        The table of shares.
     """
     rows = []
     for key, everything in grouped(runs, [*CONFIGURATION, "widths"]):

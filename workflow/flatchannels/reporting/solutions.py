@@ -31,12 +31,16 @@ def neuron_vectors(theta: np.ndarray, inputs: int, width: int, bias: bool, activ
 
     Parameters
     ----------
-    theta : (n, P), the networks.
-    inputs, width, bias, activation : of all of them.
+    theta : (n, P)
+        The networks.
+    inputs : int
+    width : int
+    inputs, width, bias, activation
+        Of all of them.
 
     Returns
     -------
-    (n, width, inputs + bias + 1).
+    (n, width, inputs + bias + 1)
     """
     hidden, output = Layout(inputs, (width,), bias).matrices(theta)
     outgoing = output[:, 0, :width, None]
@@ -51,6 +55,15 @@ def has_sign_symmetry(activation: str, bias: bool) -> bool:
     """Whether (w, b, a) → −(w, b, a) leaves the function of a network as it is.
 
     It does for odd activations; for the sigmoid, σ(−z) = 1 − σ(z), the output bias has to take up the constant.
+
+    Parameters
+    ----------
+    activation : str
+    bias : bool
+
+    Returns
+    -------
+    bool
     """
     return ACTIVATIONS[activation].is_even_or_odd(bias)
 
@@ -64,12 +77,14 @@ def network_distances(vectors: np.ndarray, sign_symmetry: bool) -> np.ndarray:
 
     Parameters
     ----------
-    vectors : (n, r, k), of the neurons.
-    sign_symmetry : whether a neuron may change its sign.
+    vectors : (n, r, k)
+        Of the neurons.
+    sign_symmetry : bool
+        Whether a neuron may change its sign.
 
     Returns
     -------
-    (n (n − 1) / 2,).
+    (n (n − 1) / 2,)
 
     Notes
     -----
@@ -93,11 +108,11 @@ def assignment_costs(costs: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    costs : (m, r, r).
+    costs : (m, r, r)
 
     Returns
     -------
-    (m,).
+    (m,)
     """
     matrices, width, _ = costs.shape
     if width > EXACT_WIDTH:
@@ -119,12 +134,14 @@ def cluster(distances: np.ndarray, runs: int) -> np.ndarray:
 
     Parameters
     ----------
-    distances : (n (n − 1) / 2,), condensed.
-    runs : n.
+    distances : (n (n − 1) / 2,)
+        Condensed.
+    runs : int
+        n.
 
     Returns
     -------
-    (n,).
+    int (n,)
 
     Notes
     -----
@@ -149,11 +166,13 @@ def solutions(runs: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    runs : table of runs.
+    runs
+        Table of runs.
 
     Returns
     -------
-    The table of solutions.
+    DataFrame
+        The table of solutions.
 
     Raises
     ------

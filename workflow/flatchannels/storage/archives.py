@@ -29,10 +29,14 @@ def write_archive(path: str | PathLike[str], form: str, meta: Mapping[str, Any],
 
     Parameters
     ----------
-    path : of the file.
-    form : the name of its format, "flatchannels runs".
-    meta : JSON types.
-    arrays : without objects.
+    path
+        Of the file.
+    form
+        The name of its format, "flatchannels runs".
+    meta
+        JSON types.
+    arrays
+        Name → array, without objects.
 
     Raises
     ------
@@ -43,7 +47,19 @@ def write_archive(path: str | PathLike[str], form: str, meta: Mapping[str, Any],
 
 
 def archive_bytes(meta: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> bytes:
-    """The bytes of an archive, sealed."""
+    """The bytes of an archive, sealed.
+
+    Parameters
+    ----------
+    meta : mapping
+        Metadata, JSON types.
+    arrays : mapping
+        Name → array.
+
+    Returns
+    -------
+    bytes
+    """
     told = json.dumps(meta, sort_keys=True, allow_nan=False)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -62,9 +78,17 @@ def read_archive(path: str | PathLike[str], form: str, keys: Collection[str] | N
 
     Parameters
     ----------
-    path : of the file.
-    form : the name that its format must have.
-    keys : names of the arrays to return; all by default. The seal is verified over the whole file in any case.
+    path
+        Of the file.
+    form
+        The name that its format must have.
+    keys
+        Names of the arrays to return; all by default. The seal is verified over the whole file in any case.
+
+    Returns
+    -------
+    meta : dict
+    arrays : dict
 
     Raises
     ------
@@ -86,17 +110,61 @@ def read_archive(path: str | PathLike[str], form: str, keys: Collection[str] | N
 
 
 def check_seal(path: str | PathLike[str]) -> None:
-    """RecordError where the bytes of an archive are not those that were written."""
+    """Check that the bytes of an archive are those that were written.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Raises
+    ------
+    RecordError
+        They are not.
+    """
     read_sealed(path, MAGIC, "an npz file")
 
 
 def read_meta(path: str | PathLike[str]) -> dict[str, Any]:
-    """The metadata of an archive alone, fast: neither the rest nor the seal is looked at.  RecordError if there is none."""
+    """The metadata of an archive alone, fast: neither the rest nor the seal is looked at.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    RecordError
+        The file has none.
+    """
     return peek(path)[0]
 
 
 def peek(path: str | PathLike[str], keys: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, NDArray]]:
-    """The metadata of an archive and those arrays of `keys` that it has; the seal is not looked at.  RecordError without metadata."""
+    """The metadata of an archive and some of its arrays; the seal is not looked at.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    keys
+        Names of the arrays, of which those are returned that it has.
+
+    Returns
+    -------
+    meta : dict
+    arrays : dict
+
+    Raises
+    ------
+    RecordError
+        The file has no metadata.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             present = archive.namelist()
@@ -113,6 +181,15 @@ def content_digest(arrays: Mapping[str, NDArray]) -> str:
     """SHA-256 of names, dtypes, shapes and bytes of the arrays, wall times (`seconds_*`) left out.
 
     Equal digests mean equal results, whichever machine and however fast.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Name → array.
+
+    Returns
+    -------
+    str
     """
     digest = hashlib.sha256()
     for key in sorted(key for key in arrays if not key.startswith("seconds_")):

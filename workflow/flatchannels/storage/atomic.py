@@ -9,7 +9,13 @@ from flatchannels.storage.errors import WriteError
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` under a temporary name in the folder of `path`, then rename: no reader ever sees half a file.
+    """Write a file under a temporary name in its folder, then rename it: no reader ever sees half a file.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    data : bytes
 
     Raises
     ------
@@ -30,5 +36,12 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file as `write_bytes` does, UTF-8 with Unix line ends."""
+    """Write a text file as `write_bytes` does, UTF-8 with Unix line ends.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    text : str
+    """
     write_bytes(path, text.encode("utf-8"))

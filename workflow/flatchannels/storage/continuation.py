@@ -23,7 +23,17 @@ REASON_OF_LIMIT = {"max_seconds": "TIME_LIMIT", "max_steps": "STEP_LIMIT", "max_
 
 
 def unfinished_path(record: str | PathLike[str]) -> Path:
-    """The file with what the unfinished runs of a record need to go on."""
+    """The file with what the unfinished runs of a record need to go on.
+
+    Parameters
+    ----------
+    record : path
+        Of the record.
+
+    Returns
+    -------
+    Path
+    """
     return Path(record).with_suffix(".unfinished")
 
 
@@ -32,9 +42,11 @@ def write_unfinished(record: str | PathLike[str], origin: Mapping[str, Any], run
 
     Parameters
     ----------
-    record : path of the record.
-    origin : what they belong to, JSON types: {"job": {…, "training": …}, …}.
-    runs : `training.Run` each.
+    record
+        Of the record.
+    origin
+        What they belong to, JSON types: {"job": {…, "training": …}, …}.
+    runs : sequence of training.Run
     """
     path = unfinished_path(record)
     reasons = {run.seed: (run.stop if run.flow.state else run.finish).name for run in runs if run.unfinished}
@@ -45,7 +57,19 @@ def write_unfinished(record: str | PathLike[str], origin: Mapping[str, Any], run
 
 
 def read_unfinished(record: str | PathLike[str], origin: Mapping[str, Any]) -> dict[int, Any]:
-    """The runs that were kept for a record, seed → Run; none where the file is missing or belongs to something else.
+    """The runs that were kept for a record.
+
+    Parameters
+    ----------
+    record : path
+        Of the record.
+    origin : mapping
+        What they must belong to, as for `write_unfinished`.
+
+    Returns
+    -------
+    dict
+        Seed → Run; none where the file is missing or belongs to something else.
 
     Raises
     ------
@@ -92,6 +116,17 @@ def can_go_on(record: str | PathLike[str], training: Mapping[str, Any]) -> bool:
     """Whether runs of a record can be taken up again: the clock ended one, or a limit of `training` is now higher.
 
     True where what is kept of them cannot be read: then they start anew.
+
+    Parameters
+    ----------
+    record : path
+        Of the record.
+    training : mapping
+        The training settings that are asked for now.
+
+    Returns
+    -------
+    bool
     """
     path = unfinished_path(record)
     if not path.exists():
@@ -105,7 +140,19 @@ def can_go_on(record: str | PathLike[str], training: Mapping[str, Any]) -> bool:
 
 
 def limits_kept(record: str | PathLike[str], training: Mapping[str, Any]) -> dict[str, Any]:
-    """The limits in `training`, or those with which a record was made that has nothing unfinished under the new ones."""
+    """The limits in `training`, or those with which a record was made that has nothing unfinished under the new ones.
+
+    Parameters
+    ----------
+    record : path
+        Of the record.
+    training : mapping
+        The training settings that are asked for now.
+
+    Returns
+    -------
+    dict
+    """
     try:
         before = training if can_go_on(record, training) else read_meta(record)["training"]
     except RecordError:

@@ -23,10 +23,14 @@ def write_dataset(path: str | PathLike[str], dataset: Any, meta: Mapping[str, An
 
     Parameters
     ----------
-    path : of the npz file to write.
-    dataset : with x (N, d), y (N,) and weights (N,), such as a `Dataset`.
-    meta : name, spec, seed and more; JSON types.
-    test : with x (M, d) and y (M,), fresh points of the same target, or None; stored as x_test and y_test.
+    path
+        Of the npz file to write.
+    dataset
+        With x (N, d), y (N,) and weights (N,), such as a `Dataset`.
+    meta
+        Name, spec, seed and more; JSON types.
+    test
+        With x (M, d) and y (M,), fresh points of the same target, or None; stored as x_test and y_test.
 
     Raises
     ------
@@ -41,7 +45,25 @@ def write_dataset(path: str | PathLike[str], dataset: Any, meta: Mapping[str, An
 
 
 def read_dataset(path: str | PathLike[str], asked: Mapping[str, Any] | None = None) -> tuple[Dataset, dict[str, Any]]:
-    """Dataset and metadata; `asked` and RecordError as for `read_dataset_arrays`."""
+    """A dataset and its metadata.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    asked : mapping, optional
+        Of `config.origin`, by which it must have been made; by default any.
+
+    Returns
+    -------
+    Dataset
+    meta : dict
+
+    Raises
+    ------
+    RecordError
+        As `read_dataset_arrays`.
+    """
     arrays, meta = read_dataset_arrays(path, asked)
     return Dataset(**{key: arrays[key] for key in DATASET_ARRAYS}), meta
 
@@ -51,8 +73,15 @@ def read_dataset_arrays(path: str | PathLike[str], asked: Mapping[str, Any] | No
 
     Parameters
     ----------
-    path : of the npz file.
-    asked : as for `run_records.read_runs`.
+    path
+        Of the npz file.
+    asked
+        As for `run_records.read_runs`.
+
+    Returns
+    -------
+    arrays : dict
+    meta : dict
 
     Raises
     ------

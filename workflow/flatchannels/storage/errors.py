@@ -4,7 +4,13 @@ from os import PathLike
 
 
 class RecordError(Exception):
-    """A file that cannot be used: one line with its path and what is wrong."""
+    """A file that cannot be used: one line with its path and what is wrong.
+
+    Parameters
+    ----------
+    path : path
+    problem : str
+    """
 
     def __init__(self, path: str | PathLike[str], problem: str) -> None:
         super().__init__(f"{path}: {problem}")

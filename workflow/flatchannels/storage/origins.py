@@ -18,6 +18,12 @@ from flatchannels.storage.errors import RecordError
 def check_origins(paths: Iterable[str | os.PathLike[str]], asked: Mapping[str, Any]) -> None:
     """`check_origin` of the records, datasets and products among some files, before anybody reads them.
 
+    Parameters
+    ----------
+    paths : iterable of path
+    asked : mapping, optional
+        Of `config.origin`, by which it must have been made; by default any.
+
     Raises
     ------
     RecordError
@@ -42,10 +48,14 @@ def check_origin(
 
     Parameters
     ----------
-    path : of the file, for the message.
-    meta : its metadata; of seed, spec, training and toy those are compared that it has.
-    asked : of `config.origin`; None for anything.
-    reasons : names of stop reasons in a record of runs. A limit that no run met did not change them.
+    path
+        Of the file, for the message.
+    meta
+        Its metadata; of seed, spec, training and toy those are compared that it has.
+    asked
+        Of `config.origin`; None for anything.
+    reasons
+        Names of stop reasons in a record of runs. A limit that no run met did not change them.
 
     Raises
     ------

@@ -38,10 +38,14 @@ def write_saddles(path: str | PathLike[str], name: str, meta: Mapping[str, Any],
 
     Parameters
     ----------
-    path : of the npz file to write.
-    name : a key of SADDLES.
-    meta : what is to say about it, JSON types.
-    arrays : with the keys and axes of SADDLES[name]; None says that there is no example.
+    path
+        Of the npz file to write.
+    name
+        A key of SADDLES.
+    meta
+        What is to say about it, JSON types.
+    arrays
+        With the keys and axes of SADDLES[name]; None says that there is no example.
 
     Raises
     ------
@@ -61,6 +65,18 @@ def read_saddles(path: str | PathLike[str], name: str) -> tuple[dict[str, Any], 
 
     meta["found"] says whether there is one: without, the arrays are empty.
 
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    name : str
+        A key of SADDLES.
+
+    Returns
+    -------
+    meta : dict
+    arrays : dict
+
     Raises
     ------
     RecordError
@@ -72,7 +88,18 @@ def read_saddles(path: str | PathLike[str], name: str) -> tuple[dict[str, Any], 
 
 
 def write_toy(path: str | PathLike[str], name: str, arrays: Mapping[str, ArrayLike], meta: Mapping[str, Any] | None = None) -> None:
-    """Write a product of the toy, name being a key of TOY, with what it was made from (`meta`, JSON types).
+    """Write a product of the toy.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    name : str
+        A key of TOY.
+    arrays : mapping
+        With the keys and axes of TOY[name].
+    meta : mapping, optional
+        What it was made from, JSON types.
 
     Raises
     ------
@@ -85,7 +112,21 @@ def write_toy(path: str | PathLike[str], name: str, arrays: Mapping[str, ArrayLi
 
 
 def read_toy(path: str | PathLike[str], name: str, asked: Mapping[str, Any] | None = None) -> dict[str, NDArray]:
-    """The arrays of a product of the toy; RecordError and `asked` as for `run_records.read_runs`."""
+    """The arrays of a product of the toy; RecordError and `asked` as for `run_records.read_runs`.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    name : str
+        A key of TOY.
+    asked : mapping, optional
+        Of `config.origin`, by which it must have been made; by default any.
+
+    Returns
+    -------
+    dict
+    """
     meta, arrays = read_archive(path, f"flatchannels {name}")
     _check_axes(path, TOY[name], arrays)
     check_origin(path, meta, asked)

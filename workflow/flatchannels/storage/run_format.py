@@ -19,9 +19,12 @@ class ArrayForm(NamedTuple):
 
     Parameters
     ----------
-    dtype : its type.
-    axes : after the run axis, a letter each: P parameters, T trajectory samples, S spectrum samples.
-    nan : where NaN is legal: "failed", only in runs that raised; "tail", also after the last sample of a shorter run.
+    dtype
+        Its type.
+    axes
+        After the run axis, a letter each: P parameters, T trajectory samples, S spectrum samples.
+    nan
+        Where NaN is legal: "failed", only in runs that raised; "tail", also after the last sample of a shorter run.
     """
 
     dtype: str
@@ -69,6 +72,17 @@ RUN_META = {"sweep": str, "dataset": str, "inputs": int, "widths": list, "activa
 
 def axis_lengths(path: str | PathLike[str], meta: Mapping[str, Any]) -> dict[str, int]:
     """Lengths of the axes as the metadata implies them: B runs, P, T and S.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    meta : mapping
+        Metadata, JSON types.
+
+    Returns
+    -------
+    dict[str, int]
 
     Raises
     ------

@@ -22,9 +22,12 @@ class Failure:
 
     Parameters
     ----------
-    seed : of the run.
-    message : of the error.
-    theta_initial : (P,), the initial point, if it got that far.
+    seed
+        Of the run.
+    message
+        Of the error.
+    theta_initial : (P,)
+        The initial point, if it got that far.
     """
 
     seed: int
@@ -37,10 +40,13 @@ def write_runs(path: str | PathLike[str], meta: Mapping[str, Any], runs: Sequenc
 
     Parameters
     ----------
-    path : of the npz file to write.
-    meta : sweep, dataset, inputs, widths, activation, bias, training, the root seed, spec (of the dataset, in the
-        configuration), data (digest of the dataset), versions, cpu.
-    runs : `training.Run` each, or Failure for a run that raised.
+    path
+        Of the npz file to write.
+    meta
+        Sweep, dataset, inputs, widths, activation, bias, training, the root seed, spec (of the dataset, in the configuration),
+        data (digest of the dataset), versions, cpu.
+    runs
+        `training.Run` each, or Failure for a run that raised.
 
     Raises
     ------
@@ -66,14 +72,18 @@ def read_runs(
 
     Parameters
     ----------
-    path : of the npz file.
-    keys : names of the arrays to return; all by default. The seal is verified over the whole file in any case.
-    asked : of `config.origin`, by which the record must have been made; by default any.
+    path
+        Of the npz file.
+    keys
+        Names of the arrays to return; all by default. The seal is verified over the whole file in any case.
+    asked
+        Of `config.origin`, by which the record must have been made; by default any.
 
     Returns
     -------
     meta : dict
-    arrays : dict, key → array whose first axis runs over the runs of the block (`run_format.RUN_ARRAYS` lists them).
+    arrays : dict
+        Name → array whose first axis runs over the runs of the block (`run_format.RUN_ARRAYS` lists them).
 
     Raises
     ------

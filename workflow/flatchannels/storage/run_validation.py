@@ -14,7 +14,22 @@ from flatchannels.storage.run_format import RUN_ARRAYS, axis_lengths
 
 
 def check_runs(path: str | PathLike[str], meta: Mapping[str, Any], arrays: Mapping[str, NDArray]) -> None:
-    """RecordError where the arrays contradict the metadata or each other; `stop` must be among them."""
+    """Check that the arrays of a record contradict neither its metadata nor each other.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    meta : mapping
+        Metadata, JSON types.
+    arrays : mapping
+        Name → array; `stop` must be among them.
+
+    Raises
+    ------
+    RecordError
+        They do.
+    """
     lengths = axis_lengths(path, meta)
     for key, array in arrays.items():
         dtype, axes = RUN_ARRAYS[key].dtype, RUN_ARRAYS[key].axes
@@ -50,7 +65,20 @@ def _check_finite(path: str | PathLike[str], key: str, array: NDArray, tail: boo
 
 
 def check_place(path: str | PathLike[str], meta: Mapping[str, Any]) -> None:
-    """RecordError where a record that stands under runs/ is not the one that its path says."""
+    """Check that a record that stands under runs/ is the one that its path says.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    meta : mapping
+        Metadata, JSON types.
+
+    Raises
+    ------
+    RecordError
+        It is another.
+    """
     network = meta["sweep"], meta["dataset"], meta["activation"], meta["widths"], meta["bias"]
     place = record_place(*network, meta["first_seed"], meta["last_seed"])
     found = "/".join(Path(path).parts[-len(Path(place).parts) :])

@@ -18,7 +18,16 @@ EMPTY_SEAL = SEAL + b"0" * DIGITS
 
 
 def seal(data: bytes) -> bytes:
-    """`data` with the digits of its last, empty seal filled in."""
+    """Data with the digits of their last, empty seal filled in.
+
+    Parameters
+    ----------
+    data : bytes
+
+    Returns
+    -------
+    bytes
+    """
     start = data.rfind(SEAL) + len(SEAL)
     return data[:start] + _digest(data, start) + data[start + DIGITS :]
 
@@ -28,9 +37,16 @@ def read_sealed(path: str | PathLike[str], magic: bytes, kind: str) -> bytes:
 
     Parameters
     ----------
-    path : of the file.
-    magic : the bytes with which it begins.
-    kind : what it is then, for the message: "an npz file".
+    path
+        Of the file.
+    magic
+        The bytes with which it begins.
+    kind
+        What it is then, for the message: "an npz file".
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------

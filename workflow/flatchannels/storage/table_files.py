@@ -24,6 +24,15 @@ def typed_table(schema: Schema, rows: Any) -> "pd.DataFrame":
 
     Numbers that are missing are NaN; what the schema does not have is left out.
 
+    Parameters
+    ----------
+    schema : Schema
+    rows : list of dict, dict of columns, or DataFrame
+
+    Returns
+    -------
+    DataFrame
+
     Raises
     ------
     ValueError
@@ -43,10 +52,14 @@ def write_table(path: str | PathLike[str], schema: Schema, frame: "pd.DataFrame"
 
     Parameters
     ----------
-    path : of the file to write.
-    schema : of the table.
-    frame : with the columns and types of the schema, in its order.
-    meta : more to keep with the table, JSON types.
+    path
+        Of the file to write.
+    schema
+        Of the table.
+    frame
+        With the columns and types of the schema, in its order.
+    meta
+        More to keep with the table, JSON types.
 
     Raises
     ------
@@ -74,8 +87,14 @@ def read_table(path: str | PathLike[str], schema: Schema) -> "pd.DataFrame":
 
     Parameters
     ----------
-    path : of the file.
-    schema : that the table must have.
+    path
+        Of the file.
+    schema
+        That the table must have.
+
+    Returns
+    -------
+    DataFrame
 
     Raises
     ------

@@ -50,6 +50,15 @@ def channels_everywhere(tables: Tables) -> Verdict:
     """Shares of each dataset, and the slope of the share over log10 s.  Source: paper, Figure 4c.
 
     The slopes of the networks (d, r) are independent, because each has a draw of its own for every s.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     everything = channel_runs(tables)
     runs = everything[everything["activation"] == "softplus"]
@@ -98,6 +107,18 @@ def mean_interval(values: np.ndarray, variances: np.ndarray, confidence: float =
     """Mean and its interval by Student's t; an infinite one of fewer than two values.
 
     The variance is that among the values, but no less than what theirs alone would give.
+
+    Parameters
+    ----------
+    values : (n,)
+    variances : (n,)
+        Of each value.
+    confidence : float
+        Of the interval.
+
+    Returns
+    -------
+    mean, low, high : float
     """
     mean = float(np.mean(values)) if len(values) else np.nan
     if len(values) < 2:
@@ -112,6 +133,15 @@ def losses_are_similar(tables: Tables) -> Verdict:
 
     How far: the mean distance of the logarithms of losses of the same rank (Wasserstein's first distance), as a factor. Few runs
     make it larger than it is, which speaks against the claim.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     runs, confidence = channel_runs(tables), simultaneous(2)
     pairs = _inside_and_finite(runs, "loss")
@@ -156,6 +186,15 @@ def sharper_in_channels(tables: Tables) -> Verdict:
 
     λ_max and |λ_min| at the end, each compared between runs in a channel and of finite norm of one network: tiny is what is smaller
     than there. λ_max of the runs in a channel over the last two decades of t; that of the others is told beside.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     spectra = one_layer(tables, CHANNEL_SPECTRA)
     spectra = spectra[spectra["t"] > 0].sort_values("t", kind="stable")
@@ -185,7 +224,17 @@ def sharper_in_channels(tables: Tables) -> Verdict:
 
 @claim("C10", "In networks with three hidden layers, channels appear in every layer and in every combination of layers.")
 def channels_in_every_layer(tables: Tables) -> Verdict:
-    """By the paper's criteria; those that ask for diverging output weights are told beside.  Source: paper, Figure 4f."""
+    """By the paper's criteria; those that ask for diverging output weights are told beside.  Source: paper, Figure 4f.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
+    """
     runs = channel_table(tables, CHANNEL_RUNS)
     runs = ended(runs[runs["setting"].str.endswith(" 3 layers")])
     names = layer_combinations(3)
@@ -207,7 +256,17 @@ def channels_in_every_layer(tables: Tables) -> Verdict:
 
 @claim("C11", "Some channels have more than one dimension.")
 def several_dimensions(tables: Tables) -> Verdict:
-    """Groups of three neurons or more, in networks with one hidden layer.  Source: paper, Figure 4g."""
+    """Groups of three neurons or more, in networks with one hidden layer.  Source: paper, Figure 4g.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
+    """
     runs = channel_runs(tables)
     inside = runs[runs["channel"]]
     hits = inside["channel_dimension"] > 1
@@ -216,7 +275,17 @@ def several_dimensions(tables: Tables) -> Verdict:
 
 @claim("C12", "Late updates lie in the channel subspace, first updates do not.")
 def updates_turn_into_the_channel(tables: Tables) -> Verdict:
-    """Of the runs that fulfil the first two criteria, because the third is about this very thing.  Source: paper, Figure 4b."""
+    """Of the runs that fulfil the first two criteria, because the third is about this very thing.  Source: paper, Figure 4b.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
+    """
     runs = channel_runs(tables)
     runs = runs[runs["infinite"] & runs["parallel"]]
     early = runs["first_ratio"] > ALIGNED_RATIO
@@ -231,6 +300,15 @@ def channels_with_other_activations(tables: Tables) -> Verdict:
     """On Rosenbrock.  Source: paper, Appendix B, Figure B9.
 
     Parallel is meant up to the activation's symmetry: as σ(−z) is ±σ(z) + a constant, a neuron and its mirror image are one.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     runs = channel_runs(tables)
     runs = runs[runs["activation"].isin(["erf", "sigmoid"])]
@@ -256,15 +334,47 @@ def _by_setting(hits: pd.Series, runs: pd.DataFrame) -> str:
 
 
 def channel_table(tables: Tables, schema: Schema) -> pd.DataFrame:
-    """A table of the sweep `channels`, an empty one where there is none."""
+    """A table of the sweep `channels`, an empty one where there is none.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+    schema : Schema
+
+    Returns
+    -------
+    DataFrame
+    """
     return tables[schema.name] if schema.name in tables else typed_table(schema, [])
 
 
 def one_layer(tables: Tables, schema: Schema) -> pd.DataFrame:
-    """The rows of a table that are about networks with one hidden layer."""
+    """The rows of a table that are about networks with one hidden layer.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+    schema : Schema
+
+    Returns
+    -------
+    DataFrame
+    """
     return one_hidden_layer(channel_table(tables, schema))
 
 
 def channel_runs(tables: Tables) -> pd.DataFrame:
-    """The runs of the sweep `channels` with one hidden layer that ended."""
+    """The runs of the sweep `channels` with one hidden layer that ended.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    DataFrame
+    """
     return ended(one_layer(tables, CHANNEL_RUNS))

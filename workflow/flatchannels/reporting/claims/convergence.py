@@ -16,7 +16,17 @@ from flatchannels.reporting.claims.verdict import (
 
 @claim("C16", "Final gradients are tiny and the smallest Hessian eigenvalues are not negative.")
 def converged(tables: Tables) -> Verdict:
-    """At least 99 % of these runs: a statement about them, not about a population. Source: paper, Figure A3."""
+    """At least 99 % of these runs: a statement about them, not about a population. Source: paper, Figure A3.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
+    """
     rows = level_shares(tables, "converged", bias=None, first_width=1)
     count, n = rows["count"].sum(), rows["runs"].sum()
     verdict = UNDECIDED if n == 0 else HOLDS if count / n >= CONVERGED_SHARE else FAILS

@@ -19,6 +19,15 @@ def power_laws(tables: Tables) -> Verdict:
     """Exponents over the last decade of ε of the jump procedure within 2 %. Source: paper, Appendix C.1, Figure 5.
 
     The points are those of one channel, without sampling error; the numerical one is how far they lie off a power law.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     jumps = tables.get("jumps", pd.DataFrame(columns=["stage"]))
     jumps = jumps[jumps["stage"] == "jump"]
@@ -45,7 +54,15 @@ def power_laws(tables: Tables) -> Verdict:
 
 
 class PowerLaw(NamedTuple):
-    """values ≈ e^constant · ε^exponent, with the standard error of the exponent."""
+    """A power law, values ≈ e^constant · ε^exponent.
+
+    Parameters
+    ----------
+    exponent : float
+    constant : float
+    error : float
+        The standard error of the exponent.
+    """
 
     exponent: float
     constant: float
@@ -53,7 +70,17 @@ class PowerLaw(NamedTuple):
 
 
 def fit_power_law(epsilon: ArrayLike, values: ArrayLike) -> PowerLaw:
-    """The power law through values at ε, by least squares of logarithms over the last decade of ε; NaN below three points."""
+    """The power law through values at ε, by least squares of logarithms over the last decade of ε; NaN below three points.
+
+    Parameters
+    ----------
+    epsilon : (n,)
+    values : (n,)
+
+    Returns
+    -------
+    PowerLaw
+    """
     epsilon, values = np.asarray(epsilon, dtype=float), np.asarray(values, dtype=float)
     last = (epsilon <= 10 * epsilon.min()) & (values > 0)
     if last.sum() < 3:
@@ -63,5 +90,15 @@ def fit_power_law(epsilon: ArrayLike, values: ArrayLike) -> PowerLaw:
 
 
 def power_law(epsilon: ArrayLike, values: ArrayLike) -> tuple[float, float]:
-    """Exponent and logarithm of the constant of `fit_power_law`."""
+    """Exponent and logarithm of the constant of `fit_power_law`.
+
+    Parameters
+    ----------
+    epsilon : (n,)
+    values : (n,)
+
+    Returns
+    -------
+    exponent, constant : float
+    """
     return fit_power_law(epsilon, values)[:2]

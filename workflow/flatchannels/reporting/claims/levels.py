@@ -42,7 +42,17 @@ CHANCE = 1e-3  # largest probability of accidental coincidences
 
 @claim("C1", "Without biases, 10–30 % of the runs of width r ≥ 2 end with duplicate neurons.")
 def duplicates_without_biases(tables: Tables) -> Verdict:
-    """Every width's share lies in the range, by simultaneous intervals. Source: paper, Figure 2b."""
+    """Every width's share lies in the range, by simultaneous intervals. Source: paper, Figure 2b.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
+    """
     rows = level_shares(tables, "duplicates", bias=False)
     confidence = simultaneous(len(rows))
     intervals = [wilson_interval(count, runs, confidence) for count, runs in zip(rows["count"], rows["runs"], strict=True)]
@@ -54,7 +64,17 @@ def duplicates_without_biases(tables: Tables) -> Verdict:
 
 @claim("C2", "With biases almost no run ends with duplicate neurons.")
 def duplicates_with_biases(tables: Tables) -> Verdict:
-    """Fewer than 5 % of all runs. Source: paper, Appendix A, Figure A1."""
+    """Fewer than 5 % of all runs. Source: paper, Appendix A, Figure A1.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
+    """
     rows = level_shares(tables, "duplicates", bias=True)
     low, high = wilson_interval(rows["count"].sum(), rows["runs"].sum())
     verdict = HOLDS if high < ALMOST_NONE else FAILS if low > ALMOST_NONE else UNDECIDED
@@ -72,6 +92,15 @@ def shared_levels(tables: Tables) -> Verdict:
     rounding. Had the widths nothing in common, two losses would coincide with probability tolerance × density. The sum over all
     pairs, with the density around each loss, is the expected number of coincidences; rare and nearly independent ones are Poisson
     distributed.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     runs = ended(figure_2(tables["runs"], bias=False))
     runs = runs[runs["stop"] != Stop.EXACT.name]

@@ -37,6 +37,15 @@ def plateaus(tables: Tables) -> Verdict:
     A minimum counts once, however many seeds end in it, and as one that agrees if all its neurons do. Minima with a neuron that
     is stable somewhere and those with one that is stable nowhere are judged apart. Flows that start at γ = 0 or 1, the ends of
     the segment, are left out.  Source: paper, Figures 2c, 2d, A2.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     lines = _lines(tables)
     lines = lines[lines["verdict"] != "degenerate"]
@@ -77,7 +86,17 @@ def _flows_as_predicted(tables: Tables) -> tuple[pd.Series, pd.Series, int]:
 
 @claim("C5", "At γ = 0 and 1 as many more eigenvalues are zero as a neuron has input weights.")
 def extra_zeros(tables: Tables) -> Verdict:
-    """d more without biases, d + 1 with, at every neuron of every minimum, each minimum counted once. Source: paper, Figure A4."""
+    """d more without biases, d + 1 with, at every neuron of every minimum, each minimum counted once. Source: paper, Figure A4.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
+    """
     lines = _lines(tables)
     agree = lines["zeros_end"] - lines["zeros"] == lines["dimension"] + lines["bias"]
     minima = all_in_each(lines, agree)
@@ -98,7 +117,19 @@ def _lines(tables: Tables) -> pd.DataFrame:
 
 
 def all_in_each(lines: pd.DataFrame, hits: pd.Series) -> pd.Series:
-    """Of each minimum whether all its neurons are hits."""
+    """Of each minimum whether all its neurons are hits.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        One row per neuron, with a column minimum.
+    hits : Series of bool
+        One per row.
+
+    Returns
+    -------
+    Series of bool
+    """
     return hits.astype(bool).groupby(lines["minimum"]).all()
 
 
@@ -108,6 +139,15 @@ def parallel_updates(tables: Tables) -> Verdict:
 
     They are selected by the first two criteria of a channel alone: the third is about how updates lie. Told beside are those that it
     selects, and those whose end at infinity is a certified minimum with one pair, which no update has a say in.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     runs = tables.get("channel_updates", pd.DataFrame(columns=[*RUN, "cosine", "last", "fall", "rise", "aligned"]))
     aligned = runs["aligned"].astype(bool)

@@ -12,9 +12,17 @@ MODULES = [channels, convergence, infinity, levels, saddle_lines, toy]  # each r
 
 
 def judge(tables: Tables) -> pd.DataFrame:
-    """One row per claim, in the order of the paper.
+    """Judge every claim, in the order of the paper; one without runs is undecided.
 
-    tables: dict of the tables that `storage.schemas` describes; one that is not there counts as empty. A claim without runs is undecided.
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame, as `storage.schemas` describes them; one that is not there counts as empty.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim.
     """
     claims = sorted(CLAIMS.items(), key=lambda item: int(item[0].removeprefix("C")))
     rows = [{"claim": key, "statement": claim.statement, **vars(claim.judge(tables))} for key, claim in claims]
@@ -25,6 +33,15 @@ def false_verdicts(verdicts: pd.DataFrame) -> str:
     """How many claims are judged, and how probable it is that chance alone makes at least one verdict false.
 
     By the sum of the chances of the single ones (Boole's inequality), and as if they were independent.
+
+    Parameters
+    ----------
+    verdicts : DataFrame
+        Of `judge`.
+
+    Returns
+    -------
+    str
     """
     judged = verdicts[verdicts["n"] > 0]
     sampled = judged[judged["chance"] > 0]

@@ -21,6 +21,15 @@ def toy_at_infinity(tables: Tables) -> Verdict:
     The flows start where those of the original do, and must end where these ended: channel 1 at the shallow minimum, channel 2 at the
     deep one, the flow on the plateau at γ = 0.65. Nothing is sampled; the numerical error of the lowest loss is its distance from the
     limit that a flow tends to, which is computed from that flow's channel.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     limits, flows = (tables.get(name, pd.DataFrame(columns=["kind", "data"])) for name in ("toy_limits", "toy_flows"))
     decision = (
@@ -57,6 +66,15 @@ def edge_of_stability(tables: Tables) -> Verdict:
     """λ_max η/2 = 1 and a standstill at every learning rate; the exponent at the smallest.  Source: paper, section 5, Figure 6d.
 
     Nothing is sampled. As λ_max ∝ ε⁻², a relative distance of λ_max from 2/η moves ε by half of it: that is the numerical error.
+
+    Parameters
+    ----------
+    tables : dict
+        Table name → DataFrame.
+
+    Returns
+    -------
+    Verdict
     """
     rates = tables.get("toy_rates", pd.DataFrame(columns=["rate", "ratio", "settled", "epsilon"]))
     stalled = (abs(rates["ratio"] - 1) < STALLED) & rates["settled"].astype(bool)

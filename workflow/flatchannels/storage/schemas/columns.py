@@ -23,9 +23,12 @@ class Column:
 
     Parameters
     ----------
-    kind : its type, as pandas names it: "str", "bool", "int64" or "float64".
-    meaning : what it holds, in a sentence.
-    unit : of a number, "1" for one without dimension; "" for texts, truth values, and where it differs from row to row.
+    kind
+        Its type, as pandas names it: "str", "bool", "int64" or "float64".
+    meaning
+        What it holds, in a sentence.
+    unit
+        Of a number, "1" for one without dimension; "" for texts, truth values, and where it differs from row to row.
     """
 
     kind: str
@@ -39,9 +42,12 @@ class Schema:
 
     Parameters
     ----------
-    name : of the table, and of its file.
-    row : what a row is about, after "one row per".
-    columns : name → `Column`, in order.
+    name
+        Of the table, and of its file.
+    row
+        What a row is about, after "one row per".
+    columns
+        Name → `Column`, in order.
     """
 
     name: str
@@ -55,22 +61,63 @@ class Schema:
 
 
 def text(meaning: str) -> Column:
-    """A column of texts."""
+    """A column of texts.
+
+    Parameters
+    ----------
+    meaning : str
+        What it holds, in a sentence.
+
+    Returns
+    -------
+    Column
+    """
     return Column("str", meaning)
 
 
 def flag(meaning: str) -> Column:
-    """A column of truth values."""
+    """A column of truth values.
+
+    Parameters
+    ----------
+    meaning : str
+        What it holds, in a sentence.
+
+    Returns
+    -------
+    Column
+    """
     return Column("bool", meaning)
 
 
 def count(meaning: str) -> Column:
-    """A column of whole numbers."""
+    """A column of whole numbers.
+
+    Parameters
+    ----------
+    meaning : str
+        What it holds, in a sentence.
+
+    Returns
+    -------
+    Column
+    """
     return Column("int64", meaning, ONE)
 
 
 def number(meaning: str, unit: str = ONE) -> Column:
-    """A column of numbers; NaN stands for none."""
+    """A column of numbers; NaN stands for none.
+
+    Parameters
+    ----------
+    meaning : str
+        What it holds, in a sentence.
+    unit : str
+
+    Returns
+    -------
+    Column
+    """
     return Column("float64", meaning, unit)
 
 

@@ -43,7 +43,12 @@ AXES_OF_DATASETS = {"x": "ND", "y": "N", "weights": "N", "x_test": "MD", "y_test
 
 
 def document() -> str:
-    """The text of docs/tables.md."""
+    """The text of docs/tables.md.
+
+    Returns
+    -------
+    str
+    """
     parts = [HEAD]
     for schema in SCHEMAS.values():
         rows = [(f"`{name}`", column.kind, column.unit, column.meaning) for name, column in schema.columns.items()]
@@ -66,7 +71,17 @@ def _arrays(form: Mapping[str, str], meanings: Mapping[str, tuple[str, str]]) ->
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """A Markdown table.
+
+    Parameters
+    ----------
+    head : sequence of str
+    rows : iterable of sequence of str
+
+    Returns
+    -------
+    str
+    """
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines = [f"| {' | '.join(row)} |" for row in [head, *escaped]]
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:], ""])

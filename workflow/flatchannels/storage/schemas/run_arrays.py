@@ -20,7 +20,19 @@ OF_ARRAYS_ALONE = {
 
 
 def meaning_and_unit(array: str) -> tuple[str, str]:
-    """What an array of `run_format.RUN_ARRAYS` holds, in a sentence, and its unit."""
+    """What an array of a record holds, and its unit.
+
+    Parameters
+    ----------
+    array : str
+        A key of `run_format.RUN_ARRAYS`.
+
+    Returns
+    -------
+    meaning : str
+        In a sentence.
+    unit : str
+    """
     if array in OF_ARRAYS_ALONE:
         return OF_ARRAYS_ALONE[array]
     return RUNS.columns[array].meaning, RUNS.columns[array].unit
