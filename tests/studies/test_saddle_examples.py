@@ -15,7 +15,7 @@ from flatchannels.landscape.updates import inside_the_wall
 from flatchannels.reasons import Stop
 from flatchannels.storage import products, run_records
 from flatchannels.storage.errors import RecordError
-from flatchannels.studies import plateau_flows, saddle_examples
+from flatchannels.studies import plateau_flows, saddle_examples, saddle_tables
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts" / "figures"))
 
@@ -50,7 +50,7 @@ def blocks(datasets, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lines(blocks, datasets):
-    return saddle_examples.line_table(blocks, datasets)
+    return saddle_tables.line_table(blocks, datasets)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_saddle_lines_are_of_networks_at_strict_minima_alone(datasets, tmp_path)
     """An exact fit is none: its residuals are rounding, and so is the matrix that tells what a split neuron does."""
     runs = [synthetic.run(1, 3), *(synthetic.run(seed, 3, stop=stop) for seed, stop in [(2, Stop.EXACT), (3, Stop.FLAT), (4, Stop.WALL)])]
     run_records.write_runs(tmp_path / "record.npz", synthetic.meta(2, (1,), sweep="levels"), runs)
-    assert saddle_examples.line_table([tmp_path / "record.npz"], datasets)["seed"].tolist() == [1]
+    assert saddle_tables.line_table([tmp_path / "record.npz"], datasets)["seed"].tolist() == [1]
 
 
 def test_the_plateau_is_of_the_lowest_loss_then_the_first_seed_then_the_most_definite_neuron():
@@ -181,21 +181,21 @@ def test_the_figure_says_whether_the_flow_came_back():
 
 
 def test_late_updates_in_a_channel_are_parallel_to_the_saddle_lines_of_its_pair(blocks):
-    table = saddle_examples.update_table(blocks)
+    table = saddle_tables.update_table(blocks)
     assert set(table["widths"]) == {"2"} and (table["rise"] < 0.01 * table["fall"]).all()
     assert table["cosine"].min() > 0.999 and table["last"].min() > 0.99999
 
 
 def test_updates_are_told_of_runs_that_the_third_criterion_leaves_out(blocks, monkeypatch):
-    everything = saddle_examples.update_table(blocks)
+    everything = saddle_tables.update_table(blocks)
     monkeypatch.setattr(criteria, "ALIGNED_RATIO", 2.0)
-    found = saddle_examples.update_table(blocks)
+    found = saddle_tables.update_table(blocks)
     assert everything["aligned"].any() and not found["aligned"].any()
     assert found.drop(columns="aligned").equals(everything.drop(columns="aligned"))
 
 
 def test_the_fall_and_its_rises_are_those_of_the_last_updates(blocks):
-    table = saddle_examples.update_table(blocks[1:])
+    table = saddle_tables.update_table(blocks[1:])
     meta, arrays = run_records.read_runs(blocks[1], ["seed", "trajectory_theta", "trajectory_loss"])
     for row in table.itertuples():
         index = arrays["seed"].tolist().index(row.seed)
@@ -230,6 +230,6 @@ def test_the_table_of_escapes_has_the_flows_of_all_examples(plateau, channel, tm
     told, arrays = plateau
     more = {"example": "network", "network": "r3 seed 1", "seed": 1, "neuron": 0, "verdict": "stable inside", "back": False, "stop": "FLAT"}
     numbers = dict.fromkeys(["start", "size", "curvature", "loss_line", "loss", "gamma", "distance", "rise"], 0.5)
-    flows = saddle_examples.escape_table(*write_both(tmp_path, (told | {"escapes": [more | numbers]}, arrays), channel))
+    flows = saddle_tables.escape_table(*write_both(tmp_path, (told | {"escapes": [more | numbers]}, arrays), channel))
     assert (flows["example"] == "plateau").sum() == 31 and (flows["example"] == "network").sum() == 1
     assert set(flows["example"]) == {"plateau", "channel", "network"} and flows["network"].str.match(r"r\d+(-nobias)? seed \d+$").all()

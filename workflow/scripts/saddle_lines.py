@@ -7,7 +7,7 @@ import compile  # first: it says where numba keeps compiled code
 from flatchannels.pipeline import jobs
 from flatchannels.storage import dataset_files, table_files
 from flatchannels.storage.schemas.saddles import SADDLE_LINES
-from flatchannels.studies import saddle_examples
+from flatchannels.studies import saddle_tables
 
 
 def read_datasets(paths):
@@ -17,7 +17,7 @@ def read_datasets(paths):
 
 def main(snakemake):
     compile.once()
-    table = saddle_examples.line_table(snakemake.input.records, read_datasets(snakemake.input.datasets))
+    table = saddle_tables.line_table(snakemake.input.records, read_datasets(snakemake.input.datasets))
     table_files.write_table(snakemake.output[0], SADDLE_LINES, table)
 
 

@@ -14,10 +14,20 @@ Array = NDArray[np.float64]
 class Pair(NamedTuple):
     """Two neurons in the coordinates that stay finite along a channel, where ε → 0.
 
-    w (k,) : mean of the input weights.  epsilon : half their L2 distance.  direction (k,) : the unit vector Δ from w_j to w_i.
-    a = ε (a_i − a_j) and c = a_i + a_j : numbers, or vectors below another hidden layer.
-
     As ε → 0 the pair computes c σ(w·x) + a (Δ·x) σ'(w·x).  Source: paper, section 3.
+
+    Parameters
+    ----------
+    w : (k,)
+        The mean of the input weights.
+    epsilon : float
+        Half their L2 distance.
+    direction : (k,)
+        The unit vector Δ from w_j to w_i.
+    a : float or (m,)
+        ε (a_i − a_j); a vector below another hidden layer.
+    c : float or (m,)
+        a_i + a_j.
     """
 
     w: Array
@@ -28,9 +38,23 @@ class Pair(NamedTuple):
 
 
 def to_channel(w_i: ArrayLike, w_j: ArrayLike, a_i: float | Array, a_j: float | Array) -> Pair:
-    """The `Pair` of two neurons with input weights w (k,) and output weights a (numbers or vectors).
+    """The coordinates of two neurons.
 
-    Raises ValueError where w_i = w_j: Δ is undefined.
+    Parameters
+    ----------
+    w_i, w_j : (k,)
+        Input weights.
+    a_i, a_j : float or (m,)
+        Output weights.
+
+    Returns
+    -------
+    Pair
+
+    Raises
+    ------
+    ValueError
+        w_i = w_j: Δ is undefined.
     """
     w_i, w_j = np.asarray(w_i, dtype=float), np.asarray(w_j, dtype=float)
     distance = float(np.linalg.norm(w_i - w_j))
@@ -40,7 +64,22 @@ def to_channel(w_i: ArrayLike, w_j: ArrayLike, a_i: float | Array, a_j: float | 
 
 
 def from_channel(pair: Pair) -> tuple[Array, Array, float | Array, float | Array]:
-    """w_i, w_j, a_i, a_j of a `Pair`; the inverse of `to_channel`.  Raises ValueError for ε ≤ 0: the weights are infinite."""
+    """The weights of two neurons: the inverse of `to_channel`.
+
+    Parameters
+    ----------
+    pair : Pair
+
+    Returns
+    -------
+    w_i, w_j : (k,)
+    a_i, a_j : float or (m,)
+
+    Raises
+    ------
+    ValueError
+        ε ≤ 0: the weights are infinite.
+    """
     if not pair.epsilon > 0:
         raise ValueError(f"epsilon is {pair.epsilon}; it must be positive")
     step = pair.epsilon * pair.direction

@@ -33,16 +33,34 @@ DIVERGING_SHARE = 0.1  # share of Σθ² in the output weights of a layer's grou
 class LayerChannels:
     """The neurons of one hidden layer at the end of a run.
 
-    pair : the closest pair (i, j), with the cosine distance `cosine` and the L2 distance `distance` of its input weights.
-    nearest : float, the least L2 distance of any pair.
-    relative : that L2 distance over the mean length of w_i and w_j; small only where the lengths agree too.
-    strength : |a_i| + |a_j| of that pair.  sign : −1, 0 or 1, of a_i a_j.
-    triplet : the closest triplet (i, j, k), with the largest cosine and L2 distances in it.
-    groups : as by the function of that name.
-    output_share : the share of Σθ² in the output weights of the groups, which a channel drives towards 1.
-    Where there is no pair or triplet with directions these are () and NaN; sign is then 0.
+    Where there is no pair or triplet with directions these are () and NaN; the sign is then 0.
 
     ASSUME: below another hidden layer the a_i are vectors; |a_i| is their length, and the sign that of a_i·a_j.
+
+    Parameters
+    ----------
+    pair : (i, j)
+        The closest pair.
+    cosine : float
+        The cosine distance of its input weights.
+    distance : float
+        Their L2 distance.
+    nearest : float
+        The least L2 distance of any pair.
+    relative : float
+        The L2 distance of the pair over the mean length of w_i and w_j; small only where the lengths agree too.
+    strength : float
+        |a_i| + |a_j| of that pair.
+    sign : int
+        −1, 0 or 1, of a_i a_j.
+    triplet : (i, j, k)
+        The closest triplet.
+    triplet_cosine, triplet_distance : float
+        The largest cosine and L2 distances in it.
+    groups : tuple of tuple of int
+        As by the function of that name.
+    output_share : float
+        The share of Σθ² in the output weights of the groups, which a channel drives towards 1.
     """
 
     pair: tuple[int, ...] = ()
@@ -83,14 +101,26 @@ class LayerChannels:
 class Channels:
     """What the end of a run and the way to it say about channels.
 
-    layers : one `LayerChannels` per hidden layer.
-    first_ratio : ‖Δθ_proj‖/‖Δθ‖ of the first update, that from the initial point.  late_ratio : the mean of those of the last 51
-        updates within the wall, or of all where there are fewer. The projection is the one of the original's code (`mean_basis`),
-        which decides on the third condition.  NaN where the last point within the wall has no group.
-    ratios, first_ratio_span, late_ratio_span : of all updates, the first and the last, by the reading that this project took before:
-        onto the channel subspace of the last point (`channel_basis`).
-    subspace : dimension n of the space projected on at the last point; a random update has a ratio near √(n/P).
-    infinite, parallel, aligned : the paper's three conditions.
+    The properties infinite, parallel and aligned are the paper's three conditions.
+
+    Parameters
+    ----------
+    layers : tuple of LayerChannels
+        One per hidden layer.
+    first_ratio : float
+        ‖Δθ_proj‖/‖Δθ‖ of the first update, that from the initial point. The projection is the one of the original's code
+        (`mean_basis`), which decides on the third condition. NaN where the last point within the wall has no group.
+    late_ratio : float
+        The mean of those of the last 51 updates within the wall, or of all where there are fewer.
+    ratios : (T − 1,)
+        Of all updates.
+    first_ratio_span, late_ratio_span : float
+        Of the first and the last updates by the reading that this project took before: onto the channel subspace of the last point
+        (`channel_basis`).
+    subspace : int
+        The dimension n of the space projected on at the last point; a random update has a ratio near √(n/P).
+    infinite : bool
+        Whether the run is at the norm wall.
     """
 
     layers: tuple[LayerChannels, ...]
@@ -133,7 +163,19 @@ class Channels:
 
 
 def analyse_layer(input_weights: Array, output_weights: Array, squares: float) -> LayerChannels:
-    """`LayerChannels` of a hidden layer with input weights (r, k) and output weights (r, m); squares is Σθ²."""
+    """Look for channels in a hidden layer.
+
+    Parameters
+    ----------
+    input_weights : (r, k)
+    output_weights : (r, m)
+    squares : float
+        Σθ² of the network.
+
+    Returns
+    -------
+    LayerChannels
+    """
     found = LayerChannels(groups=tuple(map(tuple, groups(input_weights))))
     found.output_share = float((output_weights[[neuron for group in found.groups for neuron in group]] ** 2).sum() / squares)
     lengths = np.linalg.norm(input_weights, axis=1)
@@ -158,17 +200,25 @@ def analyse_layer(input_weights: Array, output_weights: Array, squares: float) -
 def analyse(theta: ArrayLike, trajectory: Array, layout: Layout, maxnorm: float = 1e3, theta_initial: Array | None = None) -> Channels:
     """The channels of one run.
 
+    Source: paper, Appendix B.3.
+
     Parameters
     ----------
-    theta : (P,), the end of the run.  trajectory : (T, P), the stored points of its flow; NaN after the last one.
-    layout : of the network.  maxnorm : the wall in ‖θ‖ = Σθ²/(2P).
-    theta_initial : (P,), where the first update started; None where the trajectory holds it.
+    theta : (P,)
+        The end of the run.
+    trajectory : (T, P)
+        The stored points of its flow; NaN after the last one.
+    layout
+        Of the network.
+    maxnorm : float
+        The wall in ‖θ‖ = Σθ²/(2P).
+    theta_initial : (P,), optional
+        Where the first update started; None where the trajectory holds it.
 
     Returns
     -------
-    Channels.  A run that failed (θ is NaN) has NaN throughout and no verdict.
-
-    Source: paper, Appendix B.3.
+    Channels
+        A run that failed (θ is NaN) has NaN throughout and no verdict.
     """
     theta = np.asarray(theta, dtype=float)
     layers, squares = layout.hidden_layers, float(theta @ theta)
@@ -212,18 +262,22 @@ RECORD_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta"]  # what `la
 
 
 def layer_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str, Any]]:
-    """One dict per run and hidden layer of a block of runs: the row of the table of channels.
+    """The rows of the table of channels of a block of runs, one for each run and hidden layer.
 
     Parameters
     ----------
-    meta : of `run_records.read_runs`.  arrays : with the `RECORD_KEYS`.
+    meta : dict
+        Of `run_records.read_runs`.
+    arrays : dict
+        With the `RECORD_KEYS`.
 
     Returns
     -------
-    list of dicts, run by run. `layer` counts from 1. Of the whole run, and the same in its rows: infinite, parallel,
-    first_ratio, late_ratio, subspace, aligned, channel, channel_layers ("1+3"). `groups` are the sizes, largest first ("3+2").
-    Beside `channel`, the verdict, stand three others: channel_span, with the third condition by the rows of the groups
-    alone; channel_pair, without the third condition; channel_turned, where neurons count up to the activation's symmetry.
+    list of dict
+        Run by run. `layer` counts from 1. Of the whole run, and the same in its rows: infinite, parallel, first_ratio, late_ratio,
+        subspace, aligned, channel, channel_layers ("1+3"). `groups` are the sizes, largest first ("3+2"). Beside `channel`, the
+        verdict, stand three others: channel_span, with the third condition by the rows of the groups alone; channel_pair, without
+        the third condition; channel_turned, where neurons count up to the activation's symmetry.
     """
     rows = []
     layout, activation = layout_of(meta), ACTIVATIONS[meta["activation"]]

@@ -27,7 +27,25 @@ HEUN_COURANT = 0.5  # the step of Heun's method times the largest eigenvalue; th
 
 
 def perturb(theta: ArrayLike, direction: ArrayLike, size: float) -> Array:
-    """θ moved by `size` along `direction` (P,), whose length does not matter. Raises ValueError where that is 0."""
+    """A point moved along a direction.
+
+    Parameters
+    ----------
+    theta : (P,)
+    direction : (P,)
+        Of any length.
+    size : float
+        Of the move.
+
+    Returns
+    -------
+    (P,)
+
+    Raises
+    ------
+    ValueError
+        The direction is 0.
+    """
     length = np.linalg.norm(direction)
     if not length > 0:
         raise ValueError(f"the direction has length {length}; it must be positive")
@@ -41,17 +59,27 @@ def heun(
 
     For the early phase next to Γ, where what leads away from a saddle is smaller than the tolerance of `gradient_flow`.
 
+    Source: Hairer, Nørsett & Wanner I, section II.1.
+
     Parameters
     ----------
-    objective : has `loss_and_gradient(theta)`.  theta : (P,).  step : float, in t; stable up to 2 / λ_max.
-    steps : int, at most so many.  every : int, keep each `every`-th point; the first and the last are always kept.
-    until : function of θ or None; the integration ends after the step at whose end it is true.
+    objective : object
+        With `loss_and_gradient(theta)`.
+    theta : (P,)
+    step : float, in t
+        Stable up to 2 / λ_max.
+    steps : int
+        At most so many.
+    every : int
+        Each `every`-th point is kept; the first and the last always are.
+    until : function of θ, optional
+        The integration ends after the step at whose end it is true.
 
     Returns
     -------
-    t (K,), theta (K, P), loss (K,).
-
-    Source: Hairer, Nørsett & Wanner I, section II.1.
+    t : (K,)
+    theta : (K, P)
+    loss : (K,)
     """
     point = np.array(theta, dtype=float)
     loss, gradient = objective.loss_and_gradient(point)
@@ -73,11 +101,28 @@ def heun(
 class PerturbedFlow:
     """A flow that starts next to Γ.
 
-    start : float, γ on Γ.  size : float, signed, of the perturbation.  curvature : the eigenvalue along it.
-    t (K,), theta (K, P), loss (K,): the trajectory from the perturbed point to the end.
-    gamma (K,), distance (K,), neuron_distances (K, r + 1): its `projected_gamma` and `distance_to_line`.
-    loss_infinity : the loss in the limit of a flow that ended at the wall, to leading order; the loss at the end of others.
-    stop : how the flow ended.
+    Parameters
+    ----------
+    start : float
+        γ on Γ.
+    size : float
+        Of the perturbation, signed.
+    curvature : float
+        The eigenvalue along it.
+    t : (K,)
+    theta : (K, P)
+        From the perturbed point to the end.
+    loss : (K,)
+    gamma : (K,)
+        `projected_gamma`.
+    distance : (K,)
+        `distance_to_line`.
+    neuron_distances : (K, r + 1)
+        `distance_to_line`, neuron by neuron.
+    loss_infinity : float
+        The loss in the limit of a flow that ended at the wall, to leading order; the loss at the end of others.
+    stop : Stop
+        How the flow ended.
     """
 
     start: float
@@ -113,20 +158,29 @@ def perturbed_flow(
     max_steps: int = 20_000,
     samples: int = 250,
 ) -> PerturbedFlow:
-    """Gradient flow from Γ(γ) moved by `size` along a direction: Heun's method first, then the stiff solver.
+    """Gradient flow from Γ(γ) moved along a direction: Heun's method first, then the stiff solver.
+
+    Source: paper, Appendix A (Figures 2d and A2) and B.2 (Figure 3d).
 
     Parameters
     ----------
-    gamma : float.  size : float, of either sign.
-    direction : (P,), or None for the eigenvector of the smallest eigenvalue beyond the 0 along Γ.
-    heun_steps : int, at most so many; heun_distance : float, the distance from Γ at which they end.
-    rtol, maxnorm, max_seconds, max_steps, samples : settings of `gradient_flow`.
+    data : Dataset
+    line : SaddleLine
+    gamma : float
+    size : float
+        Of either sign.
+    direction : (P,), optional
+        By default the eigenvector of the smallest eigenvalue beyond the 0 along Γ.
+    heun_steps : int
+        At most so many.
+    heun_distance : float
+        From Γ, at which they end.
+    rtol, maxnorm, max_seconds, max_steps, samples
+        Settings of `gradient_flow`.
 
     Returns
     -------
-    PerturbedFlow.
-
-    Source: paper, Appendix A (Figures 2d and A2) and B.2 (Figure 3d).
+    PerturbedFlow
     """
     objective, point = Objective(line.net, data), line(gamma)
     hessian = line.net.hessian(point, data)
@@ -163,15 +217,38 @@ def perturbed_flow(
 def perturbed_flows(
     data: Dataset, line: SaddleLine, gammas: Array, directions: Array, size: float = 1e-7, **settings: Any
 ) -> list[PerturbedFlow]:
-    """`perturbed_flow` from each of gammas (F,) along its own direction (F, P): a list, whose ends `flow_table` gathers."""
+    """`perturbed_flow` from each of many γ along its own direction.
+
+    Parameters
+    ----------
+    data : Dataset
+    line : SaddleLine
+    gammas : (F,)
+    directions : (F, P)
+    size : float
+        Of the perturbation, of either sign.
+    **settings
+        Of `perturbed_flow`.
+
+    Returns
+    -------
+    list of PerturbedFlow
+    """
     return [perturbed_flow(data, line, gamma, size, direction, **settings) for gamma, direction in zip(gammas, directions, strict=True)]
 
 
 def flow_arrays(flows: list[PerturbedFlow]) -> dict[str, Array]:
-    """What perturbed flows did, as a dict of arrays: start, size, curvature (F,); end_loss, end_gamma, end_distance (F,).
+    """What perturbed flows did.
 
-    Their trajectories are flow_t, flow_gamma, flow_distance, flow_loss (F, T) and flow_neuron_distances (F, T, r + 1), with
-    NaN behind the end of the shorter ones.
+    Parameters
+    ----------
+    flows : list of PerturbedFlow
+
+    Returns
+    -------
+    dict
+        start, size, curvature (F,); end_loss, end_gamma, end_distance (F,). The trajectories are flow_t, flow_gamma,
+        flow_distance, flow_loss (F, T) and flow_neuron_distances (F, T, r + 1), with NaN behind the end of the shorter ones.
     """
     starts = {key: np.array([getattr(flow, key) for flow in flows]) for key in ("start", "size", "curvature")}
     ends = {f"end_{key}": np.array([getattr(flow, key)[-1] for flow in flows]) for key in ("loss", "gamma", "distance")}
@@ -183,7 +260,18 @@ def flow_arrays(flows: list[PerturbedFlow]) -> dict[str, Array]:
 
 
 def padded(arrays: list[Array], length: int | None = None) -> Array:
-    """Arrays (T_k, …) as one (K, T, …), T being the largest unless given, with NaN behind the end of the shorter ones."""
+    """Arrays of different lengths as one, with NaN behind the end of the shorter ones.
+
+    Parameters
+    ----------
+    arrays : list of (T_k, …)
+    length : int, optional
+        T; by default the largest T_k.
+
+    Returns
+    -------
+    (K, T, …)
+    """
     out = np.full((len(arrays), length or max(map(len, arrays)), *arrays[0].shape[1:]), np.nan)
     for row, values in zip(out, arrays, strict=True):
         row[: len(values)] = values
@@ -194,10 +282,18 @@ def padded(arrays: list[Array], length: int | None = None) -> Array:
 class Return:
     """What the saddle line of a channel's merged pair has to do with the channel.
 
-    narrow : Run of the merged network.  line : SaddleLine of its merged neuron.
-    flows : the `PerturbedFlow`s to both sides of Γ; none where the narrow network does not converge at finite norm.
-    cosines : for each, the mean |cosine| with Γ of the last updates before the norm wall.
-    back : for each, whether it ends in the channel that was merged: at its loss, and parallel to Γ.
+    Parameters
+    ----------
+    narrow : Run
+        Of the merged network.
+    line : SaddleLine
+        Of its merged neuron.
+    flows : list of PerturbedFlow
+        To both sides of Γ; none where the narrow network does not converge at finite norm.
+    cosines : list of float
+        For each, the mean |cosine| with Γ of the last updates before the norm wall.
+    back : list of bool
+        For each, whether it ends in the channel that was merged: at its loss, and parallel to Γ.
     """
 
     narrow: Run
@@ -223,21 +319,33 @@ def return_to_channel(
     It may not: the narrow network can end elsewhere, and so can the flow from its saddle line, as the paper says too. Both
     tests of `back` are needed: next to Γ also begin ways into channels of other pairs, whose updates are not along Γ.
 
+    Source: paper, Appendix B.2 (Figure 3).
+
     Parameters
     ----------
-    net, theta : a network in a channel, at the norm wall.  pair : (i, j), its neurons (`geometry.closest_pair`).
-    gamma, size : where the flows start, and how far to either side of Γ.
-    settings : of `perturbed_flow`.
+    net : Network
+    theta : (P,)
+        In a channel, at the norm wall.
+    pair : (i, j)
+        Its neurons (`geometry.closest_pair`).
+    data : Dataset
+    gamma : float
+        Where the flows start.
+    size : float
+        How far to either side of Γ.
+    maxnorm : float
+        The wall in ‖θ‖.
+    **settings
+        Of `perturbed_flow`.
 
     Returns
     -------
-    Return.
+    Return
 
     Raises
     ------
-    ValueError: as `merge` and `saddle_line`.
-
-    Source: paper, Appendix B.2 (Figure 3).
+    ValueError
+        As `merge` and `saddle_line`.
     """
     narrow, start = merge(net, theta, *pair)
     run = train(narrow, data, theta0=start, maxnorm=maxnorm, spectrum_samples=1)

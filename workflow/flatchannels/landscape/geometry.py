@@ -18,9 +18,19 @@ GROUP_DISTANCE = 1e-2  # cosine distance that links neurons to a group (Appendix
 
 
 def cosine_distances(input_weights: Array) -> Array:
-    """1 − cos(w_i, w_j) of all pairs of rows: (r, r) from (r, k), 0 on the diagonal, NaN for a row that is zero.
+    """1 − cos(w_i, w_j) of all pairs of rows.
 
     As |u_i − u_j|² / 2 of the unit vectors, which keeps its digits down to distances of 1e-30.
+
+    Parameters
+    ----------
+    input_weights : (r, k)
+        Bias included.
+
+    Returns
+    -------
+    (r, r)
+        0 on the diagonal, NaN for a row that is zero.
     """
     lengths = np.linalg.norm(input_weights, axis=1, keepdims=True)
     units = np.divide(input_weights, lengths, out=np.full_like(input_weights, np.nan), where=lengths > 0)
@@ -28,37 +38,68 @@ def cosine_distances(input_weights: Array) -> Array:
 
 
 def euclidean_distances(input_weights: Array) -> Array:
-    """|w_i − w_j| of all pairs of rows: (r, r) from (r, k)."""
+    """|w_i − w_j| of all pairs of rows.
+
+    Parameters
+    ----------
+    input_weights : (r, k)
+        Bias included.
+
+    Returns
+    -------
+    (r, r)
+    """
     return np.sqrt(((input_weights[:, None] - input_weights) ** 2).sum(axis=2))
 
 
 def closest_pair(input_weights: ArrayLike) -> tuple[int, int, float]:
     """The two neurons whose input weights are most nearly parallel.
 
+    Source: paper, Appendix B.3, condition 2.
+
     Parameters
     ----------
-    input_weights : float64 array (width, dim + 1); the last column is the bias.
+    input_weights : float64 (r, d + 1)
+        The last column is the bias.
 
     Returns
     -------
-    i, j : int, i < j
-    distance : float, 1 − cos(w_i, w_j), in [0, 2]
+    i, j : int
+        i < j.
+    distance : float, in [0, 2]
+        1 − cos(w_i, w_j).
 
     Raises
     ------
-    ValueError: fewer than two neurons, or a row without direction (zero or not finite).
-
-    Source: paper, Appendix B.3, condition 2.
+    ValueError
+        Fewer than two neurons, or a row without direction (zero or not finite).
     """
     (i, j), distance = _closest(input_weights, 2)
     return i, j, distance
 
 
 def closest_triplet(input_weights: ArrayLike) -> tuple[int, int, int, float]:
-    """The three neurons whose input weights are most nearly parallel: i < j < k and a distance.
+    """The three neurons whose input weights are most nearly parallel.
 
     ASSUME: the distance of a triplet is the largest of its three cosine distances; the paper does not define it.
-    Parameters and errors as in `closest_pair`, with at least three neurons.  Source: paper, Appendices B.3 and C.6.
+
+    Source: paper, Appendices B.3 and C.6.
+
+    Parameters
+    ----------
+    input_weights : (r, k)
+        Bias included.
+
+    Returns
+    -------
+    i, j, k : int
+        i < j < k.
+    distance : float, in [0, 2]
+
+    Raises
+    ------
+    ValueError
+        Fewer than three neurons, or a row without direction.
     """
     (i, j, k), distance = _closest(input_weights, 3)
     return i, j, k, distance
@@ -81,10 +122,23 @@ def _closest(input_weights: ArrayLike, size: int) -> tuple[list[int], float]:
 
 
 def groups(input_weights: ArrayLike, threshold: float = GROUP_DISTANCE) -> list[list[int]]:
-    """The groups of two or more neurons that are linked by cosine distances below the threshold.
+    """The groups of two or more neurons that are linked by small cosine distances.
 
     Links chain: two neurons of a group may be further apart. A channel of a group has dimension size − 1.
-    Returns a list of increasing lists of indices; a neuron without direction is in none.  Source: paper, Appendix B.3.
+
+    Source: paper, Appendix B.3.
+
+    Parameters
+    ----------
+    input_weights : (r, k)
+        Bias included.
+    threshold : float
+        Below it two neurons are linked.
+
+    Returns
+    -------
+    list of list of int
+        Increasing; a neuron without direction is in none.
     """
     linked = cosine_distances(np.asarray(input_weights, dtype=float)) < threshold  # never with NaN
     count, labels = connected_components(linked, directed=False)

@@ -37,8 +37,15 @@ class Stability(Enum):
 class SaddleLine:
     """Γ(γ) = origin + γ velocity, in the parameters of the wide network.
 
-    net : Network, of width r + 1.  pair : (i, j), the two halves of the split neuron, with a_i = γa*, a_j = (1 − γ)a*.
-    origin, velocity : (P,).  a_star : float, the output weight that was split.
+    Parameters
+    ----------
+    net : Network
+        Of width r + 1.
+    pair : (i, j)
+        The two halves of the split neuron, with a_i = γa*, a_j = (1 − γ)a*.
+    origin, velocity : (P,)
+    a_star : float
+        The output weight that was split.
     """
 
     net: Network
@@ -60,20 +67,28 @@ class SaddleLine:
 def split(net: Network, theta: ArrayLike, neuron: int, gamma: float) -> tuple[Network, Array]:
     """Split a neuron of the hidden layer; its halves take the places `neuron` and `neuron` + 1.
 
+    Source: paper, section 2.
+
     Parameters
     ----------
-    net : Network with one hidden layer.  theta : (P,).  neuron : int, 0 ≤ neuron < r.
-    gamma : float, the share of the output weight that the first half gets; any real number.
+    net : Network
+        With one hidden layer.
+    theta : (P,)
+    neuron : int
+        0 ≤ neuron < r.
+    gamma : float
+        The share of the output weight that the first half gets; any real number.
 
     Returns
     -------
-    Network of width r + 1, with the same function; its θ.
+    Network
+        Of width r + 1, with the same function.
+    theta : (P',)
 
     Raises
     ------
-    ValueError: more than one hidden layer, no such neuron, or γ that is not finite.
-
-    Source: paper, section 2.
+    ValueError
+        More than one hidden layer, no such neuron, or γ that is not finite.
     """
     hidden, output = _layers(net, theta)
     _check_neuron(net, neuron)
@@ -91,15 +106,26 @@ def merge(net: Network, theta: ArrayLike, first: int, second: int) -> tuple[Netw
 
     The merged neuron takes the place of the one that comes first. It undoes `split` at any γ.
 
+    Source: paper, Appendix B.2.
+
+    Parameters
+    ----------
+    net : Network
+        With one hidden layer.
+    theta : (P,)
+    first, second : int
+        The neurons.
+
     Returns
     -------
-    Network of width r − 1; its θ.
+    Network
+        Of width r − 1.
+    theta : (P',)
 
     Raises
     ------
-    ValueError: more than one hidden layer, no such neurons, or twice the same.
-
-    Source: paper, Appendix B.2.
+    ValueError
+        More than one hidden layer, no such neurons, or twice the same.
     """
     hidden, output = _layers(net, theta)
     first, second = sorted((_check_neuron(net, first), _check_neuron(net, second)))
@@ -115,15 +141,23 @@ def merge(net: Network, theta: ArrayLike, first: int, second: int) -> tuple[Netw
 def saddle_line(net: Network, theta: ArrayLike, neuron: int) -> SaddleLine:
     """Γ of one neuron of a network at a critical point of its loss.
 
+    Source: paper, section 2.
+
+    Parameters
+    ----------
+    net : Network
+    theta : (P,)
+    neuron : int
+        From 0.
+
     Returns
     -------
-    SaddleLine.
+    SaddleLine
 
     Raises
     ------
-    ValueError: as `split`, or an output weight of 0, with which Γ is a point.
-
-    Source: paper, section 2.
+    ValueError
+        As `split`, or an output weight of 0, with which Γ is a point.
     """
     wide, origin = split(net, theta, neuron, 0.0)
     a_star = float(_layers(net, theta)[1][0, neuron])
@@ -149,15 +183,23 @@ def fukumizu_amari(net: Network, theta: ArrayLike, neuron: int, data: Dataset) -
     its mixed terms with the output weights are multiples of Σ q_n ℓ' σ' x_n, which vanishes with the gradient. By
     Sylvester's law the wide Hessian has as many negative eigenvalues as the narrow one and γ(1 − γ) B_j together.
 
+    Parameters
+    ----------
+    net : Network
+    theta : (P,)
+    neuron : int
+        From 0.
+    data : Dataset
+
     Returns
     -------
-    B_j : (d, d), or (d + 1, d + 1) with biases; symmetric.
+    (d, d), or (d + 1, d + 1) with biases, symmetric
+        B_j.
 
     Raises
     ------
-    ValueError: more than one hidden layer, or no such neuron.
-
-    Source: Fukumizu & Amari 2000, theorem 3; paper, Appendix A.
+    ValueError
+        More than one hidden layer, or no such neuron.
     """
     x, terms = _curvature_terms(net, theta, neuron, data)
     return (x * terms[:, None]).T @ x
@@ -170,11 +212,18 @@ def stability(net: Network, theta: ArrayLike, neuron: int, data: Dataset, tolera
 
     Parameters
     ----------
-    tolerance : float; eigenvalues below this fraction of Σ_n |terms of tr B_j| count as rounding.
+    net : Network
+    theta : (P,)
+    neuron : int
+        From 0.
+    data : Dataset
+    tolerance : float
+        Eigenvalues below this fraction of Σ_n |terms of tr B_j| count as rounding.
 
     Returns
     -------
-    Stability. It says "stable" of a narrow network that is a minimum; at a saddle of the narrow loss all of Γ is unstable.
+    Stability
+        It says "stable" of a narrow network that is a minimum; at a saddle of the narrow loss all of Γ is unstable.
     """
     x, terms = _curvature_terms(net, theta, neuron, data)
     values = np.linalg.eigvalsh((x * terms[:, None]).T @ x)
@@ -198,11 +247,22 @@ def _curvature_terms(net: Network, theta: ArrayLike, neuron: int, data: Dataset)
 
 
 def projected_gamma(net: Network, theta: ArrayLike, a_star: float, pair: tuple[int, int]) -> Array:
-    """γ = (a_i − a_j + a*) / (2a*) of the pair (i, j): that of the nearest point of Γ.
-
-    theta : (…, P), one point or many.  Returns float array (…).
+    """γ = (a_i − a_j + a*) / (2a*) of a pair (i, j): that of the nearest point of Γ.
 
     Source: paper, Appendix A (Figure 2d).
+
+    Parameters
+    ----------
+    net : Network
+    theta : (…, P)
+        One point or many.
+    a_star : float
+    pair : (i, j)
+        Two neurons.
+
+    Returns
+    -------
+    (…)
     """
     theta = np.asarray(theta, dtype=float)
     first, second = (theta[..., _output_index(net, _check_neuron(net, neuron))] for neuron in pair)
@@ -212,17 +272,20 @@ def projected_gamma(net: Network, theta: ArrayLike, a_star: float, pair: tuple[i
 def distance_to_line(theta: ArrayLike, line: SaddleLine) -> tuple[Array, Array]:
     """Euclidean distance to the nearest point of Γ, in all and neuron by neuron.
 
+    Source: paper, Figures 2d and B6.
+
     Parameters
     ----------
-    theta : (…, P), one point or many, in the parameters of line.net.
+    theta : (…, P)
+        One point or many, in the parameters of line.net.
+    line : SaddleLine
 
     Returns
     -------
     distance : (…)
-    neuron_distances : (…, r + 1), of the vectors (w_i, b_i, a_i) from those of the same nearest point: their squares and
-        that of the output bias add up to distance².
-
-    Source: paper, Figures 2d and B6.
+    neuron_distances : (…, r + 1)
+        Of the vectors (w_i, b_i, a_i) from those of the same nearest point: their squares and that of the output bias add up to
+        distance².
     """
     theta = np.asarray(theta, dtype=float)
     difference = theta - line(projected_gamma(line.net, theta, line.a_star, line.pair))
@@ -232,7 +295,18 @@ def distance_to_line(theta: ArrayLike, line: SaddleLine) -> tuple[Array, Array]:
 
 
 def pair_direction(net: Network, pair: tuple[int, ...]) -> Array:
-    """The unit vector (P,) along which the output weights of a pair (i, j) part: that of all its saddle lines, but for the sign."""
+    """The unit vector along which the output weights of a pair part: that of all its saddle lines, but for the sign.
+
+    Parameters
+    ----------
+    net : Network
+    pair : (i, j)
+        Two neurons.
+
+    Returns
+    -------
+    (P,)
+    """
     direction = np.zeros(net.parameters)
     for neuron, sign in zip(pair, (1.0, -1.0), strict=True):
         direction[_output_index(net, _check_neuron(net, neuron))] = sign / np.sqrt(2.0)
@@ -240,9 +314,23 @@ def pair_direction(net: Network, pair: tuple[int, ...]) -> Array:
 
 
 def surface_along_line(data: Dataset, line: SaddleLine, gammas: Array, directions: Array, sizes: Array) -> Array:
-    """The loss L(Γ(γ) + α v(γ)): gammas (G,), directions v (G, P), sizes α (A,) → (G, A).
+    """The loss L(Γ(γ) + α v(γ)).
 
     Source: paper, Figures 2c and 3a.
+
+    Parameters
+    ----------
+    data : Dataset
+    line : SaddleLine
+    gammas : (G,)
+    directions : (G, P)
+        v.
+    sizes : (A,)
+        α.
+
+    Returns
+    -------
+    (G, A)
     """
     return np.array(
         [

@@ -26,15 +26,18 @@ def smallest_eigenvector(hessian: ArrayLike, leaving_out: Array | None = None, t
 
     Parameters
     ----------
-    hessian : (P, P), symmetric.
-    leaving_out : (P,) or None, a null vector to look beyond. On a plateau the smallest eigenvalue is the 0 along Γ, and
-        the direction of interest is the next one; off it, where the smallest is negative, this changes nothing.
-    towards : (P,) or None. The sign is such that the overlap with it is positive, and among several eigenvectors of the
-        same value it is the nearest; without it the component of largest magnitude is positive.
+    hessian : (P, P), symmetric
+    leaving_out : (P,), optional
+        A null vector to look beyond. On a plateau the smallest eigenvalue is the 0 along Γ, and the direction of interest is the
+        next one; off it, where the smallest is negative, this changes nothing.
+    towards : (P,), optional
+        The sign is such that the overlap with it is positive, and among several eigenvectors of the same value it is the nearest;
+        without it the component of largest magnitude is positive.
 
     Returns
     -------
-    value : float.  vector : (P,).
+    value : float
+    vector : (P,)
     """
     hessian = np.asarray(hessian, dtype=float)
     if leaving_out is not None:
@@ -53,11 +56,20 @@ def smallest_eigenvector(hessian: ArrayLike, leaving_out: Array | None = None, t
 
 
 def hessian_polynomial(data: Dataset, line: SaddleLine) -> Array:
-    """The coefficients C (3, P, P) of the Hessian along Γ: H(γ) = C_0 + C_1 s + C_2 s² with s = γ − ½, exactly.
+    """The coefficients C of the Hessian along Γ: H(γ) = C_0 + C_1 s + C_2 s² with s = γ − ½, exactly.
 
     On Γ the neurons' values do not change with γ, nor does the function: an entry of the Hessian is a constant times as many
     of the output weights γa*, (1 − γ)a* as input weights of the pair it belongs to. Three Hessians, at s = −1, 0, 1, fix the
     polynomial up to rounding; coefficients that are 0 by that count are made so, or γ² would multiply their rounding.
+
+    Parameters
+    ----------
+    data : Dataset
+    line : SaddleLine
+
+    Returns
+    -------
+    (3, P, P)
     """
     below, middle, above = (line.net.hessian(line(gamma), data) for gamma in (-0.5, 0.5, 1.5))
     split_weights = np.zeros(line.net.parameters, dtype=int)
@@ -67,7 +79,17 @@ def hessian_polynomial(data: Dataset, line: SaddleLine) -> Array:
 
 
 def hessians_along_line(coefficients: Array, gammas: ArrayLike) -> Iterator[Array]:
-    """Evaluate `hessian_polynomial` at gammas (G,): an iterator over G arrays (P, P)."""
+    """Evaluate `hessian_polynomial`.
+
+    Parameters
+    ----------
+    coefficients : (3, P, P)
+    gammas : (G,)
+
+    Yields
+    ------
+    (P, P)
+    """
     for s in np.asarray(gammas, dtype=float) - 0.5:
         yield coefficients[0] + s * (coefficients[1] + s * coefficients[2])
 
@@ -76,9 +98,15 @@ def hessians_along_line(coefficients: Array, gammas: ArrayLike) -> Iterator[Arra
 class LineSpectrum:
     """The Hessian's spectrum along Γ, each branch followed by the continuity of its eigenvector.
 
-    gammas : (G,).  values : (G, P), one column a branch; branches in ascending order at γ = ½.
-    vectors : (G, P, P); vectors[k, :, b] belongs to values[k, b], its sign continuous.
-    angles : (G, P), between each eigenvector and the one of its branch at γ = ½, in [0, π].
+    Parameters
+    ----------
+    gammas : (G,)
+    values : (G, P)
+        One column a branch; branches in ascending order at γ = ½.
+    vectors : (G, P, P)
+        vectors[k, :, b] belongs to values[k, b], its sign continuous.
+    angles : (G, P)
+        Between each eigenvector and the one of its branch at γ = ½, in [0, π].
     """
 
     gammas: Array
@@ -95,19 +123,22 @@ def spectrum_along_line(data: Dataset, line: SaddleLine, gammas: ArrayLike) -> L
     that pass through. The steps in γ decide what counts as continuous: a repulsion of two eigenvalues that is
     narrower than a step is followed as a crossing.
 
+    Source: paper, Figures A2 and A4.
+
     Parameters
     ----------
-    gammas : (G,), strictly increasing.
+    data : Dataset
+    line : SaddleLine
+    gammas : (G,), strictly increasing
 
     Returns
     -------
-    LineSpectrum.
+    LineSpectrum
 
     Raises
     ------
-    ValueError: gammas that do not increase.
-
-    Source: paper, Figures A2 and A4.
+    ValueError
+        The gammas do not increase.
     """
     gammas = np.asarray(gammas, dtype=float)
     if gammas.ndim != 1 or not gammas.size or not np.all(np.diff(gammas) > 0):
@@ -126,11 +157,21 @@ def spectrum_along_line(data: Dataset, line: SaddleLine, gammas: ArrayLike) -> L
 
 
 def follow(previous: Array, values: Array, vectors: Array) -> tuple[Array, Array]:
-    """Order and sign eigenvectors (P, P, as columns, ascending values (P,)) to continue the previous ones (P, P).
+    """Order and sign eigenvectors to continue those before.
+
+    Parameters
+    ----------
+    previous : (P, P)
+        As columns.
+    values : (P,), ascending
+    vectors : (P, P)
+        As columns.
 
     Returns
     -------
-    values : (P,).  vectors : (P, P), column b the continuation of previous[:, b].
+    values : (P,)
+    vectors : (P, P)
+        Column b is the continuation of previous[:, b].
     """
     overlaps = previous.T @ vectors
     # Eigenvalues that rounding does not tell apart share one eigenspace.

@@ -25,15 +25,20 @@ def channel_basis(theta: ArrayLike, layers: Sequence[HiddenLayer], threshold: fl
     For each neuron of a group these are its output weights, and its input weights within the span of the input weights
     of its group.
 
+    Source: paper, Appendix B.3, condition 3. ASSUME: every neuron of a group may take up the whole span.
+
     Parameters
     ----------
-    theta : (P,).  layers : `Layout.hidden_layers` of the network, or some of them.  threshold : as for `groups`.
+    theta : (P,)
+    layers : sequence of HiddenLayer
+        `Layout.hidden_layers` of the network, or some of them.
+    threshold : float
+        As for `groups`.
 
     Returns
     -------
-    (P, n) float64 with orthonormal columns; n = 0 without any group.
-
-    Source: paper, Appendix B.3, condition 3. ASSUME: every neuron of a group may take up the whole span.
+    (P, n), orthonormal columns
+        n = 0 without any group.
     """
     theta = np.asarray(theta, dtype=float)
     found = [(layer, groups(theta[layer.rows], threshold)) for layer in layers]
@@ -46,16 +51,22 @@ def mean_basis(theta: ArrayLike, layers: Sequence[HiddenLayer], members: Sequenc
     These are the output weights of all neurons of the groups, and for each neuron of a layer with groups, of a group or not, its
     input weights within the span of the groups' mean input weights.
 
+    ASSUME: the groups are those at the end of the run, because early in it there are none; the current point is the one at which
+    an update starts; groups of one layer are taken together, and so are layers.
+
     Parameters
     ----------
-    theta : (P,), the current point.  layers : as above.  members : of each layer its groups, lists of neurons.
+    theta : (P,)
+        The current point.
+    layers : sequence of HiddenLayer
+        `Layout.hidden_layers` of the network, or some of them.
+    members : sequence of list of list of int
+        Of each layer its groups.
 
     Returns
     -------
-    (P, n) float64 with orthonormal columns; n = 0 without any group.
-
-    ASSUME: the groups are those at the end of the run, because early in it there are none; the current point is the one at which
-    an update starts; groups of one layer are taken together, and so are layers.
+    (P, n), orthonormal columns
+        n = 0 without any group.
     """
     theta = np.asarray(theta, dtype=float)
     return _joined([_mean_basis(theta, layer, here) for layer, here in zip(layers, members, strict=True) if here], theta)
@@ -94,9 +105,18 @@ def _layer_basis(parameters: int, outputs: NDArray[np.int64], rows: NDArray[np.i
 
 
 def orthonormal(vectors: Array) -> Array:
-    """An orthonormal basis (n, rank) of the span of the columns of `vectors` (n, m), all taken at length 1.
+    """An orthonormal basis of the span of some vectors, all taken at length 1.
 
     The rank tolerance is near rounding: nearly parallel weights differ in the very direction along which a channel runs.
+
+    Parameters
+    ----------
+    vectors : (n, m)
+        As columns.
+
+    Returns
+    -------
+    (n, rank)
     """
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=0), np.finfo(float).tiny)
     left, values, _ = np.linalg.svd(vectors, full_matrices=False)

@@ -19,9 +19,19 @@ Array = NDArray[np.float64]
 
 
 def neuron_signs(input_weights: Array, threshold: float = GROUP_DISTANCE) -> Array:
-    """Signs (r,) that turn neurons (r, k) so that those nearly parallel or antiparallel to each other all are nearly parallel.
+    """Signs that turn neurons so that those nearly parallel or antiparallel to each other all are nearly parallel.
 
     They are linked as by `geometry.groups`, with 1 − |cos| for the distance; of each set so linked the first keeps its sign.
+
+    Parameters
+    ----------
+    input_weights : (r, k)
+        Bias included.
+    threshold : float
+
+    Returns
+    -------
+    (r,)
     """
     distances = cosine_distances(input_weights)
     opposite = distances > 1
@@ -37,10 +47,20 @@ def neuron_signs(input_weights: Array, threshold: float = GROUP_DISTANCE) -> Arr
 
 
 def mirror_signs(theta: Array, layout: Layout, activation: Activation) -> Array:
-    """Signs (P,) by which θ (P,) becomes one of the same function, but for output biases, without antiparallel neurons.
+    """Signs by which θ becomes one of the same function, but for output biases, without antiparallel neurons.
 
     All 1 where the activation has no such symmetry. ASSUME: with a constant in the symmetry (sigmoid) networks of several hidden
     layers are left as they are, because there the constant changes the directions of the layer above.
+
+    Parameters
+    ----------
+    theta : (P,)
+    layout : Layout
+    activation : Activation
+
+    Returns
+    -------
+    (P,)
     """
     signs, mirror = np.ones(layout.parameters), activation.reflection
     if mirror is None or not activation.is_even_or_odd(layout.bias) or (mirror.constant and len(layout.widths) > 1):

@@ -19,9 +19,19 @@ LATE_UPDATES = 51  # over which the last updates are averaged (Appendix B.3, con
 
 
 def inside_the_wall(points: Array, maxnorm: float) -> Array:
-    """The leading points (T', P) of a trajectory (T, P) up to where it meets the wall for good; NaN at its end is cut off.
+    """The leading points of a trajectory up to where it meets the wall for good; NaN at its end is cut off.
 
     A trajectory that ends within the wall is kept whole; one that starts on it keeps its first point.
+
+    Parameters
+    ----------
+    points : (T, P)
+    maxnorm : float
+        The wall in ‖θ‖.
+
+    Returns
+    -------
+    (T', P)
     """
     points = points[np.isfinite(points).all(axis=1)]
     norms = (points**2).sum(axis=1) / (2 * points.shape[1])
@@ -30,9 +40,19 @@ def inside_the_wall(points: Array, maxnorm: float) -> Array:
 
 
 def update_ratios(points: Array, basis: Array) -> Array:
-    """‖Δθ_proj‖ / ‖Δθ‖ of the updates between successive points: (T − 1,) from points (T, P) and a basis (P, n).
+    """‖Δθ_proj‖ / ‖Δθ‖ of the updates between successive points.
 
-    NaN for an update of zero.  Source: paper, Figure 4b.
+    Source: paper, Figure 4b.
+
+    Parameters
+    ----------
+    points : (T, P)
+    basis : (P, n), orthonormal columns
+
+    Returns
+    -------
+    (T − 1,)
+        NaN for an update of zero.
     """
     updates = np.diff(points, axis=0)
     lengths = np.linalg.norm(updates, axis=1)
@@ -41,14 +61,35 @@ def update_ratios(points: Array, basis: Array) -> Array:
 
 
 def current_ratios(points: Array, basis_at: Callable[[Array], Array]) -> Array:
-    """The same ratios (T − 1,) where the basis (P, n) is that of the point at which each update starts."""
+    """‖Δθ_proj‖ / ‖Δθ‖ where the basis is that of the point at which each update starts.
+
+    Parameters
+    ----------
+    points : (T, P)
+    basis_at : function, θ (P,) → (P, n)
+
+    Returns
+    -------
+    (T − 1,)
+        NaN for an update of zero.
+    """
     return np.concatenate([np.zeros(0), *(update_ratios(points[k : k + 2], basis_at(points[k])) for k in range(len(points) - 1))])
 
 
 def update_cosines(thetas: ArrayLike, direction: Array) -> Array:
-    """Cosine between a unit vector (P,) and each update of a trajectory: thetas (T, P) → (T − 1,), NaN where nothing moved.
+    """Cosine between a direction and each update of a trajectory.
 
     Source: paper, Figure 3e.
+
+    Parameters
+    ----------
+    thetas : (T, P)
+    direction : (P,), of length 1
+
+    Returns
+    -------
+    (T − 1,)
+        NaN where nothing moved.
     """
     updates = np.diff(np.asarray(thetas, dtype=float), axis=0)
     with np.errstate(invalid="ignore"):
@@ -56,7 +97,20 @@ def update_cosines(thetas: ArrayLike, direction: Array) -> Array:
 
 
 def late_cosine(thetas: ArrayLike, direction: Array, maxnorm: float = np.inf) -> float:
-    """Mean |cosine| with a unit vector (P,) of the last updates of a trajectory (T, P) inside the norm wall; NaN where nothing moved."""
+    """Mean |cosine| with a direction of the last updates of a trajectory inside the norm wall.
+
+    Parameters
+    ----------
+    thetas : (T, P)
+    direction : (P,), of length 1
+    maxnorm : float
+        The wall in ‖θ‖.
+
+    Returns
+    -------
+    float
+        NaN where nothing moved.
+    """
     cosines = abs(update_cosines(inside_the_wall(np.asarray(thetas), maxnorm), direction))[-LATE_UPDATES:]
     moved = np.isfinite(cosines)
     return float(cosines[moved].mean()) if moved.any() else float("nan")

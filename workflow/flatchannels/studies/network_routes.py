@@ -27,11 +27,19 @@ def route_table(paths: Iterable, dataset: Any) -> pd.DataFrame:
 
     Parameters
     ----------
-    paths : of the records.  dataset : path of their dataset.
+    paths
+        Of the records.
+    dataset : path
+        Of their dataset.
+
+    Returns
+    -------
+    DataFrame
 
     Raises
     ------
-    RecordError: a record or dataset that cannot be used.
+    RecordError
+        A record or the dataset cannot be used.
     """
     data, _ = dataset_files.read_dataset(dataset)
     blocks = [(str(path), *run_records.read_runs(path, ROUTE_KEYS)) for path in paths]

@@ -17,7 +17,8 @@ from flatchannels.landscape.saddle_lines import Stability, saddle_line
 from flatchannels.networks.network import network_of
 from flatchannels.reporting.levels import distinct_minima
 from flatchannels.storage.run_records import read_runs
-from flatchannels.studies.saddle_examples import LINE_KEYS, PLATEAU_SIZE, network_label, runs_of
+from flatchannels.studies.saddle_examples import PLATEAU_SIZE
+from flatchannels.studies.saddle_tables import LINE_KEYS, network_label, runs_of
 
 START_GAMMAS = (-0.5, 0.5, 1.5)  # γ: one on the plateau between 0 and 1 and two outside, or one outside and two on the plateaus there
 MOST_NETWORKS = 60  # whose flows take a minute; if all do as predicted, C4 can tell that nine of ten networks do
@@ -25,9 +26,20 @@ SAMPLES_KEPT = 50  # kept of each flow
 
 
 def choose_neurons(lines: pd.DataFrame, most: int = MOST_NETWORKS) -> pd.DataFrame:
-    """Rows of the table saddle_lines: of every minimum the neuron with a stable segment whose matrix is the most definite.
+    """Of every minimum the neuron with a stable segment whose matrix is the most definite.
 
     Where there are more minima than `most`, these are spread evenly over all, which are in the order of width, bias and loss.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        The table saddle_lines.
+    most : int
+
+    Returns
+    -------
+    DataFrame
+        Rows of the table.
     """
     lines = distinct_minima(lines)
     lines = lines[lines["verdict"].isin([Stability.STABLE_INSIDE.value, Stability.STABLE_OUTSIDE.value])]
@@ -37,9 +49,19 @@ def choose_neurons(lines: pd.DataFrame, most: int = MOST_NETWORKS) -> pd.DataFra
 
 
 def network_flows(rows: pd.DataFrame, datasets: dict[str, Dataset]) -> list[dict[str, Any]]:
-    """The flows from Γ(γ), γ in START_GAMMAS, perturbed along the lowest eigenvector: rows of the table escapes, in JSON types.
+    """The flows from Γ(γ), γ in START_GAMMAS, perturbed along the lowest eigenvector.
 
-    rows : as from `choose_neurons`.  datasets : name → Dataset.
+    Parameters
+    ----------
+    rows : DataFrame
+        As from `choose_neurons`.
+    datasets : mapping
+        Name → Dataset.
+
+    Returns
+    -------
+    list of dict
+        Rows of the table escapes, in JSON types.
     """
     flows = []
     for row in rows.to_dict("records"):

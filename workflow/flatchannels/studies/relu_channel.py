@@ -27,9 +27,20 @@ ATTEMPTS = 20
 
 
 def learn(root_seed: int) -> Flow:
-    """The first flow from a Glorot-normal point that goes along a channel up to the norm wall: its `Flow`.
+    """The first flow from a Glorot-normal point that goes along a channel up to the norm wall.
 
-    Raises RuntimeError where none of 20 does.
+    Parameters
+    ----------
+    root_seed : int
+
+    Returns
+    -------
+    Flow
+
+    Raises
+    ------
+    RuntimeError
+        None of 20 does.
     """
     objective = Population(RELU_PAIR, RELU_PAIR, RELU_TEACHER)
     for seed in range(1, ATTEMPTS + 1):
@@ -41,14 +52,35 @@ def learn(root_seed: int) -> Flow:
 
 
 def distance(theta: Array) -> Array:
-    """Half the distance of the neurons' normalised input weights: of points (T, 6) an array (T,)."""
+    """Half the distance of the neurons' normalised input weights.
+
+    Parameters
+    ----------
+    theta : (T, 6)
+        Points.
+
+    Returns
+    -------
+    (T,)
+    """
     weights = theta[:, :4].reshape(-1, 2, 2)
     units = weights / np.linalg.norm(weights, axis=2, keepdims=True)
     return np.linalg.norm(units[:, 0] - units[:, 1], axis=1) / 2
 
 
 def product(root_seed: int, points: int = 121) -> dict[str, Array]:
-    """The arrays of Figure B13 (products.TOY)."""
+    """The arrays of Figure B13 (products.TOY).
+
+    Parameters
+    ----------
+    root_seed : int
+    points : int
+        Along each axis of the surface.
+
+    Returns
+    -------
+    dict[str, float array]
+    """
     flow = learn(root_seed)
     inside = slice(len(inside_the_wall(flow.theta, MAXNORM)))
     side = np.linspace(-2, 2, points)

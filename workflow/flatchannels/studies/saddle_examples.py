@@ -1,4 +1,4 @@
-"""Saddle lines of the networks that runs found: a table of all, and two examples with everything that the figures show.
+"""Saddle lines of the networks that runs found: two examples, with everything that the figures show.
 
 The examples are chosen by rule. Figures 2c, 2d, A2 and A4: a network of finite norm, without biases, and the neuron whose
 Fukumizu–Amari matrix is the most clearly definite. Figures 3, B5 and B6: a run in a channel whose closest pair, merged,
@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.data.dataset import Dataset
-from flatchannels.landscape.criteria import Channels, analyse
 from flatchannels.landscape.escapes import (
     SAME_CHANNEL,
     PerturbedFlow,
@@ -27,28 +26,21 @@ from flatchannels.landscape.escapes import (
 )
 from flatchannels.landscape.saddle_lines import (
     Stability,
-    fukumizu_amari,
     merge,
-    pair_direction,
     saddle_line,
     stability,
     surface_along_line,
 )
-from flatchannels.landscape.spectrum import LineSpectrum, hessian_polynomial, hessians_along_line, spectrum_along_line
-from flatchannels.landscape.updates import LATE_UPDATES, inside_the_wall, update_cosines
-from flatchannels.names import network_name
-from flatchannels.networks.layout import layout_of
+from flatchannels.landscape.spectrum import LineSpectrum, spectrum_along_line
+from flatchannels.landscape.updates import inside_the_wall, update_cosines
 from flatchannels.networks.network import Network, network_of
-from flatchannels.precision import CONVERGED_GRADIENT, EIGENVALUE_RESOLUTION, SAME_MINIMUM, SIGN_RESOLUTION
-from flatchannels.reporting.identity import network_columns, place_columns
-from flatchannels.storage import products, run_records
-from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES, ESCAPES, SADDLE_LINES
-from flatchannels.storage.table_files import typed_table
+from flatchannels.precision import SAME_MINIMUM, SIGN_RESOLUTION
+from flatchannels.storage import run_records
+from flatchannels.studies.saddle_tables import LINE_KEYS, channels_of, network_label, runs_of
 
 Array = NDArray[np.float64]
 ChannelRun = tuple[str, Network, dict[str, Any], tuple[int, ...]]  # name of the dataset, network, run, pair
 
-FAR = 1e3  # |γ| at which the gradient on Γ is measured
 PLATEAU_STARTS = np.linspace(-2.0, 3.0, 31)  # γ of the perturbed flows
 PLATEAU_SIZE = 1e-7  # of the perturbations
 PLATEAU_GAMMAS = np.linspace(-2.0, 3.0, 10_001)
@@ -61,106 +53,25 @@ CHANNEL_SURFACE = np.linspace(-2.5, 3.0, 111), np.linspace(-0.25, 0.25, 51)
 CHANNEL_TOP = np.geomspace(1.0, 1e5, 115)  # γ; every sixth is one of the 20 profiles
 MARGIN = 1.15  # by how much the top view is wider than the flows
 SAMPLES = 1000  # of each flow of `gradient_flow`; those of Heun's method come on top
-LINE_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "trajectory_loss", "loss", "gradient_norm", "stop"]
-
-
-def line_table(paths: Iterable, datasets: Mapping[str, Dataset]) -> pd.DataFrame:
-    """The table saddle_lines of some records; datasets : dict, name → Dataset."""
-    return typed_table(SADDLE_LINES, _rows(paths, lambda meta, arrays: line_rows(meta, arrays, datasets[meta["dataset"]])))
-
-
-def update_table(paths: Iterable) -> pd.DataFrame:
-    """The table channel_updates of some records."""
-    return typed_table(CHANNEL_UPDATES, _rows(paths, update_rows))
-
-
-def _rows(paths: Iterable, of_block: Callable[[dict, dict], list[dict]]) -> list[dict[str, Any]]:
-    """The rows of all blocks of runs with one hidden layer, with the columns that say which runs they are."""
-    rows = []
-    for path in paths:
-        meta, arrays = run_records.read_runs(path, LINE_KEYS)
-        constants = place_columns(meta) | network_columns(meta) | {"record": str(path)}
-        rows += [constants | row for row in (of_block(meta, arrays) if len(meta["widths"]) == 1 else [])]
-    return rows
-
-
-def line_rows(meta: dict[str, Any], arrays: dict[str, Array], data: Dataset) -> list[dict[str, Any]]:
-    """One dict per neuron of each converged run of finite norm of a block: its part of the rows of saddle_lines.
-
-    meta, arrays : of `run_records.read_runs`, with `LINE_KEYS`.  data : Dataset of the runs.
-    """
-    net, rows = network_of(meta), []
-    for run in runs_of(arrays):
-        if run["stop"] != meta["stop_codes"]["STATIONARY"] or run["gradient_norm"] > CONVERGED_GRADIENT:
-            continue
-        for neuron in range(net.widths[0]):
-            line, matrix = saddle_line(net, run["theta"], neuron), fukumizu_amari(net, run["theta"], neuron, data)
-            gradient = max(abs(line.net.gradient(line(gamma), data)).max() for gamma in (-FAR, FAR)) / FAR
-            inside, outside, end = (
-                np.linalg.eigvalsh(hessian) for hessian in hessians_along_line(hessian_polynomial(data, line), [0.5, -0.5, 0.0])
-            )
-            ends = np.linalg.eigvalsh(matrix)[[0, -1]]
-            rows.append({
-                "seed": run["seed"], "neuron": neuron, "loss": run["loss"], "a_star": line.a_star,
-                "verdict": stability(net, run["theta"], neuron, data).value, "matrix_min": ends[0], "matrix_max": ends[1],
-                "stable_inside": bool(inside[0] > -EIGENVALUE_RESOLUTION * inside[-1]),
-                "stable_outside": bool(outside[0] > -EIGENVALUE_RESOLUTION * outside[-1]),
-                "zeros": zeros(inside), "zeros_end": zeros(end), "gradient": gradient,
-            })  # fmt: skip
-    return rows
-
-
-def update_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str, Any]]:
-    """One dict per run of a block at the norm wall with a single pair, which is parallel: its part of the rows of channel_updates.
-
-    The third criterion of a channel is not asked for, because it is about the updates that the table describes.
-    """
-    net, rows = network_of(meta), []
-    for run in runs_of(arrays):
-        end = channels_of(meta, run)
-        if end is None or not (end.infinite and end.parallel) or [len(group) for group in end.layers[0].groups] != [2]:
-            continue
-        [pair], inside = end.layers[0].groups, inside_the_wall(run["trajectory_theta"], meta["training"]["maxnorm"])
-        cosines = abs(update_cosines(inside, pair_direction(net, pair)))
-        losses = run["trajectory_loss"][: len(inside)][-LATE_UPDATES - 1 :]
-        steps = np.diff(losses) / max(losses[0], np.finfo(float).tiny)
-        rows.append({"seed": run["seed"], "loss": run["loss"], "cosine": cosines[-LATE_UPDATES:].mean(), "last": cosines[-1],
-                     "aligned": end.aligned,
-                     "fall": -steps.sum(), "rise": np.maximum(steps, 0).sum()})  # fmt: skip
-    return rows
-
-
-def channels_of(meta: dict[str, Any], run: dict[str, Any]) -> Channels | None:
-    """`criteria.Channels` of a run of a block; None for one that failed."""
-    if run["stop"] == meta["stop_codes"]["FAILED"]:
-        return None
-    return analyse(run["theta"], run["trajectory_theta"], layout_of(meta), meta["training"]["maxnorm"], run["theta_initial"])
-
-
-def network_label(net: Network, seed: int) -> str:
-    """Which run of a sweep a network is: "r3-nobias seed 5"."""
-    return f"{network_name(net.widths, net.bias)} seed {seed}"
-
-
-def runs_of(arrays: Mapping[str, Array]) -> list[dict[str, Any]]:
-    """The runs of a block, one dict each."""
-    return [dict(zip(arrays, values, strict=True)) for values in zip(*arrays.values(), strict=True)]
-
-
-def zeros(values: NDArray[np.floating]) -> int:
-    """How many eigenvalues are 0 but for rounding."""
-    return int(np.sum(abs(values) < EIGENVALUE_RESOLUTION * abs(values).max()))
 
 
 def choose_plateau(lines: pd.DataFrame, width: int, seed: int | None = None, neuron: int | None = None) -> pd.Series | None:
-    """The row of the table of saddle lines that the figures of the plateau show, or None.
+    """The row of the table of saddle lines that the figures of the plateau show.
 
     Among the bias-free networks of a width those of the lowest loss that has a definite matrix, stable inside before
     stable outside; of these the first seed, and of its neurons the one whose eigenvalues are the farthest from 0.
 
     Parameters
     ----------
-    lines : table saddle_lines.  width : int.  seed, neuron : ints, to name a network or a neuron instead.
+    lines : DataFrame
+        The table saddle_lines.
+    width : int
+    seed, neuron : int, optional
+        To name a network or a neuron instead.
+
+    Returns
+    -------
+    pd.Series or None
     """
     lines = lines[(lines["widths"] == str(width)) & ~lines["bias"]]
     for column, value in (("seed", seed), ("neuron", neuron)):
@@ -182,12 +93,17 @@ def plateau(row: pd.Series | None, datasets: Mapping[str, Dataset]) -> tuple[dic
 
     Parameters
     ----------
-    row : of the table saddle_lines, as from `choose_plateau`; None for no example.  datasets : dict, name → Dataset.
+    row : Series or None
+        Of the table saddle_lines, as from `choose_plateau`; None for no example.
+    datasets : dict
+        Name → Dataset.
 
     Returns
     -------
-    dict, what is to say about it; escapes: rows of that table of other networks, for the caller to add (`plateau_flows`).
-    dict of arrays (`products.SADDLES["plateau"]`), or None.
+    dict
+        What is to say about it; escapes: rows of that table of other networks, for the caller to add (`plateau_flows`).
+    dict or None
+        Name → array: `products.SADDLES["plateau"]`.
     """
     if row is None:
         return {"escapes": []}, None
@@ -212,11 +128,17 @@ def plateau(row: pd.Series | None, datasets: Mapping[str, Dataset]) -> tuple[dic
 def channel_candidates(paths: Iterable, seed: int | None = None) -> list[ChannelRun]:
     """The runs of some records that are in a channel by the paper's three conditions, one for each loss.
 
-    seed : int, to name a run instead.
+    Parameters
+    ----------
+    paths : iterable of path
+        Of the records.
+    seed : int, optional
+        To name a run instead.
 
     Returns
     -------
-    list of (dataset's name, Network, run, pair); pair : the two most parallel neurons.
+    list of (dataset's name, Network, run, pair)
+        The pair is that of the two most parallel neurons.
     """
     found: list[ChannelRun] = []
     for path in paths:
@@ -243,12 +165,19 @@ def channel(
 
     Parameters
     ----------
-    candidates : as from `channel_candidates`.  datasets : dict, name → Dataset.  maxnorm : the wall of the runs.
+    candidates : list
+        As from `channel_candidates`.
+    datasets : dict
+        Name → Dataset.
+    maxnorm : float
+        The wall of the runs.
 
     Returns
     -------
-    dict, what is to say about it. tried: one entry per candidate; escapes: their rows of the table of that name.
-    dict of arrays (`products.SADDLES["channel"]`), or None.
+    dict
+        What is to say about it. tried: one entry per candidate; escapes: their rows of the table of that name.
+    dict or None
+        Name → array: `products.SADDLES["channel"]`.
     """
     tried = []
     for name, net, run, pair in candidates:
@@ -323,31 +252,48 @@ def _escape_rows(data: Dataset, net: Network, run: dict[str, Any], pair: tuple[i
     return rows
 
 
-def escape_table(plateau_path: Any, channel_path: Any) -> pd.DataFrame:
-    """The table escapes: the flows of the plateau, and those of all candidates that were tried for the channel."""
-    meta, arrays = products.read_saddles(plateau_path, "plateau")
-    rows = [
-        {"example": "plateau", **{key: meta[key] for key in ["network", "seed", "neuron", "verdict"]}, "start": arrays["start"][k],
-         "size": arrays["size"][k], "curvature": arrays["curvature"][k], "loss_line": meta["loss"], "loss": arrays["end_loss"][k],
-         "gamma": arrays["end_gamma"][k], "distance": arrays["end_distance"][k], "back": False, "stop": stop}
-        for k, stop in enumerate(meta["stops"] if meta["found"] else [])
-    ]  # fmt: skip
-    rows += meta["escapes"]
-    return typed_table(ESCAPES, rows + products.read_saddles(channel_path, "channel")[0]["escapes"])
-
-
 def union(*grids: Array) -> Array:
-    """All values of some grids, increasing; of values that differ by rounding alone one."""
+    """All values of some grids, increasing; of values that differ by rounding alone one.
+
+    Parameters
+    ----------
+    *grids : (n_k,)
+
+    Returns
+    -------
+    float array
+    """
     values = np.unique(np.concatenate(grids))
     return values[np.diff(values, prepend=-np.inf) > SIGN_RESOLUTION * np.maximum(1, abs(values))]
 
 
 def branch(spectrum: LineSpectrum, lowest_at: int) -> Callable[[ArrayLike], Array]:
-    """The branch with the lowest eigenvalue at an index of the spectrum's grid: a function γ → its eigenvectors (…, P)."""
+    """The branch of a spectrum with the lowest eigenvalue at one point of its grid.
+
+    Parameters
+    ----------
+    spectrum : LineSpectrum
+    lowest_at : int
+        Index of the point.
+
+    Returns
+    -------
+    function, γ (…) → eigenvectors (…, P)
+    """
     vectors = spectrum.vectors[:, :, np.argmin(spectrum.values[lowest_at])]
     return lambda gammas: vectors[nearest(spectrum.gammas, gammas)]
 
 
 def nearest(grid: Array, values: ArrayLike) -> Any:
-    """Indices of the nearest points of an increasing grid."""
+    """Indices of the nearest points of a grid.
+
+    Parameters
+    ----------
+    grid : (n,), increasing
+    values : (…)
+
+    Returns
+    -------
+    int (…)
+    """
     return np.searchsorted(0.5 * (grid[1:] + grid[:-1]), values)

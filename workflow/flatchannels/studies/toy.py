@@ -49,20 +49,50 @@ WALL = 1e4  # where flows into the channels end, as Σθ²/(2P)
 
 
 def target(x: ArrayLike) -> Array:
-    """σ(5x + 2.5) + σ(5x − 2.5) with σ(z) = erf(z/√2)."""
+    """σ(5x + 2.5) + σ(5x − 2.5) with σ(z) = erf(z/√2).
+
+    Parameters
+    ----------
+    x : (…)
+
+    Returns
+    -------
+    float array
+    """
     x = np.asarray(x, dtype=float)
     return erf((SLOPE * x + SHIFT) / np.sqrt(2)) + erf((SLOPE * x - SHIFT) / np.sqrt(2))
 
 
 def infinite_data(nodes: int = NODES) -> Dataset:
-    """A `Dataset` whose mean loss is that over x ~ N(0, 1)."""
+    """Data whose mean loss is that over x ~ N(0, 1).
+
+    Parameters
+    ----------
+    nodes : int
+        Of the quadrature.
+
+    Returns
+    -------
+    Dataset
+    """
     both = trapezoid(nodes, target)
     half = nodes // 2
     return Dataset(both.x[half:], both.y[half:], 2 * both.weights[half:])
 
 
 def finite_data(root_seed: int, samples: int) -> Dataset:
-    """A `Dataset` of that many normal samples."""
+    """Normal samples.
+
+    Parameters
+    ----------
+    root_seed : int
+    samples : int
+        How many.
+
+    Returns
+    -------
+    Dataset
+    """
     x = generator(root_seed, "inputs", "toy").normal(size=samples)
     return Dataset(x, target(x))
 
@@ -74,8 +104,15 @@ def finite_data(root_seed: int, samples: int) -> Dataset:
 class Limit:
     """The pair at infinity, c σ(wx) + a x σ'(wx).
 
-    loss, gradient (3,), hessian (3, 3) : in the coordinates (w, c, a).
-    h : float, by which the loss of two neurons at distance 2ε exceeds this one, L = loss + ε² h + O(ε⁴).
+    Parameters
+    ----------
+    w, c, a : float
+    loss : float
+    gradient : (3,)
+        In the coordinates (w, c, a).
+    hessian : (3, 3)
+    h : float
+        By how much the loss of two neurons at distance 2ε exceeds this one: L = loss + ε² h + O(ε⁴).
     """
 
     w: float
@@ -96,7 +133,19 @@ class Limit:
 
 
 def limit(data: Dataset, w: float, c: float, a: float) -> Limit:
-    """The `Limit` at any (w, c, a).  Source: paper, section 3."""
+    """The pair at infinity at any (w, c, a).
+
+    Source: paper, section 3.
+
+    Parameters
+    ----------
+    data : Dataset
+    w, c, a : float
+
+    Returns
+    -------
+    Limit
+    """
     x, q = data.x[:, 0], data.weights
     z = w * x
     s1 = np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)
@@ -112,7 +161,17 @@ def limit(data: Dataset, w: float, c: float, a: float) -> Limit:
 
 
 def best_limit(data: Dataset, w: float) -> Limit:
-    """ℓ(w, 0): the `Limit` at the input weight w with the best c and a."""
+    """ℓ(w, 0): the pair at infinity with the best c and a.
+
+    Parameters
+    ----------
+    data : Dataset
+    w : float
+
+    Returns
+    -------
+    Limit
+    """
     z = w * data.x[:, 0]
     features = np.stack([erf(z / np.sqrt(2)), data.x[:, 0] * np.sqrt(2 / np.pi) * np.exp(-0.5 * z**2)]) * np.sqrt(data.weights)
     c, a = np.linalg.lstsq(features.T, np.sqrt(data.weights) * data.y)[0]
@@ -120,12 +179,30 @@ def best_limit(data: Dataset, w: float) -> Limit:
 
 
 def critical_limits(data: Dataset) -> list[Limit]:
-    """The `Limit`s at all critical points of ℓ(w, 0), 0 < w < 8, in the order of w."""
+    """The pairs at infinity at all critical points of ℓ(w, 0), 0 < w < 8, in the order of w.
+
+    Parameters
+    ----------
+    data : Dataset
+
+    Returns
+    -------
+    list of Limit
+    """
     return [best_limit(data, w) for w in _zeros(lambda w: best_limit(data, w).gradient[0])]
 
 
 def zeros_of_h(data: Dataset) -> list[float]:
-    """The w < 8 at which h of `best_limit` changes its sign."""
+    """The w < 8 at which h of `best_limit` changes its sign.
+
+    Parameters
+    ----------
+    data : Dataset
+
+    Returns
+    -------
+    list of float
+    """
     return _zeros(lambda w: best_limit(data, w).h)
 
 
@@ -136,7 +213,16 @@ def _zeros(function: Callable[[float], float]) -> list[float]:
 
 
 def limits_table(data: Dataset) -> pd.DataFrame:
-    """The table `toy_limits`."""
+    """The table `toy_limits`.
+
+    Parameters
+    ----------
+    data : Dataset
+
+    Returns
+    -------
+    DataFrame
+    """
     ends = [(end.kind, end) for end in critical_limits(data)] + [("zero of h", best_limit(data, w)) for w in zeros_of_h(data)]
     rows = []
     for kind, end in ends:
@@ -150,11 +236,35 @@ def limits_table(data: Dataset) -> pd.DataFrame:
 
 
 def epsilon(theta: Array) -> Array:
-    """Half the distance of the input weights, of points (…, 4)."""
+    """Half the distance of the input weights.
+
+    Parameters
+    ----------
+    theta : (…, 4)
+        Points.
+
+    Returns
+    -------
+    (…)
+    """
     return np.abs(theta[..., 0] - theta[..., 1]) / 2
 
 
 def flow_from(objective: TwiceDifferentiable, start: Array, samples: int = 400) -> tuple[Flow, int]:
-    """The gradient flow from a point (4,): the `Flow`, and how many of its points come before the norm wall."""
+    """The gradient flow from a point.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    start : (4,)
+    samples : int
+        Points of the trajectory that are kept.
+
+    Returns
+    -------
+    Flow
+    before : int
+        How many of its points come before the norm wall.
+    """
     flow = gradient_flow(objective, start, rtol=1e-8, maxnorm=WALL, samples=samples)
     return flow, len(inside_the_wall(flow.theta, WALL))

@@ -30,9 +30,21 @@ DESCENT_NODES = 128  # enough for |w| < 4, at half the cost of a step
 
 
 def approach(theta: Array, loss: Array, end: Limit) -> tuple[float, float]:
-    """How a flow into a channel approaches its `Limit`, over the last decade of ε.
+    """How a flow into a channel approaches its limit, over the last decade of ε.
 
-    Returns the exponent of L − L_∞ in ε, fitted, and (L − L_∞)/(ε² h) at the last point.
+    Parameters
+    ----------
+    theta : (T, 4)
+        The flow.
+    loss : (T,)
+    end : Limit
+
+    Returns
+    -------
+    exponent : float
+        Of L − L_∞ in ε, fitted.
+    ratio : float
+        (L − L_∞)/(ε² h) at the last point.
     """
     distance, excess = epsilon(theta), loss - end.loss
     early = np.flatnonzero(distance > 10 * distance[-1])
@@ -42,9 +54,24 @@ def approach(theta: Array, loss: Array, end: Limit) -> tuple[float, float]:
 
 
 def flows(frame: Frame, finite: Dataset, random_starts: int, root_seed: int) -> tuple[dict[str, Array], pd.DataFrame]:
-    """Gradient flows on infinite and finite data: arrays (products.TOY), and the table `toy_flows`.
+    """Gradient flows on infinite and finite data.
 
-    frame : on infinite data.  finite : Dataset of samples.  random_starts : how many more flows begin at Glorot-normal points.
+    Parameters
+    ----------
+    frame : Frame
+        On infinite data.
+    finite : Dataset
+        Of samples.
+    random_starts : int
+        How many more flows begin at Glorot-normal points.
+    root_seed : int
+
+    Returns
+    -------
+    dict
+        Arrays (products.TOY).
+    DataFrame
+        The table `toy_flows`.
     """
     random = generator(root_seed, "initialisation", "toy")
     extra = {f"random {number}": ERF_PAIR.initialise(random) for number in range(1, random_starts + 1)}
@@ -94,9 +121,36 @@ def descents(
     gd_steps: int,
     samples: int = 400,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """SGD and Adam on finite data, and gradient descent on infinite data: arrays (products.TOY), and the table `toy_rates`.
+    """SGD and Adam on finite data, and gradient descent on infinite data.
 
     SGD and Adam start where the flows into both channels do, gradient descent in channel 2 (paper, Figure 6b and d).
+
+    Parameters
+    ----------
+    frame : Frame
+        On infinite data.
+    finite : Dataset
+        Of samples.
+    root_seed : int
+    epochs : int
+        Of SGD and Adam.
+    batch : int
+        Samples per step of these.
+    sgd_rate, adam_rate : float
+        Learning rates.
+    gd_rates : sequence of float
+        Learning rates of gradient descent.
+    gd_steps : int
+        At most so many.
+    samples : int
+        Points of each trajectory that are kept.
+
+    Returns
+    -------
+    dict
+        Arrays (products.TOY).
+    DataFrame
+        The table `toy_rates`.
     """
     keep = log_spaced(epochs, samples)
     seed = int(generator(root_seed, "batches", "toy").integers(2**32))
@@ -114,7 +168,20 @@ def descents(
 
 
 def edge(objective: TwiceDifferentiable, thetas: Array, rate: float) -> int:
-    """The first point of a flow (T, 4) at which λ_max η / 2 has come to 0.9: its index, or that of the last point."""
+    """The first point of a flow at which λ_max η / 2 has come to 0.9.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    thetas : (T, 4)
+    rate : float
+        η.
+
+    Returns
+    -------
+    int
+        Its index, or that of the last point.
+    """
     sharpness = np.array([eigvalsh(objective.derivatives(theta)[2])[-1] for theta in thetas])
     near = np.flatnonzero(sharpness * rate / 2 >= NEAR_THE_EDGE)
     near = near[near > np.flatnonzero(sharpness == sharpness.min())[0]]  # not on the way into the channel
@@ -122,9 +189,25 @@ def edge(objective: TwiceDifferentiable, thetas: Array, rate: float) -> int:
 
 
 def settled_descent(theta: Array, rate: float, most_steps: int, before: float = 0.0) -> tuple[Array, NDArray[np.int64], bool]:
-    """Gradient descent from θ until ε no longer changes: θ (T, 4) after the numbers of steps (T,), and whether it has settled.
+    """Gradient descent until ε no longer changes.
 
-    Two steps each time, because at the edge of stability θ goes to and fro.  before : steps that led to θ.
+    Two steps each time, because at the edge of stability θ goes to and fro.
+
+    Parameters
+    ----------
+    theta : (4,)
+    rate : float
+        The learning rate.
+    most_steps : int
+    before : float
+        Steps that led to θ.
+
+    Returns
+    -------
+    theta : (T, 4)
+    steps : int (T,)
+        After how many steps.
+    settled : bool
     """
     data, steps, thetas, done, distance = infinite_data(DESCENT_NODES), [0], [theta], 0, np.inf
     while done < most_steps:

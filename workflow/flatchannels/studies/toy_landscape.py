@@ -28,6 +28,10 @@ class Frame:
 
     γ = (a_1 − a_2)/√2 along the line, α along the direction of the smallest Hessian eigenvalue at γ = 4.35, towards larger w; both
     are 0 where the split neuron has equal halves.
+
+    Parameters
+    ----------
+    objective : Objective
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -44,21 +48,58 @@ class Frame:
         return np.stack([along, across, *rest], axis=1)
 
     def saddle(self, gamma: float) -> Array:
-        """The point of the saddle line at γ: (4,)."""
+        """The point of the saddle line at γ.
+
+        Parameters
+        ----------
+        gamma : float
+
+        Returns
+        -------
+        (4,)
+        """
         return np.array([self.w, self.w, (self.a + np.sqrt(2) * gamma) / 2, (self.a - np.sqrt(2) * gamma) / 2])
 
     def point(self, gamma: float, alpha: float) -> Array:
-        """The point of the plane at (γ, α): (4,)."""
+        """A point of the plane.
+
+        Parameters
+        ----------
+        gamma : float
+        alpha : float
+
+        Returns
+        -------
+        (4,)
+        """
         return self.saddle(gamma) + alpha * self.axes[:, 1]
 
     def coordinates(self, theta: ArrayLike) -> Array:
-        """γ and α of points (…, 4): two arrays (…)."""
+        """γ and α of points.
+
+        Parameters
+        ----------
+        theta : (…, 4)
+
+        Returns
+        -------
+        gamma, alpha : (…)
+        """
         return np.moveaxis((np.asarray(theta) - self.saddle(0.0)) @ self.axes[:, :2], -1, 0)
 
     def landscape(self, gammas: Array, alphas: Array) -> Array:
-        """The loss over (γ, α), minimised over the two other directions: (len(gammas), len(alphas)).
+        """The loss over (γ, α), minimised over the two other directions.
 
         Of several minima it is the one that continues the saddle line, where it is the line itself, in small steps outwards in α.
+
+        Parameters
+        ----------
+        gammas : (G,)
+        alphas : (A,)
+
+        Returns
+        -------
+        (G, A)
         """
         # ASSUME: which minimum the paper leaves open; the lowest of all goes from branch to branch, with kinks.
         return np.array(
@@ -79,7 +120,18 @@ class Frame:
 
 
 def landscape(frame: Frame, gamma: Array = LANDSCAPE_GAMMA, alpha: Array = LANDSCAPE_ALPHA) -> dict[str, Any]:
-    """Arrays of Figures 1, 6a–c and B12 (products.TOY): landscapes, ℓ(w, 0), functions that the network computes."""
+    """Arrays of Figures 1, 6a–c and B12 (products.TOY): landscapes, ℓ(w, 0), functions that the network computes.
+
+    Parameters
+    ----------
+    frame : Frame
+    gamma : (G,)
+    alpha : (A,)
+
+    Returns
+    -------
+    dict[str, Any]
+    """
     data = frame.objective.data
     ends = [best_limit(data, w) for w in np.linspace(0.3, 5, 200)]
     flow, inside = flow_from(frame.objective, STARTS["channel 2"])
@@ -103,7 +155,19 @@ def _at_gammas(frame: Frame, thetas: Array, gammas: Array) -> Array:
 
 
 def sharp_landscape(objective: TwiceDifferentiable, path: Array, alphas: Array) -> Array:
-    """The loss at θ + α e_max for the points θ of a path (G, 4), e_max being the direction of the largest eigenvalue: (G, A)."""
+    """The loss at θ + α e_max, where e_max is the direction of the largest eigenvalue.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    path : (G, 4)
+        Points θ.
+    alphas : (A,)
+
+    Returns
+    -------
+    (G, A)
+    """
     losses, previous = np.empty((len(path), len(alphas))), None
     for row, theta in zip(losses, path):
         vector = eigh(objective.derivatives(theta)[2])[1][:, -1]
