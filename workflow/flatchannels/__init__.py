@@ -7,7 +7,9 @@ __version__ = "0.1.0"
 _HOME = {
     "Network": "networks.network",
     "Dataset": "data.dataset",
-    "train": "dynamics.training",
+    "train": "runs.run",
+    "train_many": "runs.many",
+    "Run": "runs.run",
     "gradient_flow": "dynamics.flow",
     "polish": "dynamics.polish",
     "inspect": "inspection.inspection",

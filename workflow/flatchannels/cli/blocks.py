@@ -4,12 +4,9 @@ The record is written again after runs have finished, whole and in one step. So 
 `flatchannels continue` goes on with these, and with runs that met a limit.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +14,12 @@ import numpy as np
 
 import flatchannels
 from flatchannels.data.dataset import Dataset
+from flatchannels.runs.processes import results
 from flatchannels.storage import continuation, run_records
-from flatchannels.storage.archives import content_digest
+from flatchannels.storage.dataset_files import digest
 from flatchannels.storage.run_records import Failure
 
 SECONDS_BETWEEN_RECORDS = 10.0
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -51,15 +48,13 @@ class Block:
                                        "versions": origin["versions"]}  # fmt: skip
 
 
-def digest(data: Dataset) -> str:
-    """SHA-256 of what a dataset holds."""
-    return content_digest({"x": data.x, "y": data.y, "weights": data.weights})
-
-
 def block_of(meta: Mapping[str, Any]) -> Block:
     """The block that a record was made for.  ValueError where it was not made by `flatchannels train`."""
     if meta.get("sweep") != "train" or "asked_seeds" not in meta:
-        raise ValueError("it was not made by flatchannels train; runs of the workflow go on with continue_unfinished in its configuration")
+        raise ValueError(
+            "it was not made by flatchannels train; runs of the workflow go on with "
+            "continue_unfinished in its configuration, those of the library with train_many, or train(…, flow=run.flow)"
+        )
     network = {key: meta[key] for key in ("inputs", "widths", "activation", "bias")}
     source = {key: value for key, value in meta["spec"].items() if key != "target"}
     first, last = meta["asked_seeds"]
@@ -89,7 +84,7 @@ def run_block(
     written = time.monotonic()
     jobs = [(block.network, block.training, data, seed, earlier.get(seed)) for seed in seeds if seed not in done]
     try:
-        for seed, run in _results(jobs, workers):
+        for seed, run in results(_run, jobs, workers):
             done[seed] = run
             progress(len(done), len(seeds))
             if time.monotonic() - written > SECONDS_BETWEEN_RECORDS:
@@ -119,29 +114,16 @@ def _write(block: Block, data: Dataset, out: Path, runs: Mapping[int, Any]) -> l
     return present
 
 
-def _results(jobs: Sequence[tuple], workers: int) -> Iterator[tuple[int, Any]]:
-    """(seed, run) as they are done."""
-    if workers == 1 or len(jobs) < 2:
-        yield from map(_run, jobs)
-        return
-    os.environ |= dict.fromkeys(THREADS, "1")  # read by the processes that are started
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_run, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
 def _run(job: tuple[dict[str, Any], dict[str, Any], Dataset, int, Any]) -> tuple[int, Any]:
     """One run, or the `Failure` that it ended in."""
     network, training, data, seed, before = job
-    net = flatchannels.Network(network["inputs"], tuple(network["widths"]), network["activation"], network["bias"])
+    from flatchannels.dynamics.training import train  # here, and not above: it loads the kernels
+    from flatchannels.networks.network import Network
+
+    net = Network(network["inputs"], tuple(network["widths"]), network["activation"], network["bias"])
     try:
         if before:
-            return seed, replace(flatchannels.train(net, data, before.theta_initial, **training, flow=before.flow), seed=seed)
-        return seed, flatchannels.train(net, data, seed=seed, **training)
+            return seed, replace(train(net, data, before.theta_initial, **training, flow=before.flow), seed=seed)
+        return seed, train(net, data, seed=seed, **training)
     except Exception as error:  # one run of many: its message is kept in the record
         return seed, Failure(seed, f"{type(error).__name__}: {error}")

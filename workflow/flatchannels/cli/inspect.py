@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flatchannels.cli.progress import Progress
 from flatchannels.inspection.certificate import Certificate
 from flatchannels.inspection.checkpoints import Checkpoint
 from flatchannels.inspection.history import History
@@ -15,6 +14,7 @@ from flatchannels.inspection.losses import LOSSES
 from flatchannels.inspection.model import Model
 from flatchannels.inspection.samples import Samples, read_samples
 from flatchannels.inspection.structure import LayerStructure
+from flatchannels.runs.progress import Progress
 
 PICTURES = (".png", ".svg", ".pdf")
 INSPECT = """Look into the weights of a trained, fully connected network: dead and duplicate neurons, and channels, groups of

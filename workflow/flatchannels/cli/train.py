@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from flatchannels.cli.blocks import Block, block_of, digest, run_block, with_limits
-from flatchannels.cli.progress import Progress
+from flatchannels.cli.blocks import Block, block_of, run_block, with_limits
 from flatchannels.data import files
 from flatchannels.data.dataset import Dataset
 from flatchannels.names import widths_of
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.runs.outcomes import outcome
+from flatchannels.runs.progress import Progress
 from flatchannels.storage import continuation
 from flatchannels.storage.archives import read_meta
 from flatchannels.storage.continuation import REASON_OF_LIMIT
+from flatchannels.storage.dataset_files import digest
 from flatchannels.storage.errors import RecordError
-from flatchannels.storage.run_records import Failure
 
 # The defaults of `flatchannels.train`, which a test compares: importing it would compile kernels before --help.
 TRAINING_DEFAULTS = {"rtol": 1e-5, "maxnorm": 1e3, "max_seconds": 3600.0, "max_steps": 20_000, "max_t": 1e16, "trajectory_samples": 250,
@@ -179,7 +180,7 @@ def _told(runs: list[Any], out: Path, as_json: bool) -> None:
     """How the runs ended."""
     if not runs:
         raise RecordError(out, "no run was finished")
-    rows = [_row(run) for run in runs]
+    rows = [outcome(run) for run in runs]
     if as_json:
         print(json.dumps({"out": str(out), "runs": rows}, ensure_ascii=False))
         return
@@ -196,13 +197,3 @@ def _told(runs: list[Any], out: Path, as_json: bool) -> None:
     raised = " ".join(f"--{key.replace('_', '-')} …" for key, reason in REASON_OF_LIMIT.items() if reason in met)
     unfinished = sum(row.get("unfinished", False) for row in rows)
     print(f"{out}: {len(runs)} runs" + (f"; {unfinished} met a limit: flatchannels continue {out} {raised}" if unfinished else ""))
-
-
-def _row(run: Any) -> dict[str, Any]:
-    if isinstance(run, Failure):
-        return {"seed": run.seed, "stop": "FAILED", "message": run.message}
-    return {
-        "seed": run.seed, "stop": run.stop.name, "finish": run.finish.name, "loss": run.loss, "gradient_norm": run.gradient_norm,
-        "weight_norm": run.weight_norm, "hessian_min": run.hessian_min, "hessian_max": run.hessian_max, "t": run.flow.t_end,
-        "steps": run.flow.steps, "seconds": run.flow.seconds + run.polish.seconds, "unfinished": bool(run.unfinished),
-    }  # fmt: skip

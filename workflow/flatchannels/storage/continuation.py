@@ -15,7 +15,7 @@ from flatchannels.storage.errors import RecordError
 
 UNFINISHED_FORM = "flatchannels unfinished runs"
 
-ENGINE = ("flatchannels.dynamics.", "flatchannels.networks.", "flatchannels.data.")  # where the classes that a run consists of are defined
+ENGINE = ("flatchannels.dynamics.", "flatchannels.networks.", "flatchannels.data.", "flatchannels.runs.")  # a run consists of their classes
 ARRAY_MODULES = ("numpy", "numpy._core.multiarray", "numpy._core.numeric")
 ARRAY_NAMES = ("scalar", "_reconstruct", "_frombuffer", "ndarray", "dtype")
 LONGEST_MESSAGE = 200  # characters

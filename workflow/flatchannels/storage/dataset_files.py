@@ -96,6 +96,11 @@ def read_dataset_arrays(path: str | PathLike[str], asked: Mapping[str, Any] | No
     return arrays, meta
 
 
+def digest(data: Dataset) -> str:
+    """SHA-256 of what a dataset holds: x, y and weights."""
+    return content_digest({key: getattr(data, key) for key in DATASET_ARRAYS})
+
+
 def _check(path: str | PathLike[str], arrays: Mapping[str, NDArray]) -> None:
     known = DATASET_ARRAYS | TEST_ARRAYS
     if set(arrays) not in (set(DATASET_ARRAYS), set(known)):

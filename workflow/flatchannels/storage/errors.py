@@ -13,7 +13,10 @@ class RecordError(Exception):
     """
 
     def __init__(self, path: str | PathLike[str], problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+        super().__init__(path, problem)  # both, so that it can be sent from one process to another
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: {self.args[1]}"
 
 
 class WriteError(RecordError):

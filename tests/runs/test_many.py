@@ -1,0 +1,151 @@
+"""Many runs over processes: a table, files as they finish, interruptions that lose nothing that was done."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flatchannels import Dataset, Network, Run, train, train_many
+from flatchannels.runs import many
+from flatchannels.runs.processes import results
+from flatchannels.storage.errors import RecordError
+
+ROOT = Path(__file__).parents[2]
+NET = Network(2, (2,), "tanh")
+
+
+@pytest.fixture(scope="module")
+def data():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(60, 2))
+    return Dataset(x, np.sin(2 * x).sum(axis=1)).standardised()[0]
+
+
+def test_the_table_has_a_row_for_each_seed_as_train_gives_it(data):
+    table = train_many(NET, data, [5, 2], progress=False)
+    assert table["seed"].tolist() == [5, 2] and (table["message"] == "").all() and (table["file"] == "").all()
+    for row in table.itertuples():
+        run = train(NET, data, seed=row.seed)
+        assert (row.stop, row.finish, row.loss, row.steps) == (run.stop.name, run.finish.name, run.loss, run.flow.steps)
+    assert table["unfinished"].dtype == bool and not table["unfinished"].any()
+
+
+def test_processes_give_the_same_table_and_leave_their_runs(data, tmp_path):
+    alone = train_many(NET, data, range(3), progress=False)
+    threads = os.environ.get("OMP_NUM_THREADS")
+    spread = train_many(NET, data, range(3), workers=2, folder=tmp_path, progress=False)
+    assert spread.drop(columns=["seconds", "file"]).equals(alone.drop(columns=["seconds", "file"]))
+    assert os.environ.get("OMP_NUM_THREADS") == threads
+    for row in spread.itertuples():
+        assert Run.load(row.file).loss == row.loss
+
+
+def test_the_same_call_trains_what_is_missing_and_goes_on_where_a_limit_is_higher(data, tmp_path, monkeypatch):
+    real, called = many.runs.train, []
+    monkeypatch.setattr(many.runs, "train", lambda *words, **more: called.append(more) or real(*words, **more))
+    first = train_many(NET, data, [1, 2], folder=tmp_path, progress=False, max_steps=8)
+    assert first["unfinished"].all() and len(called) == 2
+    again = train_many(NET, data, [1, 2, 3], folder=tmp_path, progress=False, max_steps=8)
+    assert len(called) == 3 and again.iloc[:2].equals(first.iloc[:2])
+    on = train_many(NET, data, [1, 2, 3], folder=tmp_path, progress=False)
+    assert len(called) == 6 and all(more["flow"].steps == 8 for more in called[3:]) and not on["unfinished"].any()
+    assert on["loss"].tolist() == [train(NET, data, seed=seed).loss for seed in (1, 2, 3)]
+    assert [Run.load(name).seed for name in on["file"]] == [1, 2, 3]
+
+
+def test_a_folder_of_something_else_is_refused(data, tmp_path):
+    train_many(NET, data, [1], folder=tmp_path, progress=False)
+    for what, arguments, settings in [
+        ("the network", (Network(2, (3,), "tanh"), data), {}),
+        ("the data", (NET, Dataset(data.x, 2 * data.y)), {}),
+        ("rtol", (NET, data), {"rtol": 1e-4}),
+    ]:
+        with pytest.raises(ValueError, match=f"seed-1.npz was made with {what}.*another folder"):
+            train_many(*arguments, [1], folder=tmp_path, progress=False, **settings)
+    (tmp_path / "seed-1.npz").write_bytes(b"")
+    with pytest.raises(RecordError, match="seed-1.npz"):
+        train_many(NET, data, [1], folder=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("arguments, settings, line", [
+    ((NET, [1, 1]), {}, "twice"), ((NET, [-1]), {}, "seed is -1"), ((NET, ["1"]), {}, "seed is '1'"),
+    ((NET, [1, 2]), {"workers": 0}, "workers"),
+    ((NET, [1]), {"rtol": 2.0}, "rtol"), ((Network(3, (2,)), [1]), {}, "inputs|dimension|columns"), ((None, [1]), {}, "Network"),
+])  # fmt: skip
+def test_mistakes_get_one_line_before_anything_runs(data, tmp_path, arguments, settings, line):
+    net, seeds = arguments
+    with pytest.raises(ValueError, match=line) as caught:
+        train_many(net, data, seeds, folder=tmp_path, progress=False, **settings)
+    assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_raises_is_a_row_and_is_tried_again(data, tmp_path, monkeypatch):
+    def refuses(*arguments, **settings):
+        raise ArithmeticError("planted")
+
+    monkeypatch.setattr(many.runs, "train", refuses)
+    row = train_many(NET, data, [1], folder=tmp_path, progress=False).iloc[0]
+    assert (row["stop"], row["message"], row["file"]) == ("FAILED", "ArithmeticError: planted", "") and list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    assert train_many(NET, data, [1], folder=tmp_path, progress=False)["file"].tolist() == [str(tmp_path / "seed-1.npz")]
+
+
+SCRIPT = """
+import numpy as np
+from flatchannels import Dataset, Network, train_many
+x = np.random.default_rng(0).normal(size=(60, 2))
+{guard}
+    print(len(train_many(Network(2, (2,), "tanh"), Dataset(x, np.sin(x).sum(axis=1)), range({runs}), workers=2, folder="runs")))
+"""
+
+
+def script(folder, guard, runs):
+    (folder / "study.py").write_text(SCRIPT.format(guard=guard, runs=runs))
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    return subprocess.Popen(
+        [sys.executable, "study.py"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("whom", ["the whole group, as a terminal does", "the parent alone"])
+def test_ctrl_c_leaves_finished_runs_and_no_process(tmp_path, whom):
+    process = script(tmp_path, 'if __name__ == "__main__":', 100_000)
+    until = time.monotonic() + 240
+    while len(list(tmp_path.glob("runs/seed-*.npz"))) < 3 and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.1)
+    (os.killpg if whom.startswith("the whole") else os.kill)(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)  # returns once nobody holds the pipes: all processes are gone
+    assert process.returncode != 0 and "KeyboardInterrupt" in said
+    kept = list(tmp_path.glob("runs/seed-*.npz"))
+    assert len(kept) >= 3 and all(Run.load(path).network == NET for path in kept)
+
+
+def test_a_script_without_a_guard_is_told_what_it_needs(tmp_path):
+    process = script(tmp_path, "if True:", 4)
+    _, said = process.communicate(timeout=240)
+    assert process.returncode != 0 and said.strip().splitlines()[-1].startswith("RuntimeError: a process has ended before its work")
+    assert '__name__ == "__main__"' in said
+
+
+def ended(job):
+    os._exit(3)
+
+
+def test_a_process_that_dies_ends_the_work_with_one_line():
+    with pytest.raises(RuntimeError, match="a process has ended before its work"):
+        list(results(ended, [1, 2], 2))
+
+
+def refused(job):
+    raise RecordError("a.npz", "cannot be written")
+
+
+def test_errors_of_files_come_across_processes():
+    with pytest.raises(RecordError, match="a.npz: cannot be written"):
+        list(results(refused, [1, 2], 2))

@@ -1,0 +1,200 @@
+"""A run as people meet it: with its network and settings, a picture, and a file to keep it in.
+
+`dynamics.training` is the engine, which knows neither files nor pictures.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from html import escape
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import numpy as np
+from numpy.typing import NDArray
+
+import flatchannels
+from flatchannels.dynamics import training
+from flatchannels.dynamics.flow import Flow
+from flatchannels.dynamics.polish import Polish
+from flatchannels.networks.network import Network
+from flatchannels.reasons import Finish, Stop
+from flatchannels.storage import continuation, run_records
+from flatchannels.storage.dataset_files import digest
+from flatchannels.storage.errors import RecordError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+NUMBERS = ("loss_initial", "loss", "loss_cusp", "gradient_norm", "weight_norm", "hessian_min", "hessian_max")
+LIBRARY = "library"  # where other records name a sweep
+
+
+@dataclass
+class Run(training.Run):
+    """A `dynamics.training.Run` that knows what it is a run of.
+
+    Attributes
+    ----------
+    network
+        The network.
+    settings
+        The keywords of `train`, from rtol to spectrum_samples.
+    data
+        SHA-256 of the dataset.
+    """
+
+    network: Network
+    settings: dict[str, Any]
+    data: str
+
+    def plot(self) -> "Figure":
+        """Loss, norm, λ_max and the closest pair of each hidden layer against t."""
+        from flatchannels.runs.pictures import run_figure
+
+        return run_figure(self)
+
+    def summary(self) -> str:
+        """One line: how it ended."""
+        flow = self.flow
+        return (
+            f"{self.stop.name} at t = {flow.t_end:.3g} after {flow.steps} steps: loss {self.loss:.6g}, gradient {self.gradient_norm:.1g}, "
+            f"norm {self.weight_norm:.4g}, Hessian eigenvalues from {self.hessian_min:.3g} to {self.hessian_max:.3g}"
+        )
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return f"<pre>{escape(self.summary())}</pre>"
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write it to an `.npz` that `Run.load`, `flatchannels inspect` and NumPy read.
+
+        A run that met a limit has a second file beside it, of the same name with the ending `.unfinished`, by which it can go on.
+
+        Raises
+        ------
+        ValueError
+            Another ending than .npz.
+        RecordError
+            It cannot be written.
+        """
+        if not str(path).endswith(".npz"):
+            raise ValueError(f"path is {path}; it must end with .npz")
+        numbered = replace(self, seed=0 if self.seed is None else self.seed)
+        # JSON knows no infinity, which stands for no limit.
+        settings = {name: min(value, sys.float_info.max) for name, value in self.settings.items()}
+        network = {"inputs": self.network.inputs, "widths": list(self.network.widths), "activation": self.network.activation,
+                   "bias": self.network.bias}  # fmt: skip
+        meta = {**network, "sweep": LIBRARY, "dataset": "", "training": settings, "seed": 0, "spec": {}, "data": self.data, "cpu": "",
+                "versions": versions(), "drawn": self.seed is not None}  # fmt: skip
+        origin = {"job": {"network": network, "training": settings}, "data": self.data, "versions": versions()}
+        continuation.write_unfinished(path, origin, [numbered])
+        run_records.write_runs(path, meta, [numbered])
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], seed: int | None = None) -> "Run":
+        """The run of a seed in a record: of `save`, of `flatchannels train`, or of the workflow.
+
+        Parameters
+        ----------
+        path
+            Of the record.
+        seed
+            None where the record has one run alone.
+
+        Returns
+        -------
+        Run
+            What a record does not keep is NaN: the gradient and the Hessian at the end (the network gives them again), and the multiplier
+            at the wall.
+
+        Raises
+        ------
+        RecordError
+            The file is missing or damaged.
+        ValueError
+            It has no such run, or that one failed.
+        """
+        meta, arrays = run_records.read_runs(path)
+        seeds = arrays["seed"].tolist()
+        if seed is None and len(seeds) > 1:
+            raise ValueError(f"{path} has the runs of seeds {seeds[0]} to {seeds[-1]}; name one")
+        if seed is not None and seed not in seeds:
+            raise ValueError(f"seed is {seed}; {path} has the seeds {seeds[0]} to {seeds[-1]}")
+        row = {key: array[0 if seed is None else seeds.index(seed)] for key, array in arrays.items()}
+        if not np.isfinite(row["theta"]).all():
+            raise ValueError(f"the run of seed {row['seed']} in {path} failed: {row['message']}")
+        network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
+        belonging = {"network": network, "settings": meta["training"], "data": meta["data"]}
+        drawn = {"seed": int(row["seed"]) if meta.get("drawn", True) else None}
+        whole = _kept_whole(path).get(int(row["seed"]))
+        return cls(**{**_values(whole or _from_row(row, meta)), **drawn}, **belonging)
+
+
+def _kept_whole(path: str | PathLike[str]) -> dict[int, Any]:
+    """Seed → run of those that are kept beside a record to go on; none where another version kept them."""
+    try:
+        return continuation.read_unfinished(path, {"versions": versions()})
+    except RecordError:
+        return {}
+
+
+def versions() -> dict[str, str]:
+    """What can take up the state of a run that this process has kept."""
+    return {"flatchannels": flatchannels.__version__, "numpy": np.__version__}
+
+
+def _values(run: training.Run) -> dict[str, Any]:
+    """Field → value of the engine's run."""
+    return {field.name: getattr(run, field.name) for field in fields(training.Run)}
+
+
+def _from_row(row: dict[str, Any], meta: dict[str, Any]) -> training.Run:
+    """A run of the engine from a row of a record."""
+    codes = {(key, code): name for key in ("stop", "finish") for name, code in meta[f"{key}_codes"].items()}
+    stop, finish = Stop[codes["stop", int(row["stop"])]], Finish[codes["finish", int(row["finish"])]]
+    samples, spectra = np.isfinite(row["trajectory_t"]), np.isfinite(row["spectrum_t"])
+    theta: NDArray[np.float64] = row["theta"]
+    excess = max(float(row["weight_norm"]) - meta["training"]["maxnorm"], 0.0)
+    unknown = np.full(theta.size, np.nan)
+    flow = Flow(
+        t=row["trajectory_t"][samples], theta=row["trajectory_theta"][samples], loss=row["trajectory_loss"][samples],
+        theta_end=row["theta_flow"], loss_end=float(row["loss_flow"]), gradient_norm=float(row["gradient_norm_flow"]),
+        weight_norm=float(row["weight_norm_flow"]), multiplier=np.nan, t_end=float(row["t_end"]), stop=stop, steps=int(row["steps"]),
+        rejections=int(row["rejections"]), gradients=int(row["gradients"]), hessians=int(row["hessians"]),
+        seconds=float(row["seconds_flow"]), message=str(row["message"]),
+    )  # fmt: skip
+    polish = Polish(theta, float(row["loss"]) + excess**3 / 3, unknown, np.full((theta.size, theta.size), np.nan), finish,
+                    int(row["polish_iterations"]), float(row["seconds_polish"]))  # fmt: skip
+    numbers: dict[str, Any] = {key: float(row[key]) for key in NUMBERS}
+    spectrum = {key: row[key][spectra] for key in ("spectrum_t", "spectrum_min", "spectrum_max")}
+    return training.Run(
+        seed=int(row["seed"]), theta_initial=row["theta_initial"], theta=theta, stop=stop, finish=finish, flow=flow, polish=polish,
+        **numbers, **spectrum,
+    )  # fmt: skip
+
+
+def _with_picture_and_file(engine: Callable[P, training.Run]) -> Callable[P, Run]:
+    """The engine's `train`, returning a `Run` of this module."""
+
+    @wraps(engine)
+    def train(*args: P.args, **kwargs: P.kwargs) -> Run:
+        run = engine(*args, **kwargs)
+        given = arguments(*args, **kwargs)
+        return Run(**_values(run), network=given.pop("net"), data=digest(given.pop("data")), settings=given)
+
+    return train
+
+
+def arguments(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Those of a call of `train`, with the defaults, as plain values; without the start and an earlier flow."""
+    bound = inspect.signature(training.train).bind(*args, **kwargs)
+    bound.apply_defaults()
+    kept = {name: value for name, value in bound.arguments.items() if name not in ("theta0", "seed", "flow")}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in kept.items()}
+
+
+train = _with_picture_and_file(training.train)
