@@ -8,12 +8,13 @@ from test_routes import differences, points
 
 from flatchannels import Dataset, Network
 from flatchannels.infinity.certificates import CERTIFIED
-from flatchannels.infinity.layered import SHAPES, LayeredLimit
+from flatchannels.infinity.layered import LayeredLimit
 from flatchannels.infinity.layered_candidates import linked
 from flatchannels.infinity.limits import LimitNetwork, Unit
+from flatchannels.infinity.plans import SHAPES
 from flatchannels.infinity.routes import find_route
 
-EVERY_KIND = [Unit(kind) for kind in SHAPES]
+EVERY_KIND = [Unit(kind) for kind in SHAPES if kind != "quadruple"]  # which is there for one hidden layer
 
 
 def realised(network, limit, theta, small):
@@ -61,6 +62,7 @@ def test_derivatives_are_those_of_finite_differences(activation, bias):
     assert limit.loss_and_gradient(theta)[0] == pytest.approx(loss, rel=1e-14)
     assert np.allclose(gradient, differences(lambda p: limit.loss_and_gradient(p)[0], theta), rtol=1e-6, atol=1e-7)
     assert np.allclose(hessian, differences(lambda p: limit.loss_and_gradient(p)[1], theta), rtol=1e-6, atol=1e-7)
+    assert loss - limit._holding(theta)[0] == pytest.approx(250 * np.sum(limit.slope(theta) ** 2) / 4, rel=1e-13)  # formulas in NumPy
 
 
 def test_with_one_layer_it_is_the_limit_network():

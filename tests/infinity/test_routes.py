@@ -41,6 +41,9 @@ ALL_KINDS = [
 ]
 
 
+SMOOTH = [name for name, activation in ACTIVATIONS.items() if not activation.homogeneous]
+
+
 def points(samples=60, inputs=2, seed=0):
     random = np.random.default_rng(seed)
     return Dataset(random.normal(size=(samples, inputs)), random.normal(size=samples))
@@ -57,7 +60,7 @@ def test_activations_are_those_of_the_engine(activation):
 
 
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("activation", ["g", "softplus", "erf", "sigmoid", "tanh"])
+@pytest.mark.parametrize("activation", SMOOTH)
 def test_derivatives_are_those_of_finite_differences(activation, bias):
     limit = LimitNetwork(Network(2, (5,), activation, bias), points(1100), ALL_KINDS, linear=True)  # two blocks
     theta = 0.4 * np.random.default_rng(1).normal(size=limit.parameters)
@@ -65,6 +68,8 @@ def test_derivatives_are_those_of_finite_differences(activation, bias):
     assert limit.loss_and_gradient(theta)[0] == loss and np.allclose(limit.pack(*limit.unpack(theta)), theta)
     assert gradient == pytest.approx(differences(lambda p: limit.loss_and_gradient(p)[0], theta), rel=1e-5, abs=1e-6)
     assert np.allclose(hessian, differences(lambda p: limit.loss_and_gradient(p)[1], theta), rtol=1e-5, atol=1e-5)
+    slope, weights = limit.slope(theta), np.full(1100, 1 / 1100)  # of the formulas in NumPy
+    assert loss == pytest.approx(np.sum(slope**2 / (4 * weights)), rel=1e-13)
 
 
 def pair_at(limit, theta, K):

@@ -21,12 +21,15 @@ CACHE = Path(os.environ.get("NUMBA_CACHE_DIR", "results/cache/numba")).absolute(
 os.environ["NUMBA_CACHE_DIR"] = str(CACHE)
 
 
-def once():
-    """Fills the cache, unless it is full already. Of several processes one compiles, and the others wait for it."""
+def once(fill=None, name="complete"):
+    """Fills the cache, unless it is full already. Of several processes one compiles, and the others wait for it.
+
+    fill : what compiles, and the name of its stamp; nothing for the kernels of runs.
+    """
     # numba finds a kernel in its cache only if the kernel's file has kept its path and time.
     files = sorted(Path(flatchannels.__file__).parent.rglob("*.py"))
     state = "".join(f"{path} {path.stat().st_mtime_ns}\n" for path in files)
-    stamp = CACHE / "complete.txt"
+    stamp = CACHE / f"{name}.txt"
     if stamp.exists() and stamp.read_text() == state:
         return
     try:
@@ -34,9 +37,11 @@ def once():
         with open(CACHE / "lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (stamp.exists() and stamp.read_text() == state):
-                from flatchannels.dynamics import training
+                if fill is None:
+                    from flatchannels.dynamics import training
 
-                training.compile_kernels()
+                    fill = training.compile_kernels
+                fill()
                 stamp.write_text(state)
     except OSError as error:
         sys.exit(f"{CACHE}: the compiled kernels cannot be kept there: {error.strerror}")

@@ -4,6 +4,7 @@ import compile  # first: it says where numba keeps compiled code
 from saddle_lines import read_datasets
 
 from flatchannels.infinity import jumps
+from flatchannels.infinity.compiled import compile_kernels
 from flatchannels.pipeline import jobs
 from flatchannels.reporting import routes
 from flatchannels.storage import table_files
@@ -12,6 +13,7 @@ from flatchannels.storage.schemas.infinity import JUMPS, ROUTES
 
 def main(snakemake):
     compile.once()
+    compile.once(compile_kernels, "limits")
     all_routes = routes.join([table_files.read_table(path, ROUTES) for path in snakemake.input.routes])
     table_files.write_table(snakemake.output[0], JUMPS, jumps.jump_table(all_routes, read_datasets(snakemake.input.datasets)))
 

@@ -2,6 +2,7 @@
 
 import compile  # first: it says where numba keeps compiled code
 
+from flatchannels.infinity.compiled import compile_kernels
 from flatchannels.pipeline import jobs
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.infinity import ROUTES
@@ -10,6 +11,7 @@ from flatchannels.studies import network_routes
 
 def main(snakemake):
     compile.once()
+    compile.once(compile_kernels, "limits")
     table_files.write_table(snakemake.output[0], ROUTES, network_routes.route_table(snakemake.input.records, snakemake.input.dataset))
 
 

@@ -14,13 +14,16 @@ Source: paper, section 3, Appendix C; networks of several layers are this projec
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flatchannels.data.dataset import Dataset
+from flatchannels.infinity.compiled import Compiled
 from flatchannels.infinity.limits import Unit
+from flatchannels.infinity.plans import SHAPES, plan
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 
@@ -31,31 +34,11 @@ NEGLIGIBLE = 1e-30  # below it a derivative is taken as 0: products of several w
 HELD = 1.0  # weight of the term that holds coefficients at length 1, over the mean square of the targets
 
 
-class Shape(NamedTuple):
-    """A kind of unit: whether it has a scale log s, how many forms, and which of its channels have coefficients of length 1."""
-
-    scaled: bool
-    forms: int
-    channels: int
-    held: tuple[int, ...]
-
-
-SHAPES = {
-    "neuron": Shape(False, 1, 1, ()),
-    "pair": Shape(False, 2, 2, (1,)),
-    "triple": Shape(False, 3, 3, (1,)),
-    "exponential": Shape(False, 1, 1, (0,)),
-    "linear": Shape(False, 1, 1, (0,)),
-    "steep": Shape(True, 1, 1, (0,)),
-}
-
-
 class Jet(NamedTuple):
-    """A channel (n,) with its derivatives by the unit's forms, and by log s as the last: {i: (n,)}, {(i, j): (n,)} with i ≤ j."""
+    """A channel (n,) with its derivatives by the unit's forms: {i: (n,)}."""
 
     value: Array
     first: dict[int, Array]
-    second: dict[tuple[int, int], Array]
 
 
 class Pass(NamedTuple):
@@ -64,6 +47,11 @@ class Pass(NamedTuple):
     inputs: list[Array]
     jets: list[list[Jet]]
     error: Array
+
+
+def _sums(left: tuple[Any, ...], right: tuple[Any, ...]) -> Any:
+    """Of two tuples the sums of what stands in the same place, as far as the left one goes."""
+    return tuple(a + b for a, b in zip(left, right))
 
 
 def _without_tiny(values: Array) -> Array:
@@ -84,7 +72,7 @@ class LayeredLimit:
     """
 
     def __init__(self, network: Network, data: Dataset, layers: Sequence[Sequence[Unit]]) -> None:
-        self.activation, self.bias, self.layers = ACTIVATIONS[network.activation], network.bias, layers
+        self.activation, self.bias, self.layers, self.data = ACTIVATIONS[network.activation], network.bias, layers, data
         self.units: Sequence[Unit] = [unit for layer in layers for unit in layer]
         self.layer_of = [number for number, layer in enumerate(layers) for _ in layer]
         widths = [network.inputs + network.bias]
@@ -144,29 +132,21 @@ class LayeredLimit:
         """The channels of a unit with forms (m, n)."""
         if unit.kind == "exponential":
             value = _without_tiny(np.exp(rows[0]))
-            return [Jet(value, {0: value}, {(0, 0): value})]
+            return [Jet(value, {0: value})]
         if unit.kind == "linear":
-            return [Jet(rows[0], {0: np.ones_like(rows[0])}, {})]
+            return [Jet(rows[0], {0: np.ones_like(rows[0])})]
         if unit.kind == "steep":
-            s, y = np.exp(scale), rows[0] * np.exp(-scale)
-            d = _without_tiny(self.activation.derivatives(y))
-            rise = _without_tiny(d[0] - y * d[1])
-            return [Jet(s * d[0], {0: d[1], 1: s * rise}, {(0, 0): d[2] / s, (0, 1): -y * d[2], (1, 1): s * (rise + y**2 * d[2])})]
+            d = _without_tiny(self.activation.derivatives(rows[0] * np.exp(-scale)))
+            return [Jet(np.exp(scale) * d[0], {0: d[1]})]
         d = _without_tiny(self.activation.derivatives(rows[0]))
-        jets = [Jet(d[0], {0: d[1]}, {(0, 0): d[2]})]
+        jets = [Jet(d[0], {0: d[1]})]
         if unit.kind in ("pair", "triple"):
-            p = rows[1]
-            jets.append(Jet(p * d[1], {0: p * d[2], 1: d[1]}, {(0, 0): p * d[3], (0, 1): d[2]}))
+            jets.append(Jet(rows[1] * d[1], {0: rows[1] * d[2], 1: d[1]}))
         if unit.kind == "triple":
-            q, half = unit.sign * rows[2], 0.5 * unit.sign * rows[2] ** 2
-            value, first, second = jets[1]
-            jets[1] = Jet(
-                value + half * d[2],
-                {0: first[0] + half * d[3], 1: d[1], 2: q * d[2]},
-                {(0, 0): second[0, 0] + half * d[4], (0, 1): d[2], (0, 2): q * d[3], (2, 2): unit.sign * d[2]},
-            )
-            q = rows[2]
-            jets.append(Jet(q * d[1], {0: q * d[2], 2: d[1]}, {(0, 0): q * d[3], (0, 2): d[2]}))
+            q, half = rows[2], 0.5 * unit.sign * rows[2] ** 2
+            value, first = jets[1]
+            jets[1] = Jet(value + half * d[2], {0: first[0] + half * d[3], 1: d[1], 2: unit.sign * q * d[2]})
+            jets.append(Jet(q * d[1], {0: q * d[2], 2: d[1]}))
         return jets
 
     def _forward(self, theta: Array, x: Array, y: Array) -> Pass:
@@ -200,81 +180,30 @@ class LayeredLimit:
             below[number] = lower
         return below, by_form
 
-    def _gradient(self, run: Pass, slope: Array, by_form: list[dict[int, Array]]) -> Array:
-        gradient = np.zeros(self.parameters)
-        for n, weights in enumerate(by_form):
-            at = self.forms_at(n)
-            for i, weight in weights.items():
-                if i < len(at):
-                    gradient[at[i]] = run.inputs[self.layer_of[n]] @ weight
-                else:
-                    gradient[self.first[n]] = weight.sum()
-        gradient[self.first[-1] :] = run.inputs[-1] @ slope
-        return gradient
+    @cached_property
+    def _compiled(self) -> Compiled:
+        layout = plan(
+            self.activation.code,
+            self.bias,
+            self.widths[0] - self.bias,
+            [[(u.kind, u.sign, u.last_sign) for u in layer] for layer in self.layers],
+        )
+        where = np.zeros(self.parameters, dtype=np.int64)
+        for n, (layer, _, form, _, scale) in enumerate(layout.units):
+            if SHAPES[self.units[n].kind].scaled:
+                where[self.first[n]] = scale
+            at, columns = self.forms_at(n), self.widths[layer - 1]
+            where[at] = layout.first[layer] + (form + np.arange(len(at)))[:, None] * columns + np.arange(columns)
+        where[self.first[-1] :] = layout.first[-1] + np.arange(self.widths[-1])
+        return Compiled(layout, self.data, where, np.ones(where.size), np.zeros(where.size))
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """float, (P,)."""
-        loss, gradient, _ = self._holding(theta)
-        for x, y, weights in self.samples:
-            run = self._forward(theta, x, y)
-            slope = 2 * weights * run.error
-            with np.errstate(all="ignore"):
-                loss += float(weights @ run.error**2)
-                gradient += self._gradient(run, slope, self._adjoints(theta, run, slope)[1])
-        return loss, gradient
+        return _sums(self._compiled.loss_and_gradient(theta), self._holding(theta))
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
         """float, (P,), (P, P)."""
-        loss, gradient, hessian = self._holding(theta)
-        for x, y, weights in self.samples:
-            run = self._forward(theta, x, y)
-            slope = 2 * weights * run.error
-            with np.errstate(all="ignore"):
-                _, by_form = self._adjoints(theta, run, slope)
-                loss += float(weights @ run.error**2)
-                gradient += self._gradient(run, slope, by_form)
-                jacobian = self._curvature(theta, run, slope, by_form, hessian)
-                hessian += (jacobian * (2 * weights)) @ jacobian.T
-        return loss, gradient, hessian
-
-    def _curvature(self, theta: Array, run: Pass, slope: Array, by_form: list[dict[int, Array]], hessian: Array) -> Array:
-        """Add Σ slope ∂²f/∂θ² of a block to the Hessian; ∂f/∂θ (P, n)."""
-        samples, end = run.error.size, self.first[-1]
-        adjoint = self._adjoints(theta, run, slope)[0]
-        tangents = np.zeros((self.widths[0], 0, samples))  # ∂(input)/∂θ (k, P', n) of a layer, by the parameters of the layers below
-        for number in range(len(self.layers)):
-            members = list(self._units_of(number))
-            last = self.first[members[-1] + 1]
-            rows = np.zeros((self.widths[number + 1], last, samples))
-            for n in members:
-                at, known = self.forms_at(n), tangents.shape[1]
-                forms = np.zeros((len(at) + SHAPES[self.units[n].kind].scaled, last, samples))
-                forms[: len(at), :known] = np.tensordot(theta[at], tangents, axes=1)
-                for i, place in enumerate(at):
-                    forms[i, place] = run.inputs[number]
-                    crossed = np.tensordot(tangents, by_form[n][i], axes=1)  # (k, P')
-                    hessian[place, :known] += crossed
-                    hessian[:known, place] += crossed.T
-                if SHAPES[self.units[n].kind].scaled:
-                    forms[-1, self.first[n]] = 1.0
-                weights: dict[tuple[int, int], Array] = {}
-                for channel, jet in enumerate(run.jets[n]):
-                    column = self.channels[n] + channel
-                    for i, d in jet.first.items():
-                        rows[column] += d * forms[i]
-                    for pair, d in jet.second.items():
-                        weights[pair] = weights.get(pair, 0.0) + adjoint[number + 1][column] * d
-                for (i, j), weight in weights.items():
-                    product = (forms[i] * weight) @ forms[j].T
-                    hessian[:last, :last] += product if i == j else product + product.T
-            tangents = rows
-        crossed = np.tensordot(tangents, slope, axes=1)
-        hessian[end:, :end] += crossed
-        hessian[:end, end:] += crossed.T
-        jacobian = np.empty((self.parameters, samples))
-        jacobian[:end] = np.tensordot(theta[end:], tangents, axes=1)
-        jacobian[end:] = run.inputs[-1]
-        return jacobian
+        return _sums(self._compiled.derivatives(theta), self._holding(theta))
 
     def _holding(self, theta: Array) -> tuple[float, Array, Array]:
         """The term that holds coefficients, and linear units without a bias: float, (P,), (P, P)."""

@@ -5,23 +5,25 @@ Two neurons of a channel, in the coordinates w (their mean), c = a_i + a_j, K = 
     a_i σ(w_i·x) + a_j σ(w_j·x) = c σ(w·x) + (v·x) σ'(w·x) + K⁻² [ (c/2)(v·x)² σ''(w·x) + (1/6)(v·x)³ σ'''(w·x) ] + O(K⁻⁴),
 
 are a gated linear unit at K = ∞, where the loss is smooth in K⁻² = ε²/|v|². Other groups of neurons have limits of other
-kinds (`KINDS`). In NumPy: what comes after the runs compiles nothing.
+kinds (`KINDS`).
 
 Source: paper, section 3, Appendix C.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flatchannels.data.dataset import Dataset
+from flatchannels.infinity.compiled import Compiled
+from flatchannels.infinity.plans import SHAPES, plan
 from flatchannels.networks.activations import ACTIVATIONS, Activation
 from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
-UnitJet = tuple[Array, list[Array], dict[tuple[int, int], Array]]  # value, derivatives by c and by each form, second ones
 
 # kind → (whether it has an amplitude c, its linear forms of the inputs)
 KINDS = {
@@ -47,18 +49,12 @@ class Unit(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some samples: x (k, n) with its row of ones where there is a bias, the terms of the affine part, ones (1, n), y, weights."""
+    """Some samples: x (k, n) with its row of ones where there is a bias, the terms of the affine part, y, weights."""
 
     x: Array
     affine: Array
-    ones: Array
     y: Array
     weights: Array
-
-    def bases(self, kind: str) -> list[Array]:
-        """What the derivatives by c, where there is one, and by each form are multiplied by to give those by parameters."""
-        amplitude, forms = KINDS[kind]
-        return [self.ones] * amplitude + [self.x] * len(forms)
 
 
 class AnyLimit(Protocol):
@@ -92,6 +88,7 @@ class LimitNetwork:
 
     def __init__(self, network: Network, data: Dataset, units: Sequence[Unit], linear: bool = False) -> None:
         self.activation, self.units, self.layer_of = ACTIVATIONS[network.activation], units, [0] * len(units)
+        self.data, self.bias, self.dimension, self.linear = data, network.bias, network.inputs, linear
         self.blocks = []
         for start in range(0, data.y.size, SAMPLES_AT_ONCE):
             here = slice(start, start + SAMPLES_AT_ONCE)
@@ -99,7 +96,7 @@ class LimitNetwork:
             ones = np.ones((1, y.size))
             x = np.concatenate([inputs, ones]) if network.bias else np.ascontiguousarray(inputs)
             affine = np.concatenate([inputs[: linear * len(inputs)], ones[: int(network.bias)]])
-            self.blocks.append(Block(x, affine, ones, y, data.weights[here]))
+            self.blocks.append(Block(x, affine, y, data.weights[here]))
         self.inputs, outputs = len(x), len(affine)
         sizes = [KINDS[unit.kind][0] + len(KINDS[unit.kind][1]) * self.inputs for unit in units]
         self.first = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
@@ -128,75 +125,54 @@ class LimitNetwork:
             total += output**2 + float((forms**2).sum()) / (output**2 if unit.kind == "steep" else 1.0)
         return total
 
-    def _jet(self, unit: Unit, c: float, rows: Array) -> UnitJet:
-        """Value, first and second derivatives by (c, forms) of rows (m, n): (n,), list of (n,), {(i, j): (n,)} with i ≤ j."""
-        if unit.kind == "exponential":
-            value = unit.sign * np.exp(rows[0])
-            return value, [value], {(0, 0): value}
-        if unit.kind == "steep":
-            scale = unit.sign * np.exp(c)
-            y = rows[0] / scale
-            s = self.activation.derivatives(y)
-            rise = s[0] - y * s[1]
-            return scale * s[0], [scale * rise, s[1]], {(0, 0): scale * (rise + y**2 * s[2]), (0, 1): -y * s[2], (1, 1): s[2] / scale}
-        s = self.activation.derivatives(rows[0])
-        value, first, second = c * s[0], [s[0], c * s[1]], {(0, 1): s[1], (1, 1): c * s[2]}
-        if len(rows) > 1:
-            p = rows[1]
-            value, first = value + p * s[1], [first[0], first[1] + p * s[2], s[1]]
-            second = {**second, (1, 1): second[1, 1] + p * s[3], (1, 2): s[2]}
-        for k, (sign, row) in enumerate(zip((unit.sign, unit.last_sign), rows[2:]), 3):
-            q, half = sign * row, 0.5 * sign * row**2
-            value, first = value + half * s[2], [first[0], first[1] + half * s[3], *first[2:], q * s[2]]
-            second = {**second, (1, 1): second[1, 1] + half * s[4], (1, k): q * s[3], (k, k): sign * s[2]}
-        return value, first, second
-
-    def _jets(self, theta: Array, block: Block) -> tuple[list[UnitJet], Array]:
-        """What `_jet` returns of every unit, and f − y (n,), on a block."""
-        parts, affine = self.unpack(theta)
-        with np.errstate(all="ignore"):  # a step too long gives infinities, which `polish` refuses
-            jets = [self._jet(unit, c, forms @ block.x) for unit, (c, forms) in zip(self.units, parts)]
-        return jets, sum((jet[0] for jet in jets), affine @ block.affine) - block.y
+    @cached_property
+    def _compiled(self) -> Compiled:
+        """Units with an amplitude c have it as the coefficient of their channel σ; the coefficients of all other channels are fixed."""
+        kinds = [(unit.kind, unit.sign, unit.last_sign) for unit in self.units] + [("linear", 1.0, 1.0)] * self.linear
+        layout = plan(self.activation.code, self.bias, self.dimension, [kinds])
+        total, columns, output = int(layout.first_scale[-1]), self.dimension + self.bias, int(layout.first[-1])
+        where, signs, fixed = [], np.ones(self.parameters), np.zeros(total)
+        for n, (unit, (_, _, form, channel, scale)) in enumerate(zip(self.units, layout.units)):
+            begin = int(layout.first[1]) + form * columns
+            if unit.kind == "steep":
+                where.append(scale)
+                signs[self.first[n] + 1 : self.first[n + 1]] = unit.sign
+            elif KINDS[unit.kind][0]:
+                where.append(output + channel)
+            held = output + channel + np.array(SHAPES[unit.kind].held, dtype=int)
+            fixed[held] = unit.sign if unit.kind in ("steep", "exponential") else 1.0
+            where += range(begin, begin + SHAPES[unit.kind].forms * columns)
+        if self.linear:
+            _, _, form, channel, _ = layout.units[-1]
+            fixed[output + channel] = 1.0
+            where += range(int(layout.first[1]) + form * columns, int(layout.first[1]) + form * columns + self.dimension)
+        if self.bias:
+            where.append(output + int(layout.channels[-2]))
+        return Compiled(layout, self.data, np.array(where), signs, fixed)
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """float, (P,)."""
-        loss, gradient = 0.0, np.zeros(self.parameters)
-        for block in self.blocks:
-            jets, error = self._jets(theta, block)
-            loss += float(block.weights @ error**2)
-            gradient += self._jacobian(jets, block) @ (2 * block.weights * error)
-        return loss, gradient
-
-    def _jacobian(self, jets: list[UnitJet], block: Block) -> Array:
-        """∂f/∂θ on a block: (P, n)."""
-        rows = np.empty((self.parameters, block.y.size))
-        start = 0
-        for unit, (_, first, _) in zip(self.units, jets):
-            for basis, d in zip(block.bases(unit.kind), first):
-                np.multiply(basis, d, out=rows[start : start + len(basis)])
-                start += len(basis)
-        rows[start:] = block.affine
-        return rows
+        return self._compiled.loss_and_gradient(theta)
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
         """float, (P,), (P, P)."""
-        loss, gradient, hessian = 0.0, np.zeros(self.parameters), np.zeros((self.parameters, self.parameters))
-        for block in self.blocks:
-            jets, error = self._jets(theta, block)
-            slope, jacobian = 2 * block.weights * error, self._jacobian(jets, block)
-            loss += float(block.weights @ error**2)
-            gradient += jacobian @ slope
-            hessian += (jacobian * (2 * block.weights)) @ jacobian.T
-            for unit, start, (_, _, second) in zip(self.units, self.first, jets):
-                bases = block.bases(unit.kind)
-                starts = start + np.concatenate([[0], np.cumsum([len(basis) for basis in bases])])
-                for (i, j), d in second.items():
-                    product = (bases[i] * (slope * d)) @ bases[j].T
-                    rows, columns = slice(starts[i], starts[i + 1]), slice(starts[j], starts[j + 1])
-                    hessian[rows, columns] += product
-                    if i != j:
-                        hessian[columns, rows] += product.T
-        return loss, gradient, hessian
+        return self._compiled.derivatives(theta)
+
+    def _value(self, unit: Unit, c: float, rows: Array) -> Array:
+        """What a unit with (c, rows (m, n) of its forms) adds to the output: (n,)."""
+        if unit.kind == "exponential":
+            return unit.sign * np.exp(rows[0])
+        if unit.kind == "steep":
+            scale = unit.sign * np.exp(c)
+            return scale * self.activation.derivatives(rows[0] / scale)[0]
+        s = self.activation.derivatives(rows[0])
+        value = c * s[0] + sum(p * s[1] for p in rows[1:2])
+        return value + sum(0.5 * sign * q**2 * s[2] for sign, q in zip((unit.sign, unit.last_sign), rows[2:]))
+
+    def _error(self, theta: Array, block: Block) -> Array:
+        """f − y (n,) on a block."""
+        parts, affine = self.unpack(theta)
+        return sum((self._value(unit, c, forms @ block.x) for unit, (c, forms) in zip(self.units, parts)), affine @ block.affine) - block.y
 
     def features(self, theta: Array, n: int) -> Array:
         """What the forms of unit n are linear in: the inputs (k, N), with a row of ones where there is a bias."""
@@ -204,7 +180,7 @@ class LimitNetwork:
 
     def slope(self, theta: Array) -> Array:
         """2ω(f − y) (N,), the derivative of the loss by the output at each sample."""
-        return np.concatenate([2 * block.weights * self._jets(theta, block)[1] for block in self.blocks])
+        return np.concatenate([2 * block.weights * self._error(theta, block) for block in self.blocks])
 
     def slopes(self, theta: Array) -> Array:
         """For each unit the derivative of the loss, at infinity, by the small number s that leads away from there.
@@ -214,7 +190,7 @@ class LimitNetwork:
         """
         parts, result = self.unpack(theta)[0], np.full(len(self.units), np.nan)
         for block in self.blocks:
-            slope = 2 * block.weights * self._jets(theta, block)[1]
+            slope = 2 * block.weights * self._error(theta, block)
             for n, (unit, (c, forms)) in enumerate(zip(self.units, parts)):
                 rows = forms @ block.x
                 if unit.kind == "pair":
