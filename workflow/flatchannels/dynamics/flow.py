@@ -169,7 +169,7 @@ def _across_the_wall(bdf: Bdf, radius: float, inside: TwiceDifferentiable) -> tu
     A free flow that has crossed |θ| = radius goes on along the sphere from there; a flow on the sphere whose multiplier
     has become negative is drawn inward and goes on freely, as does one that began beyond.  inside : the objective without R.
     """
-    h = bdf.h / 10
+    h = bdf.time_step / 10
     if is_beyond(bdf, radius):
         if np.linalg.norm(bdf.theta) > radius:
             return bdf, bdf.segment(bdf.t)

@@ -3,6 +3,11 @@
 Departs from the usual code in refusing a step that raises the loss (along a gradient flow it never rises), and one so long
 that it would damp a perturbation that should grow: with it an implicit formula comes to rest on saddles.
 
+The variable of the steps is s = log(t + delay), with `delay` of the size of the first step: θ' = −e^s ∇L(θ). On its way along a
+channel a flow is a sum of powers of t, and so are the other slow parts of flows. In t the length of a step is then a few hundredths
+of t at any order; in s a power of t is a slow exponential, and steps of one e-fold of t are accurate. Where something happens in a time
+much shorter than t, steps are as they would be in t.
+
 Source: Shampine & Reichelt 1997 (order and step size); Hairer & Wanner II, section III.1.
 """
 
@@ -17,6 +22,9 @@ from flatchannels.dynamics.objectives import TwiceDifferentiable
 
 Array = NDArray[np.float64]
 
+FIRST_STEP = 0.1  # in s
+LONGEST_STEP = float(np.log(10.0))  # in s: a decade of t, the unit in which `stopping` judges that nothing happens any more
+SAFETY = 0.8  # of the step size that the error allows: with 0.9 every eighth step is refused
 SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 10.0  # bounds on the change of the step size
 LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
 SMALLEST_GROWTH_FACTOR = 1e-4  # where a step hides growth: the end of one that is longer still says nothing about a shorter one
@@ -49,7 +57,7 @@ def growth_rate(hessian: Array, multiplier: float) -> float:
 class Bdf:
     """The integrator: `step` advances t, theta and loss by one accepted step.
 
-    Its attribute `D` (MAX_ORDER + 3, P) holds the backward differences of θ, scaled to the step size h.
+    Its attribute `D` (MAX_ORDER + 3, P) holds the backward differences of θ at steps of `h` in s = log(t − t_start + delay).
 
     Parameters
     ----------
@@ -89,10 +97,11 @@ class Bdf:
             self.multiplier = -float(gradient @ theta) / radius**2
         slope = -gradient - self.multiplier * theta
         largest = ndf.first_step(theta, slope, self._scale(theta), self.atol)
-        self.h = largest if first_step is None else min(first_step, largest)
+        time_step = largest if first_step is None else min(first_step, largest)
+        self.h, self.delay = FIRST_STEP, time_step / FIRST_STEP
         self.order, self.equal_steps, self.rejections, self.failures = 1, 0, 0, 0
         self.D = np.zeros((ndf.MAX_ORDER + 3, theta.size))
-        self.D[0], self.D[1] = theta, self.h * slope
+        self.D[0], self.D[1] = theta, time_step * slope
         self.at_rest = False  # whether nothing grows here and the loss no longer falls: set from outside, see `_growth_rate`
         self.growth_steps = 0  # steps to go in which the step size may at most double, after `_growth_rate` cut one
 
@@ -113,6 +122,15 @@ class Bdf:
         """The time reached."""
         return self.t_start + self.elapsed
 
+    @property
+    def time_step(self) -> float:
+        """The length of the next step in t, to first order."""
+        return self.h * self._rate()
+
+    def _rate(self) -> float:
+        """dt/ds at t."""
+        return self.elapsed + self.delay
+
     def _scale(self, theta: Array) -> Array:
         """The unit (P,) of errors and corrections: what the tolerances allow at θ."""
         return self.atol + self.rtol * abs(theta)
@@ -127,7 +145,7 @@ class Bdf:
         """
         while True:
             if self._too_small():
-                raise StepTooSmall(f"step size {self.h:.1e} at t = {self.t:.3e}")
+                raise StepTooSmall(f"step size {self.time_step:.1e} at t = {self.t:.3e}")
             predicted = ndf.predicted(self.D, self.order)
             solution = self._solve(predicted)
             if solution is None:
@@ -136,12 +154,12 @@ class Bdf:
             growth = self._growth_rate() if solution.indefinite else 0.0
             if growth > 0:
                 self.growth_steps = 2 * FRESH_STEPS
-                self._refuse(min(0.5, max(SMALLEST_GROWTH_FACTOR, 0.5 * ndf.ALPHA[self.order] / (growth * self.h))))
+                self._refuse(min(0.5, max(SMALLEST_GROWTH_FACTOR, 0.5 / (growth * self._c()))))
                 continue
             theta = predicted + solution.d
             scale = self._scale(theta)
             error = ndf.rms(ndf.ERROR_CONSTANT[self.order] * solution.d / scale)
-            safety = 0.9 * (2 * NEWTON_ITERATIONS + 1) / (2 * NEWTON_ITERATIONS + solution.iterations)
+            safety = SAFETY * (2 * NEWTON_ITERATIONS + 1) / (2 * NEWTON_ITERATIONS + solution.iterations)
             if error > 1:
                 self._refuse(max(SMALLEST_FACTOR, safety * error ** (-1 / (self.order + 1))), fresh=False)
                 continue
@@ -153,7 +171,7 @@ class Bdf:
     def _too_small(self) -> bool:
         # Resolution of the time since the start of this integrator: the flow is autonomous, and after the wall is hit at a
         # late t the first steps can be far shorter than the spacing of the numbers there.
-        return not self.h > 16 * np.spacing(self.elapsed)
+        return not self.time_step > 16 * np.spacing(self.elapsed)
 
     @property
     def last_point(self) -> Point:
@@ -162,20 +180,24 @@ class Bdf:
         return self.newton.point
 
     def _solve(self, predicted: Array) -> Solution | None:
-        psi, c = ndf.history_term(self.D, self.order), self.h / ndf.ALPHA[self.order]
+        psi = ndf.history_term(self.D, self.order)
         highest_loss = self.loss + LOSS_RISE * abs(self.loss) + max(self.exact_loss, 0.0)
-        equation = Equation(predicted, psi, c, self._scale(predicted), self.t, highest_loss, self.multiplier)
+        equation = Equation(predicted, psi, self._c(), self._scale(predicted), self.t, highest_loss, self.multiplier)
         return self.newton.solve(equation, self.growth_steps > 0)
 
+    def _c(self) -> float:
+        """The factor of ∇L in the implicit equation of the next step: h/α times dt/ds at its end."""
+        return self.time_step * float(np.exp(self.h)) / ndf.ALPHA[self.order]
+
     def _accept(self, theta: Array, solution: Solution) -> None:
-        self.elapsed += self.h
+        self.elapsed += self._rate() * float(np.expm1(self.h))
         self.theta, self.loss, self.multiplier = theta, solution.loss, solution.multiplier
         self.failures = 0
         self.equal_steps += 1
         self.growth_steps -= 1
         self.newton.step_taken()
         ndf.advance(self.D, self.order, solution.d)
-        self.last = self.h, self.order, self.D[: self.order + 1].copy()
+        self.last = self._rate(), self.h, self.order, self.D[: self.order + 1].copy()
 
     def _choose_order(self, error: float, scale: Array, safety: float) -> None:
         self.order, factor = ndf.best_order(self.D, self.order, error, scale)
@@ -212,11 +234,11 @@ class Bdf:
         Source: Hairer & Wanner II, section IV.7 (linearly implicit methods).
         """
         self.loss, gradient, hessian = self.objective.derivatives(self.theta)
-        factor = Factor(hessian, self.h, self.multiplier)
+        factor = Factor(hessian, self.time_step, self.multiplier)
         while factor.indefinite and not self._too_small():
             self.h *= 0.5
-            factor = Factor(hessian, self.h, self.multiplier)
-        difference = -self.h * factor.solve(gradient + self.multiplier * self.theta)
+            factor = Factor(hessian, self.time_step, self.multiplier)
+        difference = -self.time_step * factor.solve(gradient + self.multiplier * self.theta)
         if self.radius is not None:
             border = factor.solve(self.theta)
             difference -= (self.theta @ difference) / (self.theta @ border) * border
@@ -226,6 +248,7 @@ class Bdf:
 
     def _rescale(self, factor: float) -> None:
         """Change the step size by `factor` and the differences with it."""
+        factor = min(factor, LONGEST_STEP / self.h)
         ndf.rescale(self.D, self.order, factor)
         self.h *= factor
         self.equal_steps = 0
@@ -241,5 +264,4 @@ class Bdf:
         -------
         ndf.Segment
         """
-        h, order, differences = self.last
-        return ndf.Segment(t_end, self.t, h, order, differences)
+        return ndf.Segment(t_end, self.t, *self.last)

@@ -23,7 +23,7 @@ FIRST_MOVE = 0.01  # of θ, by the Euler predictor of the first step
 
 
 class Segment(NamedTuple):
-    """One step of an integrator, or the first part of one.
+    """One step of an integrator in s = log(t + constant), or the first part of one.
 
     Parameters
     ----------
@@ -31,8 +31,10 @@ class Segment(NamedTuple):
         Where the part ends.
     t_step : float
         The time that the step reached.
+    rate : float
+        dt/ds there.
     h : float
-        The step size.
+        The step size in s.
     order : int
     differences : (order + 1, P)
         D after the step.
@@ -40,6 +42,7 @@ class Segment(NamedTuple):
 
     t_end: float
     t_step: float
+    rate: float
     h: float
     order: int
     differences: Array
@@ -202,9 +205,15 @@ def interpolate(segment: Segment, t: float) -> Array:
     -------
     (P,)
     """
-    _, t_step, h, order, differences = segment
+    since = (t - segment.t_step) / segment.rate
+    return _after(segment, float(np.log1p(since)) if since > -1 else -segment.h)
+
+
+def _after(segment: Segment, since: float) -> Array:
+    """θ (P,) within one step, where s is `since` ≤ 0 after its end."""
+    h, order, differences = segment.h, segment.order, segment.differences
     k = np.arange(float(order))
-    since = min(max(t - t_step, -h), 0.0)  # a step may be shorter than the spacing of the numbers at t
+    since = min(max(since, -h), 0.0)  # a step may be shorter than the spacing of the numbers at t
     return differences[0] + np.cumprod((since + h * k) / (h * (1 + k))) @ differences[1:]
 
 
@@ -221,15 +230,15 @@ def crossing(segment: Segment, radius: float) -> tuple[float, Array]:
     t : float
     theta : (P,)
     """
-    low, high = segment.t_step - segment.h, segment.t_step
-    inward = np.linalg.norm(interpolate(segment, high)) < radius
+    low, high = -segment.h, 0.0
+    inward = np.linalg.norm(_after(segment, high)) < radius
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if (np.linalg.norm(interpolate(segment, middle)) < radius) != inward:
+        if (np.linalg.norm(_after(segment, middle)) < radius) != inward:
             low = middle
         else:
             high = middle
-    return high, interpolate(segment, high)
+    return segment.t_step + segment.rate * float(np.expm1(high)), _after(segment, high)
 
 
 def sample(history: Sequence[Segment], samples: int, theta_end: Array) -> tuple[Array, Array]:
