@@ -124,6 +124,19 @@ def fixed_step_solution(objective, order, steps):
     return float(bdf.theta[0])
 
 
+def test_a_power_of_t_takes_a_few_steps_for_each_decade():
+    """θ' = −θ³ beside a stiff direction: θ(t) = 1/√(1 + 2t). In t itself steps of order 5 are a few hundredths of t long: 24 a decade."""
+    A = np.diag([0.0, 1e4])
+    objective = Custom(
+        lambda p: 1 + p[0] ** 4 / 4 + p @ A @ p / 2, lambda p: A @ p + [p[0] ** 3, 0], lambda p: A + np.diag([3 * p[0] ** 2, 0])
+    )
+    flow = gradient_flow(objective, np.array([1.0, 1e-3]), rtol=1e-5, max_t=1e5)
+    exact = 1 / np.sqrt(1 + 2 * flow.t)
+    assert flow.stop == Stop.T_LIMIT and np.allclose(flow.theta[:, 0], exact, rtol=2e-4)
+    longer = gradient_flow(objective, np.array([1.0, 1e-3]), rtol=1e-5, max_t=1e10)
+    assert longer.steps - flow.steps < 10 * 5 and longer.rejections - flow.rejections < 10
+
+
 @pytest.mark.parametrize("activation", ["g", "softplus", "erf", "tanh", "sigmoid"])
 def test_loss_never_rises_beyond_rounding(activation):
     _, objective, theta = example(activation=activation)
