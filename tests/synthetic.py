@@ -9,6 +9,8 @@ from flatchannels.reasons import Finish, Stop
 from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA
 from flatchannels.storage.schemas.runs import RUNS
 
+# What the tables say of runs without a protocol of their own.
+PROTOCOL = {"initial_scale": 1.0, "scheme": "glorot_normal", "optimiser": "flow", "rate": 0.0, "batch": 0, "budget": 0, "maxnorm": 1000.0}
 TRAINING = {"rtol": 1e-5, "maxnorm": 1000, "trajectory_samples": 12, "spectrum_samples": 5}
 
 
@@ -44,7 +46,7 @@ def run_rows(losses, widths="2", duplicates=0, **more):
         "sweep": "levels", "dataset": "rosenbrock-grid", "dimension": 2, "activation": "g", "widths": widths, "bias": False,
         "seed": np.arange(1, len(losses) + 1), "parameters": 6, "loss": losses, "loss_infinity": losses, "gradient_norm": 1e-13,
         "weight_norm": 1.0, "infinite": False, "hessian_min": 0.01, "hessian_max": 3.0, "duplicates": duplicates, "converged": True,
-        "stop": "STATIONARY", "finish": "CONVERGED", "message": "", "record": "made-up.npz", "versions": "{}", "cpu": "made up",
+        "stop": "STATIONARY", "finish": "CONVERGED", "message": "", "record": "made-up.npz", "versions": "{}", "cpu": "made up", **PROTOCOL,
     }  # fmt: skip
     frame = pd.DataFrame({**defaults, **more}, index=np.arange(len(losses)))
     for column, kind in RUNS.kinds.items():

@@ -6,6 +6,8 @@ import pytest
 import synthetic
 from claim_tables import flows, judged, neurons
 
+from flatchannels.reporting.groups import NETWORK
+
 
 def line_verdict(identifier, lines, escapes=None):
     return judged(identifier, {"saddle_lines": lines} | ({} if escapes is None else {"escapes": escapes}))
@@ -48,7 +50,7 @@ def test_c5_asks_for_the_extra_zeros_at_nearly_all_minima(lines, expected):
 
 def updates(networks=20, seeds=20, cosine=0.9999, fall=1e-6, rise=0.0):
     """Rows of channel_updates."""
-    rows = synthetic.channel_rows("rosenbrock", seeds)[["sweep", "setting", "family", "activation", "widths", "bias", "seed"]]
+    rows = synthetic.channel_rows("rosenbrock", seeds)[["sweep", *NETWORK, "seed"]].drop(columns="dimension")
     rows = pd.concat([rows.assign(dimension=dimension + 1) for dimension in range(networks)], ignore_index=True)
     return rows.assign(cosine=cosine, last=cosine, fall=fall, rise=rise, aligned=True)
 

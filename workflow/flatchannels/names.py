@@ -3,6 +3,8 @@
 A network is r4x4-nobias, its widths 4x4, its first and third layer 1+3. A dataset is what the configuration calls it, with all that
 its content depends on: gp-s0.5-d4-r8-softplus. A record is <sweep>/<dataset>/<activation>/<network>/seeds-<first>-<last>.npz. A
 *setting* is what the paper's panels compare, over all dimensions and widths: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers".
+A *protocol* is what of a run's training differs from the default, key by key of `PROTOCOL`; it follows the name of the network,
+r4-scale0.1, and that of the setting.
 """
 
 import re
@@ -12,6 +14,9 @@ from typing import Any
 
 RECORD = "runs/{sweep}/{dataset}/{activation}/{network}/seeds-{first}-{last}.npz"  # below the folder of results
 NO_BIAS = "-nobias"
+# What a protocol can hold, in the order of its name, and what stands before each value there.
+PROTOCOL = {"initial_scale": "scale", "scheme": "", "optimiser": "", "rate": "rate", "batch": "batch", "budget": "steps",
+            "maxnorm": "maxnorm"}  # fmt: skip
 
 
 def widths_name(widths: Sequence[int]) -> str:
@@ -96,14 +101,27 @@ def numbers_of(name: str) -> tuple[int, ...]:
     return tuple(int(number) for number in name.split("+")) if name else ()
 
 
-def network_name(widths: Sequence[int], bias: bool) -> str:
-    """r4x4, or r4x4-nobias without biases."""
-    return f"r{widths_name(widths)}{'' if bias else NO_BIAS}"
+def protocol_name(protocol: Mapping[str, Any]) -> str:
+    """scale0.1-he_normal-adam-rate0.001-steps5000 of such a protocol; the empty text of the default one, which is empty."""
+    return "-".join(before + _value_name(protocol[key]) for key, before in PROTOCOL.items() if key in protocol)
 
 
-def record_place(sweep: str, dataset: str, activation: str, widths: Sequence[int], bias: bool, first: int, last: int) -> str:
+def _value_name(value: str | float) -> str:
+    """A text as it is, a number by the digits that tell it from all others: 1, 0.1, 1e-05."""
+    return value if isinstance(value, str) else repr(float(value)).removesuffix(".0")
+
+
+def network_name(widths: Sequence[int], bias: bool, protocol: Mapping[str, Any] | None = None) -> str:
+    """r4x4, r4x4-nobias without biases, r4x4-scale0.1 with a protocol of its own."""
+    own = protocol_name(protocol or {})
+    return f"r{widths_name(widths)}{'' if bias else NO_BIAS}" + (f"-{own}" if own else "")
+
+
+def record_place(
+    sweep: str, dataset: str, activation: str, widths: Sequence[int], bias: bool, first: int, last: int, protocol: Mapping | None = None
+) -> str:
     """Where the record of the seeds `first` … `last` of a network lies, below the folder of results."""
-    network = network_name(widths, bias)
+    network = network_name(widths, bias, protocol)
     return RECORD.format(sweep=sweep, dataset=dataset, activation=activation, network=network, first=first, last=last)
 
 
@@ -167,9 +185,10 @@ def dataset_family(product: str, dimension: int, spec: Mapping[str, Any]) -> str
     return found[1] if found else product
 
 
-def setting_name(family: str, activation: str, depth: int) -> str:
-    """The name of the setting of a network: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers"."""
-    return family + (f" {activation}" if activation != "softplus" else "") + (f" {depth} layers" if depth > 1 else "")
+def setting_name(family: str, activation: str, depth: int, protocol: Mapping[str, Any] | None = None) -> str:
+    """The name of the setting of a network: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers", "rosenbrock scale0.1"."""
+    words = [activation] * (activation != "softplus") + [f"{depth} layers"] * (depth > 1) + [protocol_name(protocol or {})]
+    return " ".join([family, *filter(None, words)])
 
 
 def setting_key(name: str) -> tuple:

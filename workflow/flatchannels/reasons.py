@@ -16,6 +16,7 @@ class Stop(IntEnum):
     FAILED = 7  # the step size became negligible, or a value was not finite at the start
     SADDLE = 8  # at rest on a saddle: rounding leaves nothing along the directions that would lead away
     EXACT = 9  # the loss is 0 to rounding: every sample is fitted exactly
+    BUDGET = 10  # no flow, but an optimiser, has taken all the steps that it was given
 
 
 class Finish(IntEnum):

@@ -78,9 +78,10 @@ def run_job(wildcards):
         raise WorkflowError(f"no sweep of the configuration asks for {record}")
     block = BLOCKS[record]
     training = {key: value for key, value in config["training"].items() if key != "continue_unfinished"}
+    training |= {key: value for key, value in block.protocol.items() if key in training}
     if CONTINUE:
         training |= continuation.limits_kept(record, training)
-    return json.dumps(vars(block) | {"seed": config["seed"], "training": training})
+    return json.dumps(block.job | {"seed": config["seed"], "training": training})
 
 
 def is_softplus_with_one_layer(block):

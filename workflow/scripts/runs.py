@@ -16,7 +16,7 @@ import numba
 import numpy
 import scipy
 
-from flatchannels.dynamics.training import initial, train
+from flatchannels.dynamics.training import initial, optimiser_of, train
 from flatchannels.networks.network import Network
 from flatchannels.pipeline import jobs
 from flatchannels.storage import continuation, dataset_files, run_records
@@ -31,6 +31,8 @@ def main(dataset, output, job, asked, go_on):
 
     meta = {key: job[key] for key in ["sweep", "dataset", "widths", "activation", "bias", "training", "seed"]}
     meta |= {"inputs": job["dimension"], "spec": dataset_meta["spec"], "data": dataset_meta["sha256"]}
+    protocol = job.get("protocol", {})  # the default one has no name, and no place in the metadata
+    meta |= {"protocol": protocol} if protocol else {}
     versions = {module.__name__: module.__version__ for module in (numpy, scipy, numba)}
     versions |= {"python": platform.python_version(), "flatchannels": compile.CACHE.parent.name}  # the fingerprint of the kernels
     origin = {"job": job, "versions": versions, "data": dataset_meta["sha256"]}
@@ -47,8 +49,9 @@ def main(dataset, output, job, asked, go_on):
             runs.append(before)
             continue
         try:
-            start = initial(net, job["seed"], job["dataset"], seed)
-            run = train(net, data, start, **job["training"], flow=before and before.flow)
+            belongs = net, job["seed"], job["dataset"], seed, protocol
+            start = initial(*belongs)
+            run = train(net, data, start, **job["training"], optimiser=optimiser_of(*belongs), flow=before and before.flow)
             runs.append(replace(run, seed=seed))
         except Exception as error:
             traceback.print_exc()

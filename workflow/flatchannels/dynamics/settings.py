@@ -36,17 +36,24 @@ def check_settings(settings: dict[str, Any]) -> None:
         raise ValueError(f"rtol is {settings['rtol']!r}; it must be below 1")
 
 
-def check_start(net: Network, data: Dataset, theta0: ArrayLike | None, seed: int | None) -> NDArray[np.float64]:
-    """θ₀ (P,), given or drawn from the seed; the loss there is finite.
+def check_start(
+    net: Network, data: Dataset, theta0: ArrayLike | None, seed: int | None, scheme: str = "glorot_normal", initial_scale: float = 1.0
+) -> NDArray[np.float64]:
+    """θ₀ (P,), given or drawn from the seed by a scheme and times a scale; the loss there is finite.
 
-    Raises ValueError for neither or both, numbers that are not real and finite, a shape or data that do not fit the network.
+    Raises ValueError for neither or both, a scheme or scale of a start that is given, numbers that are not real and finite, a shape or
+    data that do not fit the network.
     """
     if not isinstance(net, Network) or not isinstance(data, Dataset):
         raise ValueError(f"train takes a Network and a Dataset, not {type(net).__name__} and {type(data).__name__}")
     if (theta0 is None) == (seed is None):
         raise ValueError(f"train needs either theta0 or seed; {'neither' if seed is None else 'both'} given")
+    if not (_is_number(initial_scale) and 0 < initial_scale < np.inf):
+        raise ValueError(f"initial_scale is {initial_scale!r}; it must be a positive number")
     if theta0 is None:
-        theta = net.initialise(np.random.default_rng(_count("seed", seed, 0)))
+        theta = net.initialise(np.random.default_rng(_count("seed", seed, 0)), scheme, initial_scale)
+    elif (scheme, initial_scale) != ("glorot_normal", 1):
+        raise ValueError(f"scheme is {scheme} and initial_scale {initial_scale!r}; they are for a start from a seed, not for a theta0")
     else:
         given = np.asarray(theta0)
         if given.dtype.kind not in "biuf":

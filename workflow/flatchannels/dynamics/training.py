@@ -1,10 +1,14 @@
 """One run: initialise, follow the gradient flow to its end, polish to the nearest minimum, and look at the spectrum.
 
+In place of the flow an optimiser of finite steps can run; all else stays the same.
+
 Source: paper, Appendix B (training protocol).
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +18,7 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.data.seeds import generator
 from flatchannels.dynamics.flow import Flow, gradient_flow
 from flatchannels.dynamics.objectives import GaugeFixed, Objective
+from flatchannels.dynamics.optimisers import Optimiser, descend
 from flatchannels.dynamics.polish import Polish, polish
 from flatchannels.dynamics.settings import check_settings, check_start
 from flatchannels.names import widths_name
@@ -69,10 +74,29 @@ class Run:
         return self.flow.state is not None or self.finish == Finish.TIME_LIMIT
 
 
-def initial(net: Network, root_seed: int, dataset: str, seed: int) -> Array:
-    """θ₀ (P,) of one run: a Glorot-normal draw that belongs to the network, the dataset's name and the seed alone."""
-    words = (dataset, net.inputs, widths_name(net.widths), net.activation, net.bias, seed)
-    return net.initialise(generator(root_seed, "initialisation", *words))
+def initial(net: Network, root_seed: int, dataset: str, seed: int, protocol: Mapping[str, Any] | None = None) -> Array:
+    """θ₀ (P,) of one run: a draw that belongs to the network, the dataset's name and the seed alone.
+
+    protocol : scheme and initial_scale, where they are not those of the paper, glorot_normal and 1. Runs of one seed that differ in
+    their scale alone begin in the same direction.
+    """
+    own = protocol or {}
+    words = _words(net, dataset, seed)
+    random = generator(root_seed, "initialisation", *words)
+    return net.initialise(random, own.get("scheme", "glorot_normal"), own.get("initial_scale", 1.0))
+
+
+def optimiser_of(net: Network, root_seed: int, dataset: str, seed: int, protocol: Mapping[str, Any]) -> Optimiser | None:
+    """The optimiser of one run, with orders that belong to the run alone; None where the protocol says flow, or nothing."""
+    if protocol.get("optimiser", "flow") == "flow":
+        return None
+    order = int(generator(root_seed, "orders", *_words(net, dataset, seed)).integers(2**63))
+    return Optimiser(protocol["optimiser"], protocol["rate"], protocol["budget"], protocol.get("batch"), order)
+
+
+def _words(net: Network, dataset: str, seed: int) -> tuple:
+    """What a run's random numbers belong to."""
+    return dataset, net.inputs, widths_name(net.widths), net.activation, net.bias, seed
 
 
 def train(
@@ -88,13 +112,18 @@ def train(
     max_t: float = 1e16,
     trajectory_samples: int = 250,
     spectrum_samples: int = 50,
+    scheme: str = "glorot_normal",
+    initial_scale: float = 1.0,
+    optimiser: Optimiser | None = None,
     flow: Flow | None = None,
 ) -> Run:
-    """Gradient flow from θ₀ to its end, then the polish.
+    """Gradient flow from θ₀ to its end, or the steps of an optimiser, then the polish.
 
     Parameters
     ----------
-    net : Network.  data : Dataset.  theta0 : (P,), or None for a Glorot-normal draw from `seed`; one of both.
+    net : Network.  data : Dataset.  theta0 : (P,), or None for a draw from `seed`; one of both.
+    scheme, initial_scale : of that draw, `Network.initialise`.
+    optimiser : in place of the flow, with a budget of steps; rtol, max_steps and max_t have no meaning for it.
     rtol : relative tolerance of the flow.  maxnorm : the wall in ‖θ‖.
     max_seconds : wall time of the whole call, of which the flow takes nine tenths at most. What is begun then is brought to its
         end: a step, an iteration of the finish, the eigenvalues at the end, each a few Hessians. Later spectra are left out.
@@ -109,22 +138,36 @@ def train(
     Raises
     ------
     ValueError: neither theta0 nor seed, or both; a start that does not fit or has no finite loss; a setting out of its range.
+    Diverged: an optimiser whose loss is not finite.
     """
     begin = time.perf_counter()
     check_settings({
         "rtol": rtol, "maxnorm": maxnorm, "max_seconds": max_seconds, "max_steps": max_steps, "max_t": max_t,
         "trajectory_samples": trajectory_samples, "spectrum_samples": spectrum_samples,
     })  # fmt: skip
-    start = check_start(net, data, theta0, seed)
+    start = check_start(net, data, theta0, seed, scheme, initial_scale)
+    if optimiser is not None and not isinstance(optimiser, Optimiser):
+        raise ValueError(f"optimiser is {optimiser!r}; it must be an Optimiser, or None for the gradient flow")
 
     def left() -> float:
         return max_seconds - (time.perf_counter() - begin)
 
     kinks = ACTIVATIONS[net.activation].homogeneous
-    objective = GaugeFixed(net.smoothed(start, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
-    if flow is None or flow.state:
+    state = flow.state if flow else None
+    if optimiser and (flow is None or state):
+        flow = descend(
+            net,
+            data,
+            start,
+            optimiser,
+            maxnorm=maxnorm,
+            max_seconds=FLOW_SHARE * left(),
+            samples=trajectory_samples,
+            state=state,
+        )
+    elif flow is None or state:
         flow = gradient_flow(
-            objective,
+            GaugeFixed(net.smoothed(start, FLOW_SMOOTHING), data) if kinks else Objective(net, data),
             start,
             rtol=max(rtol, KINKED_RTOL) if kinks else rtol,
             maxnorm=maxnorm,
@@ -132,7 +175,7 @@ def train(
             max_steps=max_steps,
             max_t=max_t,
             samples=trajectory_samples,
-            state=flow.state if flow else None,
+            state=state,
         )
     finish = follow_smoothing if kinks else finish_smooth
     outside = balanced(flow, maxnorm)
@@ -221,3 +264,4 @@ def compile_kernels() -> None:
         net.loss_and_gradient(theta, data)
         net.derivatives(theta, data)
         net.predict(theta, data.x)
+        descend(net, data, theta, Optimiser("sgd", 0.1, 1, 4), samples=1)

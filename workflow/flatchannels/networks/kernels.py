@@ -97,9 +97,9 @@ def plan(code, layout):
     )
 
 
-def workspace(plan):
-    """The rows of a `Plan`, 64-byte aligned, with the rows of ones of the biases in place."""
-    rows = aligned((plan.total, SAMPLES_PER_BLOCK))
+def workspace(plan, samples=SAMPLES_PER_BLOCK):
+    """The rows of a `Plan` for blocks of so many samples, 64-byte aligned, with the rows of ones of the biases in place."""
+    rows = aligned((plan.total, samples))
     for layer, first in enumerate(plan.H):
         if plan.bias:
             rows[first + plan.widths[layer]] = 1.0

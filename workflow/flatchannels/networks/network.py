@@ -7,7 +7,7 @@ Source: paper, section 2.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     import torch
 
 Vector = NDArray[np.float64]
+
+
+# Schemes of initialisation: fan in, fan out → variance of a weight, drawn from a normal or a uniform distribution that is not
+# truncated.  Sources: Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998, section 4.6.
+VARIANCES: dict[str, Callable[[int, int], float]] = {
+    "glorot": lambda below, out: 2.0 / (below + out),
+    "he": lambda below, out: 2.0 / below,
+    "lecun": lambda below, out: 1.0 / below,
+}
+SCHEMES = tuple(f"{family}_{distribution}" for family in VARIANCES for distribution in ("normal", "uniform"))
 
 
 class Samples(Protocol):
@@ -214,15 +224,31 @@ class Network:
             raise ValueError("a smoothed relu has no module of torch")
         return module_of(self.unpack(theta), self.activation)
 
-    def initialise(self, generator: np.random.Generator) -> Vector:
-        """Glorot normal: W ~ N(0, 2 / (fan in + fan out)), biases 0 (paper, section 1; Glorot & Bengio 2010).
+    def initialise(self, generator: np.random.Generator, scheme: str = "glorot_normal", scale: float = 1.0) -> Vector:
+        """θ (P,) with random weights of variance scale² · `VARIANCES`, and biases 0.
 
-        generator : numpy.random.Generator.  Returns θ (P,).
+        The default is the paper's, section 1. Schemes of one distribution draw the same numbers, up to a factor for each layer.
+
+        Parameters
+        ----------
+        generator : numpy.random.Generator.
+        scheme : a key of `VARIANCES` before _normal or _uniform.  scale : factor on all weights.
+
+        Raises
+        ------
+        ValueError: another scheme.
         """
+        if scheme not in SCHEMES:
+            raise ValueError(f"scheme is {scheme!r}; it must be one of {', '.join(SCHEMES)}")
+        family, distribution = scheme.split("_")
         sizes, layers = self.layout.sizes, []
         for below, out in zip(sizes, sizes[1:]):
-            W = generator.normal(0.0, math.sqrt(2.0 / (below + out)), size=(out, below))
-            layers.append((W, np.zeros(out) if self.bias else None))
+            variance = VARIANCES[family](below, out)
+            if distribution == "normal":
+                W = generator.normal(0.0, math.sqrt(variance), size=(out, below))
+            else:
+                W = generator.uniform(-1.0, 1.0, size=(out, below)) * math.sqrt(3.0 * variance)
+            layers.append((scale * W, np.zeros(out) if self.bias else None))
         return self.pack(layers)
 
     def predict(self, theta: ArrayLike, x: ArrayLike) -> Vector:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from flatchannels.pipeline import expansion, mistakes
+from flatchannels.pipeline import expansion, mistakes, protocols
 
 # Folders in RESULTS: a preset of such a name would be among them.
 TAKEN = {"benchmarks", "cache", "compiled.txt", "datasets", "figures", "logs", "routes", "runs", "saddles", "scorecard.txt", "statistics",
@@ -96,11 +96,13 @@ def _wrong_sweeps(config: dict) -> Iterator[str]:
         seen: dict[str, int] = {}  # folder of runs → index of the entry that asks for it
         for index, entry in enumerate(settings["entries"]):
             where = f"sweeps.{sweep}.entries[{index}]"
+            yield from protocols.wrong_keys(where, entry)
             if entry["dataset"] not in config["datasets"]:
                 known = mistakes.known(entry["dataset"], list(config["datasets"]))
                 yield f"{where}.dataset is {mistakes.shown(entry['dataset'])}, which is not in datasets{known}"
                 continue
             yield from _wrong_dimensions(where, entry, config["datasets"][entry["dataset"]])
+            yield from protocols.wrong_batches(where, entry, config["datasets"][entry["dataset"]])
             jobs_of_network = -(-entry["seeds"] // expansion.seeds_per_block(config, sweep, entry))
             for block in expansion.blocks_of_entry(config, sweep, entry | {"seeds": 1}):
                 jobs += jobs_of_network

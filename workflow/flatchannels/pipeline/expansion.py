@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 from flatchannels import names
+from flatchannels.pipeline.protocols import listed, protocols
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,17 @@ class Block:
     bias: bool
     first: int  # first and last seed
     last: int
+    protocol: Mapping[str, Any] = field(default_factory=dict)  # empty for the default one, which has no place in names
 
     @property
     def network(self) -> str:
-        """r4x4-nobias"""
-        return names.network_name(self.widths, self.bias)
+        """r4x4-nobias, r4x4-scale0.1"""
+        return names.network_name(self.widths, self.bias, self.protocol)
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """All of it, for whoever runs the block; a protocol only where there is one."""
+        return {key: value for key, value in vars(self).items() if key != "protocol" or value}
 
     @property
     def folder(self) -> str:
@@ -135,11 +142,12 @@ def blocks_of_entry(config: dict, sweep: str, entry: dict) -> Iterator[Block]:
     Block
     """
     size = seeds_per_block(config, sweep, entry)
-    grid = product(listed(entry["dimension"]), listed(entry["activation"]), entry["widths"], listed(entry["bias"]))
-    for dimension, activation, widths, bias in grid:
+    networks = product(listed(entry["dimension"]), listed(entry["activation"]), entry["widths"], listed(entry["bias"]))
+    for (dimension, activation, widths, bias), protocol in product(networks, protocols(entry, config["training"]["maxnorm"])):
         for first in range(1, entry["seeds"] + 1, size):
             data = dataset_product(config, entry["dataset"], dimension, widths, activation, first)
-            yield Block(sweep, data, dimension, activation, tuple(widths), bias, first, min(first + size - 1, entry["seeds"]))
+            last = min(first + size - 1, entry["seeds"])
+            yield Block(sweep, data, dimension, activation, tuple(widths), bias, first, last, protocol)
 
 
 def seeds_per_block(config: dict, sweep: str, entry: dict) -> int:
@@ -158,20 +166,6 @@ def seeds_per_block(config: dict, sweep: str, entry: dict) -> int:
     int
     """
     return 1 if _per_run(config["datasets"][entry["dataset"]]) else config["sweeps"][sweep]["seeds_per_job"]
-
-
-def listed(value: Any) -> list:
-    """A value, or a list of such values, as a list.
-
-    Parameters
-    ----------
-    value : object
-
-    Returns
-    -------
-    list
-    """
-    return value if isinstance(value, list) else [value]
 
 
 def files_of(spec: dict) -> list[str]:

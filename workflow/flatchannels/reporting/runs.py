@@ -48,10 +48,14 @@ def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
         A record cannot be used, or was made with other training settings than the first.
     """
     read = [(str(path), *run_records.read_runs(path, TABLE_KEYS)) for path in paths]
-    settings = [{key: value for key, value in meta["training"].items() if key not in continuation.REASON_OF_LIMIT} for _, meta, _ in read]
-    for (path, _, _), mine in zip(read, settings):
-        if mine != settings[0]:
-            raise RecordError(path, f"was made with the training settings {mine}, {read[0][0]} with {settings[0]}")
+    common: dict[str, tuple[Any, str]] = {}  # training setting → its value, and the first record that has it
+    for path, meta, _ in read:
+        for key, value in meta["training"].items():
+            if key in continuation.REASON_OF_LIMIT or key in meta.get("protocol", {}):
+                continue
+            before, other = common.setdefault(key, (value, path))
+            if value != before:
+                raise RecordError(path, f"was made with the training setting {key} {value}, {other} with {before}")
     blocks = [run_columns(*block) for block in read]
     return typed_table(RUNS, {key: np.concatenate([block[key] for block in blocks]) for key in RUNS.columns} if blocks else {})
 

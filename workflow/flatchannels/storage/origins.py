@@ -68,7 +68,8 @@ def check_origin(
     if "training" in meta:
         idle = {key for key, reason in REASON_OF_LIMIT.items() if asked["training"]["continue_unfinished"] or reason not in reasons}
         idle.add("continue_unfinished")
-        compared = [{key: value for key, value in each["training"].items() if key not in idle} for each in (meta, asked)]
+        own = {key for key in meta.get("protocol", {}) if key in asked["training"]}  # of the sweep's entry; its place tells these
+        compared = [{key: value for key, value in each["training"].items() if key not in idle | own} for each in (meta, asked)]
         pairs["training"] = compared[0], compared[1]
     if "toy" in meta:
         pairs["toy"] = meta["toy"], asked["toy"]

@@ -80,7 +80,7 @@ def check_place(path: str | PathLike[str], meta: Mapping[str, Any]) -> None:
         It is another.
     """
     network = meta["sweep"], meta["dataset"], meta["activation"], meta["widths"], meta["bias"]
-    place = record_place(*network, meta["first_seed"], meta["last_seed"])
+    place = record_place(*network, meta["first_seed"], meta["last_seed"], meta.get("protocol"))
     found = "/".join(Path(path).parts[-len(Path(place).parts) :])
     if found.startswith("runs/") and found != place:
         raise RecordError(path, f"is out of place: it holds {place}")

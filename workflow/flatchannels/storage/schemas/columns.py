@@ -129,13 +129,23 @@ PLACE = {
 }
 WIDTHS = {"widths": text("The widths of the hidden layers, 4x4 for two of four neurons.")}
 BIAS = {"bias": flag("Whether the neurons have biases.")}
+PROTOCOL_COLUMNS = {
+    "initial_scale": number("The factor on the initial weights."),
+    "scheme": text("How the initial weights were drawn: glorot_normal, he_uniform, …"),
+    "optimiser": text("What the run followed: flow, or the steps of gd, sgd or adam."),
+    "rate": number("The learning rate of an optimiser, 0 for a flow."),
+    "batch": count("The samples in one of its steps, 0 for all."),
+    "budget": count("The number of steps that it was given, 0 for a flow."),
+    "maxnorm": number("Where the norm wall stood, in ‖θ‖ = Σθ²/(2P).", NORM),
+}
 NETWORK_COLUMNS = {
-    "setting": text("What the paper's panels compare, over all dimensions and widths: gp-s0.5, rosenbrock erf, rosenbrock 3 layers."),
+    "setting": text("What panels compare, over all dimensions and widths: gp-s0.5, rosenbrock erf, rosenbrock 3 layers, gp-s2 scale0.1."),
     "family": text("The dataset's name in the configuration."),
     "dimension": PLACE["dimension"],
     "activation": PLACE["activation"],
     **WIDTHS,
     **BIAS,
+    **PROTOCOL_COLUMNS,
 }
 SEED = {"seed": count("The seed of the run.")}
 RECORD_COLUMN = {"record": text("The path of the record that holds the run.")}

@@ -8,6 +8,7 @@ from flatchannels.storage.schemas.columns import (
     LOSS,
     NORM,
     PLACE,
+    PROTOCOL_COLUMNS,
     RECORD_COLUMN,
     SEED,
     SHARE,
@@ -44,7 +45,7 @@ SECONDS = {
     "seconds_flow": number("Wall time of the flow.", "s"),
     "seconds_polish": number("Wall time of the finish.", "s"),
 }
-CONFIGURATION_COLUMNS = PLACE | BIAS  # whose runs share their loss levels
+CONFIGURATION_COLUMNS = PLACE | BIAS | PROTOCOL_COLUMNS  # whose runs share their loss levels
 OUTCOME = {"outcome": text("Which runs are meant: all, finite or infinite norm, no duplicates.")}
 
 RUNS = Schema(
@@ -54,6 +55,7 @@ RUNS = Schema(
         **PLACE,
         **WIDTHS,
         **BIAS,
+        **PROTOCOL_COLUMNS,
         **SEED,
         "parameters": count("The number P of parameters."),
         **RESULT_COLUMNS,
