@@ -11,6 +11,7 @@ from flatchannels import Dataset, Network
 from flatchannels.dynamics import descent
 from flatchannels.dynamics.optimisers import Diverged, Optimiser, descend
 from flatchannels.dynamics.training import initial, optimiser_of
+from flatchannels.networks.norm import weight_norm
 from flatchannels.reasons import Stop
 
 NETWORKS = [Network(2, (3,), "softplus"), Network(2, (3, 2), "tanh", bias=False), Network(1, (4,), "relu")]
@@ -94,7 +95,7 @@ def test_small_steps_follow_the_gradient_flow():
 def test_beyond_the_wall_it_minimises_l_plus_r():
     net, sample = NETWORKS[0], data(30)
     start = 3 * net.initialise(np.random.default_rng(2))
-    wall = flatchannels.networks.network.weight_norm(start) / 2
+    wall = weight_norm(start) / 2
     theta = start - 0.01 * net.gradient(start, sample, wall)
     flow = descend(net, sample, start, Optimiser("gd", 0.01, 1), maxnorm=wall)
     assert flow.theta_end == pytest.approx(theta, abs=1e-14) and flow.multiplier > 0

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from flatchannels import Dataset, Network, Run, train, train_many
+from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.runs import many
 from flatchannels.runs.processes import results
 from flatchannels.storage.errors import RecordError
@@ -43,6 +44,29 @@ def test_processes_give_the_same_table_and_leave_their_runs(data, tmp_path):
     assert os.environ.get("OMP_NUM_THREADS") == threads
     for row in spread.itertuples():
         assert Run.load(row.file).loss == row.loss
+
+
+def test_runs_keep_their_protocol_and_are_told_by_it(data, tmp_path):
+    settings = {"initial_scale": 0.1, "scheme": "he_normal", "optimiser": Optimiser("sgd", 0.05, 50, 20, seed=3)}
+    first = train_many(NET, data, [1], folder=tmp_path, progress=False, **settings)
+    assert first["stop"].tolist() == ["BUDGET"] and first["steps"].tolist() == [50]
+    kept = Run.load(first["file"][0])
+    assert kept.settings == settings | {key: kept.settings[key] for key in kept.settings.keys() - settings.keys()}
+    assert np.array_equal(kept.theta_initial, 0.1 * NET.initialise(np.random.default_rng(1), "he_normal"))
+    assert train_many(NET, data, [1], folder=tmp_path, progress=False, **settings).equals(first)
+    with pytest.raises(ValueError, match="was made with initial_scale 0.1; now it is 1.0: give another folder"):
+        train_many(NET, data, [1], folder=tmp_path, progress=False, **settings | {"initial_scale": 1.0})
+    with pytest.raises(ValueError, match="scheme is 'she'; it must be one of"):
+        train_many(NET, data, [1], scheme="she")
+
+
+def test_an_optimiser_whose_time_was_over_goes_on(data, tmp_path):
+    settings = {"initial_scale": 0.5, "optimiser": Optimiser("adam", 0.01, 20_000, 20), "folder": tmp_path, "progress": False}
+    first = train_many(NET, data, [1], max_seconds=1e-3, **settings)
+    assert first["stop"].tolist() == ["TIME_LIMIT"] and first["unfinished"].all()
+    on = train_many(NET, data, [1], **settings)
+    whole = train(NET, data, seed=1, initial_scale=0.5, optimiser=settings["optimiser"])
+    assert on["stop"].tolist() == ["BUDGET"] and on["loss"][0] == whole.loss and on["steps"][0] == 20_000
 
 
 def test_the_same_call_trains_what_is_missing_and_goes_on_where_a_limit_is_higher(data, tmp_path, monkeypatch):

@@ -25,7 +25,8 @@ from flatchannels.dynamics.stopping import at_a_strict_minimum
 from flatchannels.networks import kernels
 from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, aligned
 from flatchannels.networks.compilation import SETTINGS
-from flatchannels.networks.network import Network, weight_norm
+from flatchannels.networks.network import Network
+from flatchannels.networks.norm import weight_norm
 from flatchannels.precision import on_the_wall
 from flatchannels.reasons import Stop
 
@@ -44,16 +45,25 @@ class Diverged(ArithmeticError):
 class Optimiser:
     """An optimiser of finite steps.
 
+    Each epoch goes through the samples in a new order; those left over at its end wait for the next one.
+
     Parameters
     ----------
-    name : gd, sgd or adam.  rate : learning rate.  budget : number of steps.
-    batch : samples in a step, of sgd and adam; None for all, as gd has it. Each epoch goes through the samples in a new order; those
-        left over at its end wait for the next one.
-    seed : of these orders.
+    name : str
+        gd, sgd or adam.
+    rate : float
+        Learning rate.
+    budget : int
+        Number of steps.
+    batch : int or None
+        Samples in a step, of sgd and adam; None for all, as gd has it.
+    seed : int
+        Of the orders.
 
     Raises
     ------
-    ValueError: another name, a number out of its range, a batch of gd, or none of sgd.
+    ValueError
+        Another name, a number out of its range, a batch of gd, or none of sgd.
     """
 
     name: str
@@ -108,18 +118,31 @@ def descend(
 
     Parameters
     ----------
-    net : Network.  data : Dataset.  theta : (P,).  optimiser : Optimiser.  maxnorm : where R begins.  max_seconds : wall time.
-    samples : how many points to keep, spaced evenly in the logarithm of the number of steps.
-    state : that of an earlier Flow of this optimiser from this θ, which the time ended, to go on with.
+    net : Network
+    data : Dataset
+    theta : array_like (P,)
+    optimiser : Optimiser
+    maxnorm : float
+        Where R begins.
+    max_seconds : float
+        Wall time.
+    samples : int
+        How many points to keep, spaced evenly in the logarithm of the number of steps.
+    state : tuple or None
+        That of an earlier Flow of this optimiser from this θ, which the time ended, to go on with.
 
     Returns
     -------
-    Flow. ASSUME: t is the rate times the number of steps, for gd and sgd the time of the flow that they follow; Adam's has no such
-    meaning. `gradients` counts steps, `hessians` looks for a minimum.
+    Flow
+        ASSUME: t is the rate times the number of steps, for gd and sgd the time of the flow that they follow; Adam's has no such
+        meaning. `gradients` counts steps, `hessians` tests for a minimum.
 
     Raises
     ------
-    Diverged: a loss that is not finite.  ValueError: a batch that is larger than the data.
+    Diverged
+        A loss that is not finite.
+    ValueError
+        A batch that is larger than the data.
     """
     begin = time.perf_counter()
     number = data.y.size

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.data.dataset import Dataset
-from flatchannels.networks.network import Network
+from flatchannels.dynamics.optimisers import Optimiser
+from flatchannels.networks.network import Network, check_scheme
 
 COUNTED = ("max_steps", "trajectory_samples", "spectrum_samples")
 
@@ -15,7 +16,8 @@ COUNTED = ("max_steps", "trajectory_samples", "spectrum_samples")
 def check_settings(settings: dict[str, Any]) -> None:
     """Check the settings of `train`.
 
-    rtol lies between 0 and 1, the counts in COUNTED are integers of at least 1, all others are positive; infinite limits are none.
+    rtol lies between 0 and 1, the counts in COUNTED are integers of at least 1, all others but the scheme and the optimiser are
+    positive; infinite limits are none.
 
     Parameters
     ----------
@@ -28,7 +30,12 @@ def check_settings(settings: dict[str, Any]) -> None:
         A setting is out of its range.
     """
     for name, value in settings.items():
-        if name in COUNTED:
+        if name == "scheme":
+            check_scheme(value)
+        elif name == "optimiser":
+            if value is not None and not isinstance(value, Optimiser):
+                raise ValueError(f"optimiser is {value!r}; it must be an Optimiser, or None for the gradient flow")
+        elif name in COUNTED:
             _count(name, value, 1)
         elif not (_is_number(value) and value > 0):
             raise ValueError(f"{name} is {value!r}; it must be a positive number")
@@ -48,8 +55,6 @@ def check_start(
         raise ValueError(f"train takes a Network and a Dataset, not {type(net).__name__} and {type(data).__name__}")
     if (theta0 is None) == (seed is None):
         raise ValueError(f"train needs either theta0 or seed; {'neither' if seed is None else 'both'} given")
-    if not (_is_number(initial_scale) and 0 < initial_scale < np.inf):
-        raise ValueError(f"initial_scale is {initial_scale!r}; it must be a positive number")
     if theta0 is None:
         theta = net.initialise(np.random.default_rng(_count("seed", seed, 0)), scheme, initial_scale)
     elif (scheme, initial_scale) != ("glorot_normal", 1):

@@ -143,11 +143,10 @@ def train(
     begin = time.perf_counter()
     check_settings({
         "rtol": rtol, "maxnorm": maxnorm, "max_seconds": max_seconds, "max_steps": max_steps, "max_t": max_t,
-        "trajectory_samples": trajectory_samples, "spectrum_samples": spectrum_samples,
+        "trajectory_samples": trajectory_samples, "spectrum_samples": spectrum_samples, "scheme": scheme,
+        "initial_scale": initial_scale, "optimiser": optimiser,
     })  # fmt: skip
-    start = check_start(net, data, theta0, seed, scheme, initial_scale)
-    if optimiser is not None and not isinstance(optimiser, Optimiser):
-        raise ValueError(f"optimiser is {optimiser!r}; it must be an Optimiser, or None for the gradient flow")
+    start = check_start(net, data, theta0, seed, *((scheme, initial_scale) if flow is None else ()))
 
     def left() -> float:
         return max_seconds - (time.perf_counter() - begin)

@@ -39,6 +39,12 @@ VARIANCES: dict[str, Callable[[int, int], float]] = {
 SCHEMES = tuple(f"{family}_{distribution}" for family in VARIANCES for distribution in ("normal", "uniform"))
 
 
+def check_scheme(scheme: Any) -> None:
+    """ValueError where it is none of `SCHEMES`."""
+    if scheme not in SCHEMES:
+        raise ValueError(f"scheme is {scheme!r}; it must be one of {', '.join(SCHEMES)}")
+
+
 class Samples(Protocol):
     """What a network's loss is taken over: a `data.dataset.Dataset`."""
 
@@ -231,15 +237,22 @@ class Network:
 
         Parameters
         ----------
-        generator : numpy.random.Generator.
-        scheme : a key of `VARIANCES` before _normal or _uniform.  scale : factor on all weights.
+        generator : numpy.random.Generator
+        scheme : str
+            A key of `VARIANCES` before _normal or _uniform.
+        scale : float
+            Factor on all weights.
+
+        Returns
+        -------
+        numpy.ndarray (P,)
 
         Raises
         ------
-        ValueError: another scheme.
+        ValueError
+            Another scheme.
         """
-        if scheme not in SCHEMES:
-            raise ValueError(f"scheme is {scheme!r}; it must be one of {', '.join(SCHEMES)}")
+        check_scheme(scheme)
         family, distribution = scheme.split("_")
         sizes, layers = self.layout.sizes, []
         for below, out in zip(sizes, sizes[1:]):

@@ -109,7 +109,7 @@ def record_of(folder: Path, seed: int) -> Path:
 def _finished(net: Network, data: Dataset, seeds: list[int], folder: Path, settings: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """Seed → row of the runs that are in a folder and do not go on.  ValueError where one was made by another call."""
     there = [(seed, record_of(folder, seed)) for seed in seeds if record_of(folder, seed).exists()]
-    asked, rows = _origin(net, digest(data), settings), {}
+    asked, rows = _origin(net, digest(data), runs.plain(settings)), {}
     for seed, path in there:
         meta = read_meta(path)
         known = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])

@@ -6,7 +6,7 @@
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import wraps
 from html import escape
 from os import PathLike
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import flatchannels
 from flatchannels.dynamics import training
 from flatchannels.dynamics.flow import Flow
+from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.dynamics.polish import Polish
 from flatchannels.networks.network import Network
 from flatchannels.reasons import Finish, Stop
@@ -42,7 +43,7 @@ class Run(training.Run):
     network
         The network.
     settings
-        The keywords of `train`, from rtol to spectrum_samples.
+        The keywords of `train`, from rtol to optimiser.
     data
         SHA-256 of the dataset.
     """
@@ -84,8 +85,7 @@ class Run(training.Run):
         if not str(path).endswith(".npz"):
             raise ValueError(f"path is {path}; it must end with .npz")
         numbered = replace(self, seed=0 if self.seed is None else self.seed)
-        # JSON knows no infinity, which stands for no limit.
-        settings = {name: min(value, sys.float_info.max) for name, value in self.settings.items()}
+        settings = plain(self.settings)
         network = {"inputs": self.network.inputs, "widths": list(self.network.widths), "activation": self.network.activation,
                    "bias": self.network.bias}  # fmt: skip
         meta = {**network, "sweep": LIBRARY, "dataset": "", "training": settings, "seed": 0, "spec": {}, "data": self.data, "cpu": "",
@@ -128,7 +128,10 @@ class Run(training.Run):
         if not np.isfinite(row["theta"]).all():
             raise ValueError(f"the run of seed {row['seed']} in {path} failed: {row['message']}")
         network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
-        belonging = {"network": network, "settings": meta["training"], "data": meta["data"]}
+        settings = dict(meta["training"])
+        if settings.get("optimiser"):
+            settings["optimiser"] = Optimiser(**settings["optimiser"])
+        belonging = {"network": network, "settings": settings, "data": meta["data"]}
         drawn = {"seed": int(row["seed"]) if meta.get("drawn", True) else None}
         whole = _kept_whole(path).get(int(row["seed"]))
         return cls(**{**_values(whole or _from_row(row, meta)), **drawn}, **belonging)
@@ -140,6 +143,13 @@ def _kept_whole(path: str | PathLike[str]) -> dict[int, Any]:
         return continuation.read_unfinished(path, {"versions": versions()})
     except RecordError:
         return {}
+
+
+def plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as JSON has them: it knows no infinity, which stands for no limit, and no optimiser."""
+    numbers = {name: min(value, sys.float_info.max) for name, value in settings.items() if isinstance(value, int | float)}
+    optimiser = settings.get("optimiser")
+    return settings | numbers | ({"optimiser": asdict(optimiser)} if isinstance(optimiser, Optimiser) else {})
 
 
 def versions() -> dict[str, str]:
