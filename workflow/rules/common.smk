@@ -16,7 +16,7 @@ ROOT = WORKFLOW.parent
 sys.path.insert(0, str(WORKFLOW))  # this checkout's package, whether or not one is installed
 
 from flatchannels import names
-from flatchannels.pipeline import config as settings, expansion, progress, snakemake_internals as internals, sources
+from flatchannels.pipeline import config as settings, environment, expansion, progress, published, snakemake_internals as internals, sources
 
 # For this process alone, snakemake. A plan is made of many objects that all stay: to look through them for garbage again and
 # again takes a tenth of the time and more.
@@ -24,12 +24,7 @@ gc.freeze()
 gc.set_threshold(100_000, 50, 50)
 
 # Jobs find the same interpreter, package and scripts, and run on one core each.
-os.environ.update(
-    PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-    PYTHONPATH=os.pathsep.join(filter(None, [str(WORKFLOW), os.environ.get("PYTHONPATH")])),
-    SCRIPTS=str(WORKFLOW / "scripts"),
-    **dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"], "1"),
-)
+os.environ.update(environment.of_jobs(WORKFLOW, os.environ))
 
 
 def default_configfile():
@@ -40,8 +35,16 @@ def default_configfile():
     return str(path)
 
 
+def tables_given(config):
+    """The folder of published tables to draw from, without runs; None where the runs are to be made."""
+    return or_stop(published.folder, str(config[published.SWITCH]), ROOT) if published.SWITCH in config else None
+
+
 def checked(config):
-    """The configuration with its defaults filled in."""
+    """The configuration with its defaults filled in; that of the published tables, where figures are drawn from such."""
+    if PUBLISHED:
+        more = internals.configuration_on_the_command_line(workflow)
+        return or_stop(published.configuration, PUBLISHED, config.get("results_dir"), more)
     if internals.configuration_of_a_module(workflow):
         return or_stop(settings.validate, config, "config: of the module")
     files = [os.path.relpath(path) if Path(path).is_relative_to(Path.cwd()) else path for path in internals.configuration_files(workflow)]
@@ -132,7 +135,7 @@ def figure_inputs(figure):
     """Name → paths."""
     if nothing_to_show(figure):
         return {}
-    below = "<results>/{}".format
+    below = f"{TABLES}/{{}}".format
     return {name: below(paths) if isinstance(paths, str) else list(map(below, paths)) for name, paths in figure.inputs.items()}
 
 

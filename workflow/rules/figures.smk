@@ -1,7 +1,7 @@
 # One rule per figure, from this table. Every figure is written as PDF, SVG and PNG.
 
 # What Figure 2 shows: of the sweep `levels` the first dataset and activation without biases, and the target where it can be drawn.
-SHOWN = next((BLOCKS[record] for record in LEVELS if not BLOCKS[record].bias), None)
+SHOWN = next((BLOCKS[record] for record in records_of("levels") if not BLOCKS[record].bias), None)
 GRIDS = [SHOWN.dataset] if SHOWN and DATASETS[SHOWN.dataset]["spec"].get("inputs") == "grid" else []
 
 # Figure B8: for each scale the first Gaussian process in two dimensions that there is.

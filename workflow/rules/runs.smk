@@ -1,6 +1,5 @@
-BLOCKS = {f"{RESULTS}/{block.record}": block for block in expansion.blocks(config) if block.dataset not in NOT_DRAWN}
 KERNELS = code("compile.py")
-os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"{KERNELS_PLACE}/cache/numba/{KERNELS}"))
+os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"{KERNELS_PLACE}/{environment.CACHE}/{KERNELS}"))
 
 # An edit of one activation concerns its own runs alone. (The first of them compiles what changed, hence no code in `compile`.)
 RUN_CODE = {
@@ -55,10 +54,3 @@ rule runs:
         "../../envs/flow.yaml"
     shell:
         'python "$SCRIPTS/runs.py" {input.dataset:q} {output:q} {params.job:q} {params.asked:q} {params.again} > {log:q} 2>&1'
-
-
-CALL = progress.Call()
-
-
-onstart:
-    CALL.begin(workflow, BLOCKS)

@@ -83,3 +83,27 @@ rule channels:
         "../../envs/figures.yaml"
     script:
         "../scripts/channels_table.py"
+
+
+# Where every run of every sweep ended, θ included: for whoever publishes, or looks into the networks.
+rule ends:
+    input:
+        list(BLOCKS),
+    output:
+        "<results>/statistics/ends.parquet",
+    log:
+        "<results>/logs/statistics/ends.log",
+    benchmark:
+        "<results>/benchmarks/statistics/ends.tsv"
+    params:
+        asked=asked,
+        code=code("ends.py"),
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    message:
+        f"table of ends, from {len(BLOCKS)} records"
+    conda:
+        "../../envs/figures.yaml"
+    script:
+        "../scripts/ends.py"

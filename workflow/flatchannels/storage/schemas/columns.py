@@ -24,7 +24,7 @@ class Column:
     Parameters
     ----------
     kind
-        Its type, as pandas names it: "str", "bool", "int64" or "float64".
+        Its type, as pandas names it: "str", "bool", "int64" or "float64"; "object" is a list of float64 in every row.
     meaning
         What it holds, in a sentence.
     unit
@@ -119,6 +119,11 @@ def number(meaning: str, unit: str = ONE) -> Column:
     Column
     """
     return Column("float64", meaning, unit)
+
+
+def numbers(meaning: str, unit: str = ONE) -> Column:
+    """A column of lists of numbers."""
+    return Column("object", meaning, unit)
 
 
 PLACE = {

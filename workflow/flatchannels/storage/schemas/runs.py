@@ -1,4 +1,4 @@
-"""Tables of runs: one row per run, and what follows for loss levels, solutions and shares."""
+"""Tables of runs: one row per run, what follows for loss levels, solutions and shares, and where each run ended."""
 
 from flatchannels.storage.schemas.columns import (
     BIAS,
@@ -13,11 +13,13 @@ from flatchannels.storage.schemas.columns import (
     SEED,
     SHARE,
     TIME,
+    WEIGHT,
     WIDTHS,
     Schema,
     count,
     flag,
     number,
+    numbers,
     text,
 )
 
@@ -112,4 +114,18 @@ SHARES = Schema(
         "failed": count("How many runs of this width failed; they are among the runs of the quantity converged alone."),
     },
 )
-RUN_SCHEMAS = [RUNS, LOSS_LEVELS, SOLUTIONS, SHARES]
+ENDS = Schema(
+    "ends",
+    "run of any sweep",
+    {
+        **PLACE,
+        **WIDTHS,
+        **BIAS,
+        **SEED,
+        "stop": RUNS.columns["stop"],
+        "finish": RUNS.columns["finish"],
+        **{key: RESULT_COLUMNS[key] for key in ["loss", "gradient_norm", "weight_norm"]},
+        "theta": numbers("The minimum that the finish found: the row-major [W | b] of each layer, output layer last.", WEIGHT),
+    },
+)
+RUN_SCHEMAS = [RUNS, LOSS_LEVELS, SOLUTIONS, SHARES, ENDS]

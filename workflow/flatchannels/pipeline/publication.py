@@ -1,0 +1,163 @@
+"""What is published of finished results: tables, figures, scorecard, ends of all runs, and how they came about.
+
+The rule `publish` lays it out in <results>/published. `python -m flatchannels.pipeline.publication CONFIGURATION FOLDER` then puts
+it into a folder, such as docs/reproduction, in place of what was published there before. Only its README.md stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flatchannels.pipeline import config, places, published, sources
+from flatchannels.storage import archives, atomic
+
+KEPT = "README.md"  # of the folder; written by hand
+SCRIPTS = ("runs.py", "network_routes.py", "channels_table.py", "scorecard.py")  # whose fingerprints are told
+PACKAGES = ("numpy", "scipy", "numba", "pandas", "pyarrow", "matplotlib", "snakemake")
+
+
+def lay_out(
+    target: Path, results: Path, files: Iterable[str], records: Sequence[str], configuration: Mapping[str, Any], left_out: Sequence[str]
+) -> None:
+    """Copy files to `target`, in the folders that they have below `results`, with the configuration and the origin beside them.
+
+    Parameters
+    ----------
+    target : folder; what is in it goes.
+    results : folder of the results.
+    files : of it, those to publish.
+    records : of the runs, for the origin.
+    configuration : validated.
+    left_out : datasets that could not be drawn.
+
+    Raises
+    ------
+    RecordError: a record without metadata.
+    WriteError: a file cannot be written.
+    """
+    clear(target)
+    names = sorted(str(Path(path).relative_to(results)) for path in files)
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(results / name, target / name)
+    public = {key: value for key, value in configuration.items() if key != "results_dir"}
+    atomic.write_text(target / published.CONFIGURATION, yaml.safe_dump(public, sort_keys=False, allow_unicode=True, width=140))
+    told = origin(configuration, records) | {
+        "left_out": list(left_out),
+        "files": {name: {"bytes": (target / name).stat().st_size, "sha256": digest(target / name)} for name in names},
+    }
+    atomic.write_text(target / published.ORIGIN, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+
+
+def origin(configuration: Mapping[str, Any], records: Sequence[str]) -> dict[str, Any]:
+    """How results came about: preset, seed, numbers of runs, software and processors of the runs, code, machine, dates.
+
+    RecordError for a record without metadata.
+    """
+    runs: Counter[str] = Counter()
+    versions, processors = set(), set()
+    for path in records:
+        meta = archives.read_meta(path)
+        runs[meta["sweep"]] += meta["last_seed"] - meta["first_seed"] + 1
+        versions.add(json.dumps(meta["versions"], sort_keys=True))
+        processors.add(meta["cpu"])
+    times = sorted(os.path.getmtime(path) for path in records)
+    scripts = places.home() / "workflow" / "scripts"
+    return {
+        "preset": configuration["preset"],
+        "seed": configuration["seed"],
+        "runs": dict(runs),
+        "software_of_the_runs": [json.loads(each) for each in sorted(versions)],
+        "processors_of_the_runs": sorted(processors),
+        "runs_made": [day(times[0]), day(times[-1])] if times else [],
+        "published": day(datetime.now(UTC).timestamp()),
+        "software": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "code": {name: sources.fingerprint([scripts / name]) for name in SCRIPTS},
+        "commit": commit(),
+        "machine": machine(),
+    }
+
+
+def day(seconds: float) -> str:
+    """2026-11-28, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+def commit() -> str:
+    """The commit of the checkout, with + where files differ from it; "" outside of a repository."""
+    try:
+        found = [
+            subprocess.run(["git", *words], cwd=places.home(), capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return found[0] + "+" * bool(found[1])
+
+
+def machine() -> dict[str, Any]:
+    """Processor, number of cores and memory of this machine, as far as it says."""
+    told: dict[str, Any] = {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()}
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        told["processor"] = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        told["memory_gb"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (OSError, StopIteration, ValueError):
+        pass
+    return told
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def changed(folder: Path) -> list[str]:
+    """Published files of a folder that are missing, or are not those that were published."""
+    told = json.loads((folder / published.ORIGIN).read_text(encoding="utf-8"))["files"]
+    return [name for name, each in told.items() if not (folder / name).is_file() or digest(folder / name) != each["sha256"]]
+
+
+def clear(folder: Path) -> None:
+    """Empty a folder, but for its README.md; make it where there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name != KEPT:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def main(configuration: str, target: str) -> None:
+    """Put what `snakemake publish` laid out into a folder, and say how large it is."""
+    try:
+        given = config.validate(config.load(configuration), configuration)
+    except config.ConfigError as error:
+        sys.exit(str(error))
+    source, folder = Path(given["results_dir"]) / "published", Path(target)
+    if not (source / published.ORIGIN).exists():
+        sys.exit(f"{source} is not there; `snakemake publish --configfile {configuration}` makes it")
+    if folder.exists() and any(folder.iterdir()) and not (folder / published.ORIGIN).exists() and os.listdir(folder) != [KEPT]:
+        sys.exit(f"{target} holds files, but nothing published; name another folder, or a new one")
+    clear(folder)
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"{target}: {size / 1e6:.1f} MB published")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m flatchannels.pipeline.publication CONFIGURATION FOLDER")
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,61 @@
+"""A folder of published results, as `flatchannels.publication.export` writes it, in place of the tables of one's own runs.
+
+`snakemake fig4 --config from_tables=FOLDER` draws from it alone: the configuration in the folder takes the place of all keys but
+`results_dir`. The Snakefile imports this module each time that it is parsed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from flatchannels.pipeline import config as settings
+
+SWITCH = "from_tables"
+CONFIGURATION = "config.yaml"  # in the folder
+ORIGIN = "origin.json"  # in the folder: how it came about
+OWN_KEYS = {SWITCH, "results_dir"}  # of the one who draws from it
+RESULTS = f"{settings.RESULTS}/{SWITCH}"  # where the figures go by default
+
+
+def folder(name: str, checkout: Path) -> str:
+    """The folder of that name, from where the pipeline runs or else in the checkout.
+
+    Raises
+    ------
+    ConfigError: there is none, or nothing was published in it.
+    """
+    place = next((path for path in (Path(name), checkout / name) if path.is_dir()), None)
+    if place is None:
+        raise settings.ConfigError(f"{SWITCH} is {name}; there is no such folder (docs/reproduction has the published tables)")
+    for file in (CONFIGURATION, ORIGIN):
+        if not (place / file).exists():
+            raise settings.ConfigError(f"{SWITCH} is {name}; that folder has no {file}, so nothing was published in it (`make publish`)")
+    return str(place)
+
+
+def configuration(place: str, results: str | None, given: Collection[str]) -> dict[str, Any]:
+    """The configuration by which published results were made, validated, with the folder where figures go.
+
+    Parameters
+    ----------
+    place : the folder.
+    results : `results_dir`, if it was given.
+    given : the keys of the command line.
+
+    Raises
+    ------
+    ConfigError: keys that have no effect here, or a damaged configuration.
+    """
+    idle = sorted(set(given) - OWN_KEYS)
+    if idle:
+        raise settings.ConfigError(f"{', '.join(idle)}: has no effect with {SWITCH}, beside which only results_dir counts (--config)")
+    path = f"{place}/{CONFIGURATION}"
+    return settings.validate(settings.load(path) | {"results_dir": results or RESULTS}, path)
+
+
+def left_out(place: str) -> set[str]:
+    """Datasets whose runs are not among the published ones, because they could not be drawn."""
+    return set(json.loads(Path(place, ORIGIN).read_text(encoding="utf-8"))["left_out"])

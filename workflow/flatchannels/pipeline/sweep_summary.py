@@ -1,0 +1,209 @@
+"""What a sweep cost and how its runs ended: python -m flatchannels.pipeline.sweep_summary RESULTS.
+
+It reads what is there: the records of runs, benchmarks/….tsv, and the logs of snakemake. So it says how far a sweep is, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from flatchannels.names import natural_key, network_name, widths_key
+from flatchannels.reasons import Stop
+from flatchannels.reporting.runs import TABLE_KEYS, run_columns
+from flatchannels.storage import run_records
+from flatchannels.storage.errors import RecordError
+
+HOUR = 3600.0  # s
+LEAST_CONVERGED = 0.995  # share of a network's runs below which it is named
+COLUMNS = ["sweep", "dataset", "dimension", "activation", "widths", "bias", "seed", "stop", "converged", "infinite", "message"]
+LIMITS = {Stop.TIME_LIMIT.name, Stop.STEP_LIMIT.name, Stop.T_LIMIT.name}
+RESTARTED, FAILED_JOB = re.compile(r"Trying to restart job"), re.compile(r"^Error in rule (\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job of a results folder took.
+
+    Parameters
+    ----------
+    kind : runs, routes, statistics, …: its folder below `benchmarks`.
+    place : its path below that, without the suffix.
+    seconds : processor time, s; wall time where none was measured.
+    memory : largest resident set, MB; NaN where none was measured.
+    """
+
+    kind: str
+    place: str
+    seconds: float
+    memory: float
+
+
+def jobs(results: Path) -> list[Job]:
+    """All jobs of which there is a benchmark; of one that was repeated, its last success."""
+    found = []
+    for path in sorted((results / "benchmarks").rglob("*.tsv")):
+        with open(path, encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines, delimiter="\t"))
+        if rows:
+            place = path.relative_to(results / "benchmarks").with_suffix("")
+            seconds = _number(rows[-1]["cpu_time"])
+            seconds = seconds if seconds > 0 else _number(rows[-1]["s"])  # 0 or NA: too short to be measured
+            kind = place.parts[0] if len(place.parts) > 1 else "other"
+            found.append(Job(kind, str(place.relative_to(kind) if kind != "other" else place), seconds, _number(rows[-1]["max_rss"])))
+    return found
+
+
+def _number(text: str) -> float:
+    """A number of a benchmark; NaN for NA and for -."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def read(results: Path) -> tuple[pd.DataFrame, list[str]]:
+    """One row per run of all records that there are, and a line for each record that cannot be used."""
+    frames, damaged = [], []
+    for path in sorted((results / "runs").rglob("*.npz")):
+        try:
+            meta, arrays = run_records.read_runs(path, TABLE_KEYS)
+        except RecordError as error:
+            damaged.append(str(error))
+            continue
+        columns = run_columns(str(path), meta, arrays)
+        seconds = columns["seconds_flow"] + columns["seconds_polish"]
+        frames.append(pd.DataFrame({**{key: columns[key] for key in COLUMNS}, "seconds": seconds}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "seconds"]), damaged
+
+
+def costs(done: Iterable[Job]) -> pd.DataFrame:
+    """Jobs, core-hours and largest memory, MB, by kind of job, with their sum."""
+    table = pd.DataFrame([vars(job) for job in done], columns=["kind", "place", "seconds", "memory"])
+    groups = table.groupby("kind")
+    sums = pd.DataFrame({"jobs": groups.size(), "core_hours": groups["seconds"].sum() / HOUR, "memory_mb": groups["memory"].max()})
+    sums.loc["all"] = [len(table), table["seconds"].sum() / HOUR, table["memory"].max()]
+    return sums.astype({"jobs": int})
+
+
+def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str = "channels") -> pd.DataFrame:
+    """Core-hours of the runs of a sweep: a row for each network r, a column for each dimension d, with sums.
+
+    Parameters
+    ----------
+    done : `jobs`.  runs : `read`, which says the dimension of a dataset.
+    """
+    mine = runs[runs["sweep"] == sweep]
+    dimensions = dict(zip(mine["dataset"], mine["dimension"]))
+    names = {network_name(widths_key(name)[1], bias): name for name, bias in zip(mine["widths"], mine["bias"])}
+    spent: dict[tuple[str, int], float] = {}
+    for job in done:
+        parts = job.place.split("/")  # sweep/dataset/activation/network/seeds
+        if job.kind == "runs" and parts[0] == sweep and parts[1] in dimensions and parts[3] in names:
+            key = names[parts[3]], dimensions[parts[1]]
+            spent[key] = spent.get(key, 0.0) + job.seconds / HOUR
+    return _by_size(pd.Series(spent, dtype=float), "sum")
+
+
+def seconds_by_size(runs: pd.DataFrame, sweep: str = "channels") -> pd.DataFrame:
+    """Mean wall time of a run of a sweep, s: a row for each network r, a column for each dimension d."""
+    mine = runs[runs["sweep"] == sweep]
+    return _by_size(mine.groupby(["widths", "dimension"])["seconds"].mean(), "")
+
+
+def _by_size(values: pd.Series, total: str) -> pd.DataFrame:
+    """A Series over (widths, dimension) as a table, with sums if `total` names them."""
+    if not len(values):
+        return pd.DataFrame()
+    table = values.unstack()
+    table = table.loc[sorted(table.index, key=widths_key), sorted(table.columns)]
+    if total:
+        table[total] = table.sum(axis=1)
+        table.loc[total] = table.sum()
+    return table.rename_axis(index="r", columns="d")
+
+
+def endings(runs: pd.DataFrame) -> pd.DataFrame:
+    """How many runs of each sweep ended for which reason, with sums."""
+    return pd.crosstab(runs["sweep"], runs["stop"], margins=True, margins_name="all") if len(runs) else pd.DataFrame()
+
+
+def convergence(runs: pd.DataFrame) -> pd.DataFrame:
+    """Runs, converged ones and their share, network by network."""
+    keys = ["sweep", "dataset", "activation", "widths", "bias"]
+    table = runs.assign(converged=runs["converged"].astype(bool)).groupby(keys)["converged"].agg(["size", "sum", "mean"]).reset_index()
+    table = table.set_axis([*keys, "runs", "converged", "share"], axis=1)
+    order = sorted(table.index, key=lambda row: (table["sweep"][row], natural_key(table["dataset"][row]), widths_key(table["widths"][row])))
+    return table.loc[order].reset_index(drop=True)
+
+
+def calls(logs: Iterable[Path]) -> dict[str, int]:
+    """From snakemake's logs: how often it was called, how many jobs were restarted, and how many failed, by rule."""
+    counts: Counter[str] = Counter()
+    for path in logs:
+        text = path.read_text(encoding="utf-8", errors="replace")
+        counts["calls of snakemake"] += 1
+        counts["jobs restarted"] += len(RESTARTED.findall(text))
+        for rule in FAILED_JOB.findall(text):
+            counts[f"failures of rule {rule}"] += 1
+    return dict(counts)
+
+
+def logs_beside(results: Path) -> list[Path]:
+    """The logs of the calls that made a folder of results: in .snakemake of the nearest folder around it that has one."""
+    for around in results.absolute().parents:
+        if (around / ".snakemake" / "log").is_dir():
+            return sorted((around / ".snakemake" / "log").glob("*.log"))
+    return []
+
+
+def describe(results: Path) -> str:
+    """The summary, as a text."""
+    done = jobs(results)
+    runs, damaged = read(results)
+    networks = convergence(runs)
+    below = networks[networks["share"] < LEAST_CONVERGED]
+    failed = runs[runs["stop"] == Stop.FAILED.name]
+    share = f"{runs['converged'].mean():.4%}" if len(runs) else "none"
+    parts = [
+        f"{len(runs)} runs in {len(list((results / 'runs').rglob('*.npz')))} records, {len(damaged)} of which cannot be used",
+        *damaged,
+        _titled("Processor time and memory by kind of job", costs(done)),
+        _titled("Core-hours of the runs of the sweep channels by (r, d)", costs_by_size(done, runs)),
+        _titled("Mean seconds of one of these runs", seconds_by_size(runs)),
+        _titled("How the gradient flows ended", endings(runs)),
+        f"Converged: {int(runs['converged'].sum())} of {len(runs)} runs, {share}; "
+        f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",
+        *([below.to_string(index=False)] if len(below) else []),
+        f"At a limit: {int(runs['stop'].isin(LIMITS).sum())}. Failed: {len(failed)}",
+        *(f"  {row.sweep}/{row.dataset}/{row.activation}/{row.widths} seed {row.seed}: {row.message}" for row in failed.itertuples()),
+        "; ".join(f"{name}: {count}" for name, count in calls(logs_beside(results)).items()) or "no logs of snakemake",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _titled(title: str, table: pd.DataFrame) -> str:
+    with np.printoptions(precision=3):
+        return f"\n{title}:\n{table.to_string(float_format='{:.3g}'.format, na_rep='-') if len(table) else '  nothing yet'}\n"
+
+
+def main() -> None:
+    """Say what the runs in a folder of results cost, and how they ended."""
+    parser = argparse.ArgumentParser(prog="python -m flatchannels.pipeline.sweep_summary", description=main.__doc__)
+    parser.add_argument("results", nargs="?", default="results", help="the folder, such as results/paper (%(default)s)")
+    results = Path(parser.parse_args().results)
+    if not results.is_dir():
+        parser.error(f"results is {results}; there is no such folder")
+    print(describe(results), end="")
+
+
+if __name__ == "__main__":
+    main()
