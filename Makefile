@@ -24,7 +24,7 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 GP_VENV := .venv-gp
 DOCS_VENV := .venv-docs
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
-OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB10 figB11
+OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
 .PHONY: figures test thorough-test slurm-test repair bench lint docs lock clean gp-environment
 figures: $(VENV)/requirements.lock

@@ -12,7 +12,13 @@ from flatchannels.storage.schemas import catalogue, document, product_arrays, ru
 from flatchannels.storage.schemas.columns import CURVATURE, GRADIENT, LOSS, NORM, ONE, TIME, WEIGHT
 
 ROOT = Path(__file__).parents[2]
-UNITS = {"float64": {ONE, LOSS, GRADIENT, CURVATURE, TIME, NORM, WEIGHT, "y", "s", ""}, "int64": {ONE}, "str": {""}, "bool": {""}, "object": {WEIGHT}}
+UNITS = {
+    "float64": {ONE, LOSS, GRADIENT, CURVATURE, TIME, NORM, WEIGHT, "y", "s", ""},
+    "int64": {ONE},
+    "str": {""},
+    "bool": {""},
+    "object": {WEIGHT},
+}
 
 
 @pytest.mark.parametrize("schema", catalogue.SCHEMAS.values(), ids=catalogue.SCHEMAS)

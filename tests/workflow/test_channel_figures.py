@@ -1,5 +1,6 @@
 """Figures 4 and B7 to B11 show every run of made-up tables once, and survive missing settings."""
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,7 @@ import figB8_draws  # noqa: E402
 import figB9_pairs  # noqa: E402
 import figB10_updates  # noqa: E402
 import figB11_dimensions  # noqa: E402
+import figS_shares  # noqa: E402
 import palette  # noqa: E402
 import style  # noqa: E402
 
@@ -58,6 +60,7 @@ def test_all_figures_render(names):
     x = np.random.default_rng(0).normal(size=(50, 2))
     figures = [fig4_channels.draw(**tables), figB7_convergence.draw(tables["runs"]), figB9_pairs.draw(tables["layers"]),
                figB10_updates.draw(tables["runs"]), figB11_dimensions.draw(tables["layers"]),
+               figS_shares.draw(tables["shares"]),
                figB8_draws.draw({s: (x, x.sum(axis=1)) for s in [0.5, 10][: len(names)]})]  # fmt: skip
     for figure in figures:
         figure.set_layout_engine("none")  # takes most of the time
@@ -154,6 +157,35 @@ def test_dimensions_count_groups_of_parallel_layers_of_runs_in_a_channel():
     layers = tables_of(SETTINGS)["layers"]
     assert channel_panels.channel_dimensions(layers).tolist() == [3 + 8 + 1 + 6, 3 + 8 + 1 + 6]  # of "3+2": one of 1, one of 2
     assert channel_panels.channel_dimensions(layers[~layers["channel"]]).size == 0
+
+
+def test_maps_of_shares_have_every_network_in_its_cell():
+    hits = {("rosenbrock", 2, "4"): 3, ("rosenbrock", 8, "4"): 5, ("rosenbrock", 8, "16"): 0, ("gp-s0.5", 2, "16"): 10}
+    parts = [synthetic.channel_rows(name, 10, count, widths=r, dimension=d) for (name, d, r), count in hits.items()]
+    parts.append(synthetic.channel_rows("rosenbrock 2 layers", 10, 9, widths="4x4", activation="softplus"))
+    parts.append(synthetic.channel_rows("rosenbrock erf", 10, 9))
+    rows = figS_shares.of_networks(channel_shares.channel_shares(pd.concat(parts, ignore_index=True)))
+    figure = figS_shares.draw(channel_shares.channel_shares(pd.concat(parts, ignore_index=True)))
+    maps = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    assert set(maps) == {"Rosenbrock", "GP 0.5"} and len(rows) == 3 * len(hits)
+    for label, name in [("Rosenbrock", "rosenbrock"), ("GP 0.5", "gp-s0.5")]:
+        shown = maps[label].images[0].get_array()  # dimensions 2, 8 upwards, widths 4, 16 to the right
+        for (down, d), (across, r) in itertools.product(enumerate([2, 8]), enumerate(["4", "16"])):
+            count = hits.get((name, d, r))
+            assert shown.mask[down, across] if count is None else shown[down, across] == count / 10
+    texts = sorted(text.get_text() for text in maps["Rosenbrock"].texts if text.get_text().isdigit())
+    assert texts == ["0", "30", "50"]
+
+
+def test_points_below_the_maps_pool_the_networks_with_intervals_by_network():
+    counts = {"2": 1, "4": 9}
+    runs = pd.concat([synthetic.channel_rows("gp-s2", 10, count, widths=r) for r, count in counts.items()], ignore_index=True)
+    figure = figS_shares.draw(channel_shares.channel_shares(runs))
+    panel = next(axes for axes in figure.axes if axes.get_xlabel() == "dataset")
+    (line,) = [container.lines[0] for container in panel.containers]
+    assert line.get_ydata() == pytest.approx([50])
+    low, high = panel.containers[0].lines[2][0].get_segments()[0][:, 1]
+    assert low < 5 and high > 95  # two networks that differ as much as can be say next to nothing
 
 
 def test_figures_need_no_numerical_engine():

@@ -57,6 +57,7 @@ FIGURES = [
     Figure("figB12", "a channel narrows", "figB12_sharpness.py", {"landscape": LANDSCAPE}),
     Figure("figB13", "what two relu neurons learn in a channel", "figB13_relu.py", {"relu_channel": "toy/relu_channel.npz"}),
     Figure("figR", "by which routes runs go to infinity", "figR_routes.py", {"routes": "statistics/routes.parquet"}),
+    Figure("figS", "shares of channels by width, dimension and dataset", "figS_shares.py", some(OF_CHANNELS, "channel_shares"), "channels"),
 ]
 
 for figure in FIGURES:

@@ -1,0 +1,199 @@
+"""Published results: what is laid out, figures drawn from it without runs, and a sample of its runs made afresh."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from checkouts import ROOT, planned, snakemake
+
+from flatchannels.pipeline import config, expansion, publication, published, verification
+from flatchannels.storage import run_records, table_files
+from flatchannels.storage.schemas.runs import ENDS
+
+WHOLE = ROOT / "tests" / "whole.yaml"
+NAME = "reproduction"  # of the folder
+
+
+@pytest.fixture(scope="module")
+def folder(whole, tmp_path_factory):
+    """A directory where results were made and published, into the folder `NAME`."""
+    directory = shutil.copytree(whole[0], tmp_path_factory.mktemp("published") / "made", symlinks=True)
+    done = snakemake(directory, "publish", "--configfile", WHOLE, checkout=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    put = python(directory, "publication", WHOLE, NAME)
+    assert put.returncode == 0 and f"{NAME}: " in put.stdout, put.stderr
+    return directory
+
+
+def python(directory, module, *words):
+    command = [sys.executable, "-m", f"flatchannels.pipeline.{module}", *map(str, words)]
+    environment = {"PYTHONPATH": str(ROOT / "workflow"), "PATH": "/usr/bin:/bin", "HOME": str(directory)}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=600)
+
+
+def test_the_folder_has_the_configuration_the_origin_and_what_it_lists(folder):
+    place = folder / NAME
+    given = config.validate(config.load(WHOLE))
+    assert config.validate(config.load(place / published.CONFIGURATION)) == given
+    told = json.loads((place / published.ORIGIN).read_text())
+    assert told["runs"] == {
+        sweep: sum(block.runs for block in expansion.blocks(given) if block.sweep == sweep) for sweep in given["sweeps"]
+    }
+    assert told["seed"] == given["seed"] and told["left_out"] == [] and told["processors_of_the_runs"]
+    there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
+    assert there == {*told["files"], published.CONFIGURATION, published.ORIGIN}
+    assert {"figures/fig4.pdf", "figures/fig4.png", "scorecard.txt", "statistics/ends.parquet", "saddles/plateau.npz"} <= there
+    assert publication.changed(place) == []
+
+
+def test_every_run_is_in_the_table_of_ends_with_its_parameters(folder):
+    ends = table_files.read_table(folder / NAME / "statistics" / "ends.parquet", ENDS)
+    given = config.validate(config.load(WHOLE))
+    assert len(ends) == sum(block.runs for block in expansion.blocks(given))
+    for block in expansion.blocks(given):
+        _, arrays = run_records.read_runs(folder / given["results_dir"] / block.record)
+        rows = ends[(ends["sweep"] == block.sweep) & (ends["dataset"] == block.dataset) & (ends["widths"] == "x".join(map(str, block.widths)))
+                    & (ends["bias"] == block.bias) & ends["seed"].between(block.first, block.last)]  # fmt: skip
+        assert rows["seed"].tolist() == arrays["seed"].tolist()
+        for theta, loss, mine, mine_loss in zip(rows["theta"], rows["loss"], arrays["theta"], arrays["loss"], strict=True):
+            assert (theta == mine).all() and loss == mine_loss
+
+
+def test_all_figures_and_the_scorecard_come_out_the_same_from_the_published_tables_alone(folder, tmp_path):
+    shutil.copytree(folder / NAME, tmp_path / "docs" / "reproduction")
+    switch = ["--config", "from_tables=docs/reproduction"]
+    plan = snakemake(tmp_path, "--dry-run", *switch, checkout=ROOT).stdout
+    jobs = {line.split()[0] for line in plan.split("Job stats:")[1].split("Reasons:")[0].splitlines()[3:] if line.split()}
+    assert {"fig4", "scorecard"} <= jobs and all(name.startswith("fig") for name in jobs - {"scorecard", "all", "total"})
+    done = snakemake(tmp_path, *switch, checkout=ROOT)
+    assert done.returncode == 0, done.stderr
+    drawn = tmp_path / "results" / "from_tables"
+    figures = sorted((folder / NAME / "figures").iterdir())
+    assert len(figures) > 40
+    for path in [*figures, folder / NAME / "scorecard.txt"]:
+        assert (drawn / path.relative_to(folder / NAME)).read_bytes() == path.read_bytes(), path.name
+    assert not (drawn / "runs").exists() and not (tmp_path / "results" / "cache").exists()
+
+
+def test_figures_go_where_results_dir_says(folder, tmp_path):
+    done = snakemake(tmp_path, "fig5", "--config", f"from_tables={folder / NAME}", "results_dir=mine", checkout=ROOT)
+    assert done.returncode == 0 and (tmp_path / "mine" / "figures" / "fig5.png").exists()
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["from_tables=nowhere"], "from_tables is nowhere; there is no such folder (docs/reproduction has the published tables)"),
+        (["from_tables=empty"], "from_tables is empty; that folder has no config.yaml, so nothing was published in it (`make publish`)"),
+        (["from_tables={}", "seed=3"], "seed: has no effect with from_tables, beside which only results_dir counts (--config)"),
+    ],
+    ids=["nowhere", "empty", "another seed"],
+)
+def test_a_mistake_gets_one_line(folder, tmp_path, words, expected):
+    (tmp_path / "empty").mkdir()
+    done = snakemake(tmp_path, "fig4", "--config", *(word.format(folder / NAME) for word in words), checkout=ROOT)
+    assert done.returncode == 1 and [line for line in done.stderr.splitlines() if "from_tables" in line] == [expected]
+    assert "Traceback" not in done.stderr
+
+
+def test_publishing_is_done_once(folder):
+    assert planned(folder, "publish", config=WHOLE, checkout=ROOT) == {}
+
+
+def test_what_lies_in_the_folder_is_replaced_but_for_its_readme(folder, tmp_path):
+    target = tmp_path / "kept"
+    target.mkdir()
+    (target / "README.md").write_text("by hand")
+    assert python(folder, "publication", WHOLE, target).returncode == 0
+    (target / "statistics" / "old.parquet").write_text("old")
+    assert python(folder, "publication", WHOLE, target).returncode == 0
+    assert (target / "README.md").read_text() == "by hand" and not (target / "statistics" / "old.parquet").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years")
+    refused = python(folder, "publication", WHOLE, tmp_path / "mine")
+    assert refused.returncode == 1 and "holds files, but nothing published" in refused.stderr
+    assert (tmp_path / "mine" / "thesis.tex").exists()
+
+
+# ------------------------------------------------------------------------------------------------------------ verifying
+
+
+def test_a_sample_of_runs_made_afresh_agrees(folder):
+    done = python(folder, "verification", NAME, "--runs", 8, "--seed", 3, "--cores", 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 of 8 runs agree in everything: loss 8 (to 1e-09; largest difference of these 0), stop reason 8, route " in done.stdout
+
+
+def test_a_published_loss_that_no_run_has_is_found(folder, tmp_path):
+    shutil.copytree(folder / NAME, tmp_path / NAME)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "cache").symlink_to((folder / "results" / "cache").resolve())
+    path = tmp_path / NAME / "statistics" / "ends.parquet"
+    ends = table_files.read_table(path, ENDS)
+    ends["loss"] *= 1 + 2e-9
+    table_files.write_table(path, ENDS, ends)
+    done = python(tmp_path, "verification", NAME, "--runs", 2, "--cores", 2)
+    assert done.returncode == 1
+    assert "0 of 2 runs agree in everything: loss 0" in done.stdout and done.stdout.count("differs: ") == 2
+    assert "missing or changed: statistics/ends.parquet" in done.stdout
+
+
+def test_samples_are_told_by_their_seed_and_have_no_run_twice(folder):
+    ends = table_files.read_table(folder / NAME / "statistics" / "ends.parquet", ENDS)
+    first, again, other = (verification.picked(ends, 9, seed).index.tolist() for seed in [1, 1, 2])
+    assert first == again != other and len(set(first)) == 9
+    assert verification.picked(ends, 10**6, 1).index.tolist() == ends.index.tolist()
+
+
+def test_a_run_whose_time_was_up_or_whose_data_cannot_be_drawn_is_not_picked(folder):
+    ends = table_files.read_table(folder / NAME / "statistics" / "ends.parquet", ENDS)
+    ends.loc[0, "stop"] = "TIME_LIMIT"
+    left = verification.repeatable(ends, set(ends["dataset"]) - {"waves"})
+    assert 0 not in left.index and set(left["dataset"]) == set(ends["dataset"]) - {"waves"}
+
+
+RUN = {"sweep": "channels", "dataset": "gp", "activation": "erf", "widths": "4", "bias": True, "seed": 7, "stop": "WALL", "loss": 2.0}
+
+
+@pytest.mark.parametrize(
+    "fresh, route, agrees",
+    [
+        ({}, "pair, certified", (True, True, True)),
+        ({"loss": 2.0 * (1 + 0.9e-9)}, "pair, certified", (True, True, True)),
+        ({"loss": 2.0 * (1 - 1.1e-9)}, "pair, certified", (False, True, True)),
+        ({"stop": "STATIONARY"}, "", (True, False, False)),
+        ({}, "pair, undecided", (True, True, False)),
+        ({"loss": float("nan"), "stop": "FAILED"}, "", (False, False, False)),
+    ],
+    ids=["the same", "rounding", "another loss", "another stop", "another verdict", "failed"],
+)
+def test_runs_agree_in_loss_stop_and_route(fresh, route, agrees):
+    compared = verification.compare(RUN, RUN | fresh, "pair, certified", route)
+    assert (compared.loss, compared.stop, compared.route) == agrees and compared.agrees == all(agrees)
+    assert compared.name == "channels/gp/erf/4 seed 7"
+
+
+def test_exact_fits_agree_whatever_rounding_leaves_of_their_loss():
+    exact = RUN | {"stop": "EXACT", "loss": 1e-30}
+    assert verification.compare(exact, exact | {"loss": 7e-31}, "", "").agrees
+    assert not verification.compare(exact, exact | {"loss": 1e-9, "stop": "STATIONARY"}, "", "").agrees
+    assert not verification.compare(RUN | {"loss": 0.0}, RUN | {"loss": 1e-30}, "", "").loss
+
+
+def test_the_published_folder_of_the_project_is_whole():
+    place = ROOT / "docs" / "reproduction"
+    if not (place / published.ORIGIN).exists():
+        pytest.skip("nothing is published yet")
+    told = json.loads((place / published.ORIGIN).read_text())
+    assert publication.changed(place) == []
+    assert sum(each["bytes"] for each in told["files"].values()) < 25e6
+    given = published.configuration(str(place), None, ())
+    asked = sum(block.runs for block in expansion.blocks(given) if block.dataset not in told["left_out"])
+    ends = table_files.read_table(place / "statistics" / "ends.parquet", ENDS)
+    assert len(ends) == sum(told["runs"].values()) == asked
+    assert yaml.safe_load((place / published.CONFIGURATION).read_text())["seed"] == told["seed"]
+    assert Path(place / "README.md").exists()
