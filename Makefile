@@ -5,6 +5,9 @@
 #   make thorough-test      thousands of broken configurations, twenty random ones run to the end, and a quarter of an hour of kills,
 #                           all of which the tests try fewer of
 #   make slurm-test         the profiles for clusters, on a Slurm that it starts on this machine (as root, with slurm-wlm installed)
+#   make report             figures, captions, scorecard and tables in one HTML file, results/report.html (REPORT=… for another)
+#   make verify             fifty of the published runs, picked at random, made afresh and compared (RUNS=50 SEED=1)
+#   make publish            tables, figures and ends of all runs of finished results, into docs/reproduction (TO=… for another folder)
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff, the dependency rule, types, snakemake --lint
@@ -16,6 +19,11 @@
 CORES ?= all
 CONFIG ?= config/config.yaml
 TARGETS ?= all
+REPORT ?= results/report.html
+TO ?= docs/reproduction
+FROM ?= docs/reproduction
+RUNS ?= 50
+SEED ?= 1
 VENV := .venv
 # The first of these that is new enough; set PYTHON=... for another.
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell \
@@ -24,9 +32,9 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 GP_VENV := .venv-gp
 DOCS_VENV := .venv-docs
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
-OF_CHANNELS := all figures report scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
+OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
-.PHONY: figures test thorough-test slurm-test repair bench lint docs lock clean gp-environment
+.PHONY: figures report verify publish test thorough-test slurm-test repair bench lint docs lock clean gp-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -43,6 +51,18 @@ thorough-test: $(VENV)/requirements.lock
 
 slurm-test: $(VENV)/requirements.lock
 	$(RUN) -m pytest -rs tests/slurm
+
+report:
+	@$(MAKE) --no-print-directory figures TARGETS=report_contents
+	$(RUN) -m snakemake --configfile $(CONFIG) --report $(REPORT) --report-stylesheet workflow/report/report.css -- report_contents
+
+publish:
+	@$(MAKE) --no-print-directory figures TARGETS=publish
+	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication $(CONFIG) $(TO)
+
+verify: $(VENV)/requirements.lock
+	@$(MAKE) --no-print-directory gp-environment || echo "make: the sample is of the other runs" >&2
+	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.verification $(FROM) --runs $(RUNS) --seed $(SEED) --cores $(CORES)
 
 # First what was damaged; then what depends on it, unless it came out the same.
 repair: $(VENV)/requirements.lock

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from checkouts import ROOT, planned, snakemake
 
+from flatchannels.names import widths_name
 from flatchannels.pipeline import config, expansion, publication, published, verification
 from flatchannels.storage import run_records, table_files
 from flatchannels.storage.schemas.runs import ENDS
@@ -56,8 +57,8 @@ def test_every_run_is_in_the_table_of_ends_with_its_parameters(folder):
     assert len(ends) == sum(block.runs for block in expansion.blocks(given))
     for block in expansion.blocks(given):
         _, arrays = run_records.read_runs(folder / given["results_dir"] / block.record)
-        rows = ends[(ends["sweep"] == block.sweep) & (ends["dataset"] == block.dataset) & (ends["widths"] == "x".join(map(str, block.widths)))
-                    & (ends["bias"] == block.bias) & ends["seed"].between(block.first, block.last)]  # fmt: skip
+        mine = (ends["sweep"] == block.sweep) & (ends["dataset"] == block.dataset) & (ends["bias"] == block.bias)
+        rows = ends[mine & (ends["widths"] == widths_name(block.widths)) & ends["seed"].between(block.first, block.last)]
         assert rows["seed"].tolist() == arrays["seed"].tolist()
         for theta, loss, mine, mine_loss in zip(rows["theta"], rows["loss"], arrays["theta"], arrays["loss"], strict=True):
             assert (theta == mine).all() and loss == mine_loss

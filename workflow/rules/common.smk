@@ -149,10 +149,22 @@ def figure_title(figure):
     return f"Figure {figure.name.removeprefix('fig')}: {figure.title}"
 
 
-def figure_files(name):
+def figure_files(figure):
     """The files of a figure: PDF, PNG, and SVG, which is what the report shows."""
-    path = f"<results>/figures/{name}"
-    return [report(f"{path}.svg", caption=f"../report/{name}.rst", category="Figures"), f"{path}.pdf", f"{path}.png"]
+    path = f"<results>/figures/{figure.name}"
+    shown = report(
+        f"{path}.svg",
+        caption=f"../report/{figure.name}.rst",
+        category="Figures",
+        subcategory=figure_section(figure.name),
+        labels={"figure": figure.name.removeprefix("fig"), "shows": figure.title},
+    )
+    return [shown, f"{path}.pdf", f"{path}.png"]
+
+
+def figure_section(name):
+    """Where the paper has a figure."""
+    return {"A": "Appendix A", "B": "Appendix B", "R": "Not in the paper", "S": "Not in the paper"}.get(name[3], "Main text")
 
 
 def one_of(names):

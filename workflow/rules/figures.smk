@@ -68,7 +68,7 @@ for figure in FIGURES:
         input:
             **figure_inputs(figure),
         output:
-            figure_files(figure.name),
+            figure_files(figure),
         log:
             f"<results>/logs/figures/{figure.name}.log",
         params:

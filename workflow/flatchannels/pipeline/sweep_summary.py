@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from flatchannels.names import natural_key, network_name, widths_key
@@ -191,8 +190,7 @@ def describe(results: Path) -> str:
 
 
 def _titled(title: str, table: pd.DataFrame) -> str:
-    with np.printoptions(precision=3):
-        return f"\n{title}:\n{table.to_string(float_format='{:.3g}'.format, na_rep='-') if len(table) else '  nothing yet'}\n"
+    return f"\n{title}:\n{table.to_string(float_format='{:.3g}'.format, na_rep='-') if len(table) else '  nothing yet'}\n"
 
 
 def main() -> None:

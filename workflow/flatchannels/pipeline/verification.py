@@ -206,13 +206,18 @@ def verify(folder: Path, runs: int, seed: int, cores: int, say: Progress) -> lis
 KEY_OF_ROUTES = [key for key in KEY if key in ROUTES.columns]
 
 
+def cores(text: str) -> int:
+    """A number of cores; "all" are those of the machine."""
+    return (os.cpu_count() or 1) if text == "all" else int(text)
+
+
 def main() -> None:
     """Make a random sample of published runs afresh, and say how many agree. Exit code 1 where more differ than allowed."""
     parser = argparse.ArgumentParser(prog="python -m flatchannels.pipeline.verification", description=main.__doc__)
     parser.add_argument("folder", nargs="?", default="docs/reproduction", help="with the published tables (%(default)s)")
     parser.add_argument("--runs", type=int, default=50, metavar="N", help="how many (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the sample: another one picks others (%(default)s)")
-    parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="N", help="runs at a time (%(default)s)")
+    parser.add_argument("--cores", type=cores, default="all", metavar="N", help="runs at a time (%(default)s)")
     parser.add_argument("--allow", type=int, default=0, metavar="N", help="how many may differ (%(default)s)")
     given = parser.parse_args()
     for name, least in [("runs", 1), ("seed", 0), ("cores", 1), ("allow", 0)]:
