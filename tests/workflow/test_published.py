@@ -39,14 +39,14 @@ def python(directory, module, *words):
 def test_the_folder_has_the_configuration_the_origin_and_what_it_lists(folder):
     place = folder / NAME
     given = config.validate(config.load(WHOLE))
-    assert config.validate(config.load(place / published.CONFIGURATION)) == given
-    told = json.loads((place / published.ORIGIN).read_text())
+    assert config.validate(config.load(place / published.CONFIGURATION_FILE)) == given
+    told = json.loads((place / published.ORIGIN_FILE).read_text())
     assert told["runs"] == {
         sweep: sum(block.runs for block in expansion.blocks(given) if block.sweep == sweep) for sweep in given["sweeps"]
     }
     assert told["seed"] == given["seed"] and told["left_out"] == [] and told["processors_of_the_runs"]
     there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
-    assert there == {*told["files"], published.CONFIGURATION, published.ORIGIN}
+    assert there == {*told["files"], published.CONFIGURATION_FILE, published.ORIGIN_FILE}
     assert {"figures/fig4.pdf", "figures/fig4.png", "scorecard.txt", "statistics/ends.parquet", "saddles/plateau.npz"} <= there
     assert publication.changed(place) == []
 
@@ -187,14 +187,14 @@ def test_exact_fits_agree_whatever_rounding_leaves_of_their_loss():
 
 def test_the_published_folder_of_the_project_is_whole():
     place = ROOT / "docs" / "reproduction"
-    if not (place / published.ORIGIN).exists():
+    if not (place / published.ORIGIN_FILE).exists():
         pytest.skip("nothing is published yet")
-    told = json.loads((place / published.ORIGIN).read_text())
+    told = json.loads((place / published.ORIGIN_FILE).read_text())
     assert publication.changed(place) == []
     assert sum(each["bytes"] for each in told["files"].values()) < 25e6
     given = published.configuration(str(place), None, ())
     asked = sum(block.runs for block in expansion.blocks(given) if block.dataset not in told["left_out"])
     ends = table_files.read_table(place / "statistics" / "ends.parquet", ENDS)
     assert len(ends) == sum(told["runs"].values()) == asked
-    assert yaml.safe_load((place / published.CONFIGURATION).read_text())["seed"] == told["seed"]
+    assert yaml.safe_load((place / published.CONFIGURATION_FILE).read_text())["seed"] == told["seed"]
     assert Path(place / "README.md").exists()

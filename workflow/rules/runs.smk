@@ -1,5 +1,5 @@
 KERNELS = code("compile.py")
-os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"{KERNELS_PLACE}/{environment.CACHE}/{KERNELS}"))
+os.environ.update(NUMBA_CACHE_DIR=os.path.abspath(f"{KERNELS_PLACE}/{environment.KERNEL_CACHE}/{KERNELS}"))
 
 # An edit of one activation concerns its own runs alone. (The first of them compiles what changed, hence no code in `compile`.)
 RUN_CODE = {

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-CACHE = "cache/numba"  # of compiled kernels, below the folder of results of the default preset
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+KERNEL_CACHE = "cache/numba"  # of compiled kernels, below the folder of results of the default preset
 
 
 def of_jobs(workflow: Path, around: Mapping[str, str]) -> dict[str, str]:
@@ -23,5 +23,5 @@ def of_jobs(workflow: Path, around: Mapping[str, str]) -> dict[str, str]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), around.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(workflow), around.get("PYTHONPATH")])),
         "SCRIPTS": str(workflow / "scripts"),
-        **dict.fromkeys(THREADS, "1"),
+        **dict.fromkeys(THREAD_VARIABLES, "1"),
     }

@@ -25,9 +25,9 @@ import yaml
 from flatchannels.pipeline import config, places, published, sources
 from flatchannels.storage import archives, atomic
 
-KEPT = "README.md"  # of the folder; written by hand
-SCRIPTS = ("runs.py", "network_routes.py", "channels_table.py", "scorecard.py")  # whose fingerprints are told
-PACKAGES = ("numpy", "scipy", "numba", "pandas", "pyarrow", "matplotlib", "snakemake")
+KEPT_FILE = "README.md"  # of the folder; written by hand
+TOLD_SCRIPTS = ("runs.py", "network_routes.py", "channels_table.py", "scorecard.py")  # whose fingerprints are told
+TOLD_PACKAGES = ("numpy", "scipy", "numba", "pandas", "pyarrow", "matplotlib", "snakemake")
 
 
 def lay_out(
@@ -55,12 +55,12 @@ def lay_out(
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(results / name, target / name)
     public = {key: value for key, value in configuration.items() if key != "results_dir"}
-    atomic.write_text(target / published.CONFIGURATION, yaml.safe_dump(public, sort_keys=False, allow_unicode=True, width=140))
+    atomic.write_text(target / published.CONFIGURATION_FILE, yaml.safe_dump(public, sort_keys=False, allow_unicode=True, width=140))
     told = origin(configuration, records) | {
         "left_out": list(left_out),
         "files": {name: {"bytes": (target / name).stat().st_size, "sha256": digest(target / name)} for name in names},
     }
-    atomic.write_text(target / published.ORIGIN, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    atomic.write_text(target / published.ORIGIN_FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
 
 
 def origin(configuration: Mapping[str, Any], records: Sequence[str]) -> dict[str, Any]:
@@ -85,8 +85,8 @@ def origin(configuration: Mapping[str, Any], records: Sequence[str]) -> dict[str
         "processors_of_the_runs": sorted(processors),
         "runs_made": [day(times[0]), day(times[-1])] if times else [],
         "published": day(datetime.now(UTC).timestamp()),
-        "software": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
-        "code": {name: sources.fingerprint([scripts / name]) for name in SCRIPTS},
+        "software": {"python": platform.python_version(), **{name: metadata.version(name) for name in TOLD_PACKAGES}},
+        "code": {name: sources.fingerprint([scripts / name]) for name in TOLD_SCRIPTS},
         "commit": commit(),
         "machine": machine(),
     }
@@ -128,7 +128,7 @@ def digest(path: Path) -> str:
 
 def changed(folder: Path) -> list[str]:
     """Published files of a folder that are missing, or are not those that were published."""
-    told = json.loads((folder / published.ORIGIN).read_text(encoding="utf-8"))["files"]
+    told = json.loads((folder / published.ORIGIN_FILE).read_text(encoding="utf-8"))["files"]
     return [name for name, each in told.items() if not (folder / name).is_file() or digest(folder / name) != each["sha256"]]
 
 
@@ -136,7 +136,7 @@ def clear(folder: Path) -> None:
     """Empty a folder, but for its README.md; make it where there is none."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        if path.name != KEPT:
+        if path.name != KEPT_FILE:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -147,9 +147,9 @@ def main(configuration: str, target: str) -> None:
     except config.ConfigError as error:
         sys.exit(str(error))
     source, folder = Path(given["results_dir"]) / "published", Path(target)
-    if not (source / published.ORIGIN).exists():
+    if not (source / published.ORIGIN_FILE).exists():
         sys.exit(f"{source} is not there; `snakemake publish --configfile {configuration}` makes it")
-    if folder.exists() and any(folder.iterdir()) and not (folder / published.ORIGIN).exists() and os.listdir(folder) != [KEPT]:
+    if folder.exists() and any(folder.iterdir()) and not (folder / published.ORIGIN_FILE).exists() and os.listdir(folder) != [KEPT_FILE]:
         sys.exit(f"{target} holds files, but nothing published; name another folder, or a new one")
     clear(folder)
     shutil.copytree(source, folder, dirs_exist_ok=True)

@@ -14,10 +14,10 @@ from typing import Any
 from flatchannels.pipeline import config as settings
 
 SWITCH = "from_tables"
-CONFIGURATION = "config.yaml"  # in the folder
-ORIGIN = "origin.json"  # in the folder: how it came about
+CONFIGURATION_FILE = "config.yaml"  # in the folder
+ORIGIN_FILE = "origin.json"  # in the folder: how it came about
 OWN_KEYS = {SWITCH, "results_dir"}  # of the one who draws from it
-RESULTS = f"{settings.RESULTS}/{SWITCH}"  # where the figures go by default
+DRAWN_RESULTS = f"{settings.RESULTS}/{SWITCH}"  # where the figures go by default
 
 
 def folder(name: str, checkout: Path) -> str:
@@ -30,7 +30,7 @@ def folder(name: str, checkout: Path) -> str:
     place = next((path for path in (Path(name), checkout / name) if path.is_dir()), None)
     if place is None:
         raise settings.ConfigError(f"{SWITCH} is {name}; there is no such folder (docs/reproduction has the published tables)")
-    for file in (CONFIGURATION, ORIGIN):
+    for file in (CONFIGURATION_FILE, ORIGIN_FILE):
         if not (place / file).exists():
             raise settings.ConfigError(f"{SWITCH} is {name}; that folder has no {file}, so nothing was published in it (`make publish`)")
     return str(place)
@@ -52,10 +52,10 @@ def configuration(place: str, results: str | None, given: Collection[str]) -> di
     idle = sorted(set(given) - OWN_KEYS)
     if idle:
         raise settings.ConfigError(f"{', '.join(idle)}: has no effect with {SWITCH}, beside which only results_dir counts (--config)")
-    path = f"{place}/{CONFIGURATION}"
-    return settings.validate(settings.load(path) | {"results_dir": results or RESULTS}, path)
+    path = f"{place}/{CONFIGURATION_FILE}"
+    return settings.validate(settings.load(path) | {"results_dir": results or DRAWN_RESULTS}, path)
 
 
 def left_out(place: str) -> set[str]:
     """Datasets whose runs are not among the published ones, because they could not be drawn."""
-    return set(json.loads(Path(place, ORIGIN).read_text(encoding="utf-8"))["left_out"])
+    return set(json.loads(Path(place, ORIGIN_FILE).read_text(encoding="utf-8"))["left_out"])

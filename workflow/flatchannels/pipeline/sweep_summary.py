@@ -24,7 +24,7 @@ from flatchannels.storage.errors import RecordError
 HOUR = 3600.0  # s
 LEAST_CONVERGED = 0.995  # share of a network's runs below which it is named
 COLUMNS = ["sweep", "dataset", "dimension", "activation", "widths", "bias", "seed", "stop", "converged", "infinite", "message"]
-LIMITS = {Stop.TIME_LIMIT.name, Stop.STEP_LIMIT.name, Stop.T_LIMIT.name}
+AT_A_LIMIT = {Stop.TIME_LIMIT.name, Stop.STEP_LIMIT.name, Stop.T_LIMIT.name}
 RESTARTED, FAILED_JOB = re.compile(r"Trying to restart job"), re.compile(r"^Error in rule (\w+)", re.MULTILINE)
 
 
@@ -182,7 +182,7 @@ def describe(results: Path) -> str:
         f"Converged: {int(runs['converged'].sum())} of {len(runs)} runs, {share}; "
         f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",
         *([below.to_string(index=False)] if len(below) else []),
-        f"At a limit: {int(runs['stop'].isin(LIMITS).sum())}. Failed: {len(failed)}",
+        f"At a limit: {int(runs['stop'].isin(AT_A_LIMIT).sum())}. Failed: {len(failed)}",
         *(f"  {row.sweep}/{row.dataset}/{row.activation}/{row.widths} seed {row.seed}: {row.message}" for row in failed.itertuples()),
         "; ".join(f"{name}: {count}" for name, count in calls(logs_beside(results)).items()) or "no logs of snakemake",
     ]

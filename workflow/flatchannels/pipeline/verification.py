@@ -32,8 +32,8 @@ from flatchannels.storage.errors import RecordError
 from flatchannels.storage.schemas.infinity import ROUTES
 from flatchannels.storage.schemas.runs import ENDS
 
-TOLERANCE = 1e-9  # relative difference of two losses that are the same
-KEY = ["sweep", "dataset", "activation", "widths", "bias", "seed"]  # of a run
+LOSS_TOLERANCE = 1e-9  # relative difference of two losses that are the same
+RUN_KEY = ["sweep", "dataset", "activation", "widths", "bias", "seed"]  # of a run
 NO_ROUTE = ""  # of a run within the wall
 Progress = Callable[[str], None]
 
@@ -99,7 +99,7 @@ def compare(row: Mapping[str, Any], fresh: Mapping[str, Any], route: str, fresh_
     )
     return Comparison(
         "/".join(str(row[key]) for key in ["sweep", "dataset", "activation", "widths"]) + f" seed {row['seed']}",
-        loss=bool(difference <= TOLERANCE), stop=row["stop"] == fresh["stop"], route=route == fresh_route, difference=difference,
+        loss=bool(difference <= LOSS_TOLERANCE), stop=row["stop"] == fresh["stop"], route=route == fresh_route, difference=difference,
         wall=bool(route), told=told,
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def summary(compared: list[Comparison]) -> str:
     walls = [each for each in compared if each.wall]
     lines = [
         f"{sum(each.agrees for each in compared)} of {len(compared)} runs agree in everything: "
-        f"loss {sum(each.loss for each in compared)} (to {TOLERANCE:g}; largest difference of these "
+        f"loss {sum(each.loss for each in compared)} (to {LOSS_TOLERANCE:g}; largest difference of these "
         f"{max((each.difference for each in compared if each.loss), default=0):.1g}), stop reason {sum(each.stop for each in compared)}, "
         f"route {sum(each.route for each in walls)} of {len(walls)} at the norm wall"
     ]
@@ -127,7 +127,7 @@ class Workshop:
         self.scripts = places.home() / "workflow" / "scripts"
         self.environment = os.environ | environment.of_jobs(places.home() / "workflow", os.environ)
         kernels = sources.fingerprint([self.scripts / "compile.py"])
-        self.environment["NUMBA_CACHE_DIR"] = os.path.abspath(f"{settings.RESULTS}/{environment.CACHE}/{kernels}")
+        self.environment["NUMBA_CACHE_DIR"] = os.path.abspath(f"{settings.RESULTS}/{environment.KERNEL_CACHE}/{kernels}")
         self.datasets = expansion.datasets(self.configuration)
 
     def call(self, script: str, *words: str) -> None:
@@ -191,19 +191,16 @@ def verify(folder: Path, runs: int, seed: int, cores: int, say: Progress) -> lis
     rows = [dict(zip(pool.columns, values)) for values in picked(pool, runs, seed).itertuples(index=False, name=None)]
     rows.sort(key=lambda row: -len(row["theta"]))  # long ones first
     say(f"{len(rows)} of {len(pool)} runs picked by seed {seed}; they are made on {cores} cores")
-    known = {key: route_name(group) for key, group in routes.groupby(KEY_OF_ROUTES)}
+    known = {key: route_name(group) for key, group in routes.groupby(RUN_KEY)}
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(cores) as workers:
         workshop = Workshop(Path(temporary), configuration)
         workshop.compile()
         list(workers.map(workshop.dataset, sorted({row["dataset"] for row in rows})))
         compared = []
         for row, (fresh, route) in zip(rows, workers.map(workshop.run, rows)):
-            compared.append(compare(row, fresh, known.get(tuple(row[key] for key in KEY_OF_ROUTES), NO_ROUTE), route))
+            compared.append(compare(row, fresh, known.get(tuple(row[key] for key in RUN_KEY), NO_ROUTE), route))
             say(f"{len(compared)} of {len(rows)}: {compared[-1].name}: {'agrees' if compared[-1].agrees else 'differs'}")
     return compared
-
-
-KEY_OF_ROUTES = [key for key in KEY if key in ROUTES.columns]
 
 
 def cores(text: str) -> int:

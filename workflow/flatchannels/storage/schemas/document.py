@@ -39,7 +39,7 @@ PRODUCTS = """\
 npz files too; `flatchannels.storage.dataset_files` and `flatchannels.storage.products` read them. Axes are letters, and equal letters are
 equal lengths within a file. The ends of shorter flows are filled up with NaN; all lengths are 0 where no example was found.
 """
-KINDS = {"object": "list of float64"}  # where a type's own name does not say it
+KIND_WORDS = {"object": "list of float64"}  # where a type's own name does not say it
 AXES_OF_DATASETS = {"x": "ND", "y": "N", "weights": "N", "x_test": "MD", "y_test": "M"}
 
 
@@ -52,7 +52,9 @@ def document() -> str:
     """
     parts = [HEAD]
     for schema in SCHEMAS.values():
-        rows = [(f"`{name}`", KINDS.get(column.kind, column.kind), column.unit, column.meaning) for name, column in schema.columns.items()]
+        rows = [
+            (f"`{name}`", KIND_WORDS.get(column.kind, column.kind), column.unit, column.meaning) for name, column in schema.columns.items()
+        ]
         parts += [f"## {schema.name}\n\nOne row per {schema.row}.\n", table(["column", "type", "unit", "meaning"], rows)]
     runs = [(f"`{key}`", form.dtype, ", ".join(["runs", *form.axes]), *meaning_and_unit(key)[::-1]) for key, form in RUN_ARRAYS.items()]
     parts += [RECORDS, table(["array", "type", "axes", "unit", "meaning"], runs), PRODUCTS]
