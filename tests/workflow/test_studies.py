@@ -52,10 +52,12 @@ def test_the_impatient_flow_follows_the_gradient_flow_to_its_tolerances():
 
 
 def test_the_impatient_flow_ends_where_the_loss_falls_no_more_and_later_with_more_patience():
-    found = stop_rules.impatient_flow(Valley(1.0, 100.0), np.array([1.0, 1.0]), [50, 400], 1e3, 1e16, 60)
-    few, many = found[50], found[400]
+    objective = Valley(1.0, 100.0)
+    found = stop_rules.impatient_flow(objective, np.array([1.0, 1.0]), [8, 20], 1e3, 1e300, 60)
+    few, many = found[8], found[20]
     assert few.why == many.why == "patience" and few.evaluations < many.evaluations
-    assert abs(few.theta).max() < 1e-4 and len(few.points) == len(few.times) <= len(many.times)
+    assert len(few.points) == len(few.times) <= len(many.times)
+    assert objective.loss_and_gradient(few.theta)[0] < 1e-6  # it is not impatient on the way down
 
 
 def test_the_impatient_flow_ends_at_the_wall_and_says_so():
@@ -155,7 +157,7 @@ def test_only_gaussian_processes_of_the_sizes_asked_for_are_drawn_anew():
     assert {block.sweep for block in blocks} == {"channels"} and {block.activation for block in blocks} == {"softplus"}
     assert {block.widths for block in blocks} == {(2,), (4,)} and {block.dimension for block in blocks} == {2, 4, 8}
     assert len({block.dataset for block in blocks}) == len(blocks) == 4 * 2 * 3 * 6  # a draw for each run
-    assert paper["datasets"]["gp-s2"]["redraw"] == "network"  # the given one stays as it is
+    assert "redraw" not in paper["datasets"]["gp-s2"]  # the given one stays as it is
     with pytest.raises(ValueError, match="no softplus networks"):
         redraw.redrawn(paper, Path("somewhere"), seeds=6, max_width=1, max_dimension=8)
 
