@@ -16,8 +16,10 @@ def of_jobs(workflow: Path, around: Mapping[str, str]) -> dict[str, str]:
 
     Parameters
     ----------
-    workflow : the folder with the package and the scripts.
-    around : the environment in which they are set.
+    workflow : Path
+        The folder with the package and the scripts.
+    around : mapping
+        The environment in which they are set.
     """
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), around.get("PATH", os.defpath)]),

@@ -37,17 +37,25 @@ def lay_out(
 
     Parameters
     ----------
-    target : folder; what is in it goes.
-    results : folder of the results.
-    files : of it, those to publish.
-    records : of the runs, for the origin.
-    configuration : validated.
-    left_out : datasets that could not be drawn.
+    target : Path
+        Folder; what is in it goes.
+    results : Path
+        Folder of the results.
+    files : iterable of str
+        Of it, those to publish.
+    records : sequence of str
+        Of the runs, for the origin.
+    configuration : mapping
+        Validated.
+    left_out : sequence of str
+        Datasets that could not be drawn.
 
     Raises
     ------
-    RecordError: a record without metadata.
-    WriteError: a file cannot be written.
+    RecordError
+        A record without metadata.
+    WriteError
+        A file cannot be written.
     """
     clear(target)
     names = sorted(str(Path(path).relative_to(results)) for path in files)

@@ -25,7 +25,8 @@ def folder(name: str, checkout: Path) -> str:
 
     Raises
     ------
-    ConfigError: there is none, or nothing was published in it.
+    ConfigError
+        There is none, or nothing was published in it.
     """
     place = next((path for path in (Path(name), checkout / name) if path.is_dir()), None)
     if place is None:
@@ -41,13 +42,17 @@ def configuration(place: str, results: str | None, given: Collection[str]) -> di
 
     Parameters
     ----------
-    place : the folder.
-    results : `results_dir`, if it was given.
-    given : the keys of the command line.
+    place : str
+        The folder.
+    results : str or None
+        `results_dir`, if it was given.
+    given : Collection[str]
+        The keys of the command line.
 
     Raises
     ------
-    ConfigError: keys that have no effect here, or a damaged configuration.
+    ConfigError
+        Keys that have no effect here, or a damaged configuration.
     """
     idle = sorted(set(given) - OWN_KEYS)
     if idle:

@@ -34,10 +34,14 @@ class Job:
 
     Parameters
     ----------
-    kind : runs, routes, statistics, …: its folder below `benchmarks`.
-    place : its path below that, without the suffix.
-    seconds : processor time, s; wall time where none was measured.
-    memory : largest resident set, MB; NaN where none was measured.
+    kind : str
+        The folder of its benchmark: runs, routes, statistics, …
+    place : str
+        Its path below that, without the suffix.
+    seconds : float
+        Processor time, s; wall time where none was measured.
+    memory : float
+        Largest resident set, MB; NaN where none was measured.
     """
 
     kind: str
@@ -98,7 +102,10 @@ def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str = "channel
 
     Parameters
     ----------
-    done : `jobs`.  runs : `read`, which says the dimension of a dataset.
+    done : Iterable[Job]
+        `jobs`.
+    runs : DataFrame
+        `read`, which says the dimension of a dataset.
     """
     mine = runs[runs["sweep"] == sweep]
     dimensions = dict(zip(mine["dataset"], mine["dimension"]))

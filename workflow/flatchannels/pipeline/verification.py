@@ -44,11 +44,16 @@ class Comparison:
 
     Parameters
     ----------
-    name : of the run.
-    loss, stop, route : whether they agree.
-    difference : |L' − L| / L of the losses, 0 for two exact fits.
-    wall : whether the published run rests at the norm wall, so that it has a route.
-    told : both, in words.
+    name : str
+        Of the run.
+    loss, stop, route : bool
+        Whether they agree.
+    difference : float
+        |L' − L| / L of the losses, 0 for two exact fits.
+    wall : bool
+        Whether the published run rests at the norm wall, so that it has a route.
+    told : str
+        Both, in words.
     """
 
     name: str
@@ -71,7 +76,10 @@ def repeatable(ends: pd.DataFrame, drawn: Iterable[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    ends : table of ends.  drawn : the datasets that can be made here.
+    ends : DataFrame
+        Table of ends.
+    drawn : iterable of str
+        The datasets that can be made here.
     """
     return ends[(ends["stop"] != Stop.TIME_LIMIT.name) & ends["dataset"].isin(set(drawn))]
 
@@ -87,8 +95,10 @@ def compare(row: Mapping[str, Any], fresh: Mapping[str, Any], route: str, fresh_
 
     Parameters
     ----------
-    row, fresh : of the table of ends.
-    route, fresh_route : "pair, certified", NO_ROUTE within the wall.
+    row, fresh : mapping
+        Of the table of ends.
+    route, fresh_route : str
+        "pair, certified", NO_ROUTE within the wall.
     """
     both_exact = row["stop"] == fresh["stop"] == Stop.EXACT.name
     both_failed = row["stop"] == fresh["stop"] == Stop.FAILED.name
@@ -175,8 +185,10 @@ def verify(folder: Path, runs: int, seed: int, cores: int, say: Progress) -> lis
 
     Raises
     ------
-    ConfigError, RecordError: the folder is no published one, or damaged.
-    RuntimeError: a dataset or run cannot be made.
+    ConfigError, RecordError
+        The folder is no published one, or damaged.
+    RuntimeError
+        A dataset or run cannot be made.
     """
     place = published.folder(str(folder), places.home())
     configuration = published.configuration(place, None, ())
