@@ -76,12 +76,12 @@ def test_thinned_points_are_even_in_log_time_and_keep_both_ends():
 
 def test_the_summary_counts_verdicts_that_change_on_the_same_runs():
     rows = [
-        {"setting": "gp-s2", "dimension": 2, "widths": "4", "seed": seed, "rule": rule, "stop": "WALL", "loss": 1.0, "infinite": channel,
+        {"setting": "gp-s2", "dimension": 2, "widths": "4", "seed": seed, "rule": rule, "stop": "WALL", "finish": "CONVERGED", "loss": 1.0, "infinite": channel,
          "pair": channel, "channel": channel}
         for seed in range(4) for rule, channel in [("ours", seed < 2), ("t < 10", seed == 3)]
     ]  # fmt: skip
     said = stop_rules.summary(pd.DataFrame(rows))
-    assert "t < 10: of 4 runs 1 more are in a channel and 2 less; 0 end at a lower loss; stops: 4 WALL" in said
+    assert "t < 10: of 4 runs 1 more are in a channel and 2 less; 0 end at a lower loss; stops: 4 WALL; finishes: 4 CONVERGED" in said
 
 
 # ---------------------------------------------------------------------------------------------------------- roughness
