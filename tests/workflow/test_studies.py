@@ -76,8 +76,8 @@ def test_thinned_points_are_even_in_log_time_and_keep_both_ends():
 
 def test_the_summary_counts_verdicts_that_change_on_the_same_runs():
     rows = [
-        {"setting": "gp-s2", "dimension": 2, "widths": "4", "seed": seed, "rule": rule, "stop": "WALL", "finish": "CONVERGED", "loss": 1.0, "infinite": channel,
-         "pair": channel, "channel": channel}
+        {"setting": "gp-s2", "dimension": 2, "widths": "4", "seed": seed, "rule": rule, "stop": "WALL", "finish": "CONVERGED", "loss": 1.0,
+         "infinite": channel, "pair": channel, "channel": channel}
         for seed in range(4) for rule, channel in [("ours", seed < 2), ("t < 10", seed == 3)]
     ]  # fmt: skip
     said = stop_rules.summary(pd.DataFrame(rows))

@@ -9,7 +9,8 @@ Runs of every network with one hidden layer and softplus are made again from the
   atol 1e-6), with the Hessian as its Jacobian, on L + R. It ends when n evaluations have not lowered the loss, at the wall, or when its
   time is up; then the same finish. How patient the original was the paper does not say: several n tell what depends on it.
 
-The finish may take 20 000 steps, twenty times those that end our flows. For each rule it says how many runs are at infinite norm, have a parallel pair, and are in a channel, beside our rule for the same runs.
+The finish may take 20 000 steps, twenty times those that end our flows. For each rule it says how many runs are at infinite norm, have a
+parallel pair, and are in a channel, beside our rule for the same runs.
 """
 
 import time
@@ -165,7 +166,7 @@ def summary(table: pd.DataFrame) -> str:
         finishes = ", ".join(f"{count} {name}" for name, count in mine["finish"].value_counts().items())
         lower = (mine["loss"] < before["loss"] * (1 - 1e-6)).sum()
         lines.append(
-            f"{rule}: of {len(mine)} runs {gained} more are in a channel and {lost} less; {lower} end at a lower loss; stops: {stops}"
+            f"{rule}: of {len(mine)} runs {gained} more are in a channel and {lost} less; {lower} end at a lower loss; stops: {stops}; finishes: {finishes}"
         )
     return "\n".join(lines)
 
