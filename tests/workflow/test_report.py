@@ -21,7 +21,7 @@ async function walk() {
     const page = getResultMimeType(path) == "text/html";
     app.setView({content: page ? "html" : "img", contentPath: results[path].data_uri, resultPath: path, navbarMode: "resultinfo"});
     await pause(50);
-    const shown = document.querySelector(page ? "#app iframe" : "#app img");
+    const shown = document.querySelector(page ? "#app iframe" : "#app .grow > .p-3 > img");
     if (!page) await shown.decode();
     const {left, top, right, bottom} = shown.getBoundingClientRect();
     seen[path] = {page, left, top, right, bottom, width: shown.naturalWidth || 0, height: shown.naturalHeight || 0,
@@ -61,7 +61,9 @@ def test_the_report_is_one_file_with_all_figures_tables_and_the_scorecard(report
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium to open it with: apt-get install chromium")
 def test_a_browser_shows_every_figure_whole_with_its_caption(report, tmp_path):
     walked = tmp_path / "walked.html"
-    walked.write_text(report.read_text().replace("</body>", WALK + "</body>"))
+    text = report.read_text()
+    end = text.rindex("</body>")
+    walked.write_text(text[:end] + WALK + text[end:])
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'browser'}",
                f"--window-size={WINDOW[0]},{WINDOW[1]}", "--virtual-time-budget=60000", "--dump-dom", walked.as_uri()]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

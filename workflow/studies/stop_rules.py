@@ -166,7 +166,8 @@ def summary(table: pd.DataFrame) -> str:
         finishes = ", ".join(f"{count} {name}" for name, count in mine["finish"].value_counts().items())
         lower = (mine["loss"] < before["loss"] * (1 - 1e-6)).sum()
         lines.append(
-            f"{rule}: of {len(mine)} runs {gained} more are in a channel and {lost} less; {lower} end at a lower loss; stops: {stops}; finishes: {finishes}"
+            f"{rule}: of {len(mine)} runs {gained} more are in a channel and {lost} less; {lower} end at a lower loss; "
+            f"stops: {stops}; finishes: {finishes}"
         )
     return "\n".join(lines)
 
