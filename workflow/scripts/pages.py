@@ -61,7 +61,8 @@ def table_page(name, table):
     """A table with the meaning of its columns."""
     schema = SCHEMAS[name]
     meanings = "".join(f"<dt>{html.escape(key)}</dt><dd>{html.escape(column.meaning)}</dd>" for key, column in schema.columns.items())
-    lead = f"<p>One row per {html.escape(schema.row.replace('`', ''))}.</p><details><summary>What the columns mean</summary><dl>{meanings}</dl></details>"
+    row = html.escape(schema.row.replace("`", ""))
+    lead = f"<p>One row per {row}.</p><details><summary>What the columns mean</summary><dl>{meanings}</dl></details>"
     return page(name.replace("_", " "), lead, list(table.columns), table.astype(object).to_numpy().tolist())
 
 
