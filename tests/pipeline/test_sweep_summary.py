@@ -69,8 +69,8 @@ def test_kinds_of_jobs_have_their_sums_and_their_largest_memory(results):
 
 def test_the_converged_share_is_by_network_and_failures_count_as_not_converged(results):
     table = sweep_summary.convergence(sweep_summary.read(results)[0])
-    shares = {(row.dataset, row.widths): row.share for row in table.itertuples()}
-    assert shares == {("rosenbrock-d2", "4"): 1.0, ("rosenbrock-d2", "16"): pytest.approx(4 / 6), ("rosenbrock-d8", "4"): 1.0}
+    shares = {(row.dataset, row.network): row.share for row in table.itertuples()}
+    assert shares == {("rosenbrock-d2", "r4"): 1.0, ("rosenbrock-d2", "r16"): pytest.approx(4 / 6), ("rosenbrock-d8", "r4"): 1.0}
 
 
 def test_calls_restarts_and_failures_are_counted_in_the_logs(results):
@@ -83,7 +83,7 @@ def test_the_text_names_failures_networks_that_did_not_converge_and_damaged_reco
     next((results / "runs").rglob("r4/seeds-1-3.npz")).write_bytes(b"PK\x03\x04 half a file")
     said = sweep_summary.describe(results)
     assert said.startswith("15 runs in 6 records, 1 of which cannot be used\n") and "has no seal" in said
-    assert "channels/rosenbrock-d2/softplus/16 seed 4: LinAlgError: planted" in said
+    assert "channels/rosenbrock-d2/softplus/r16 seed 4: LinAlgError: planted" in said
     assert "1 of 3 networks below 99.5%" in said and "At a limit: 1. Failed: 1" in said
     assert "TIME_LIMIT" in said and "jobs restarted: 2" in said
 

@@ -12,6 +12,7 @@ from checkouts import ROOT, planned, snakemake
 
 from flatchannels.names import widths_name
 from flatchannels.pipeline import config, expansion, publication, published, verification
+from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import run_records, table_files
 from flatchannels.storage.schemas.runs import ENDS
 
@@ -155,6 +156,20 @@ def test_a_run_whose_time_was_up_or_whose_data_cannot_be_drawn_is_not_picked(fol
     ends.loc[0, "stop"] = "TIME_LIMIT"
     left = verification.repeatable(ends, set(ends["dataset"]) - {"waves"})
     assert 0 not in left.index and set(left["dataset"]) == set(ends["dataset"]) - {"waves"}
+
+
+def test_a_row_leads_to_its_block_whatever_its_protocol(tmp_path):
+    given = config.load(WHOLE)
+    entry = given["sweeps"]["levels"]["entries"][0] | {"optimiser": ["flow", "gd"], "rate": 0.1, "budget": [10, 20], "maxnorm": [10, 1000]}
+    given["sweeps"]["levels"]["entries"] = [entry]
+    given = config.validate(given)
+    workshop = verification.Workshop(tmp_path, given)
+    blocks = expansion.blocks(given)
+    assert len(workshop.blocks) == len({block.folder for block in blocks})
+    for block in blocks:
+        meta = {"sweep": block.sweep, "dataset": block.dataset, "inputs": block.dimension, "activation": block.activation,
+                "widths": list(block.widths), "bias": block.bias, "training": given["training"], "protocol": block.protocol}  # fmt: skip
+        assert workshop.blocks[workshop.key(place_columns(meta))].folder == block.folder
 
 
 RUN = {"sweep": "channels", "dataset": "gp", "activation": "erf", "widths": "4", "bias": True, "seed": 7, "stop": "WALL", "loss": 2.0}

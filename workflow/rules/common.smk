@@ -79,12 +79,10 @@ def run_job(wildcards):
     record = f"{RESULTS}/{names.RECORD}".format(**wildcards)
     if record not in BLOCKS:
         raise WorkflowError(f"no sweep of the configuration asks for {record}")
-    block = BLOCKS[record]
-    training = {key: value for key, value in config["training"].items() if key != "continue_unfinished"}
-    training |= {key: value for key, value in block.protocol.items() if key in training}
+    job = expansion.run_job(config, BLOCKS[record])
     if CONTINUE:
-        training |= continuation.limits_kept(record, training)
-    return json.dumps(block.job | {"seed": config["seed"], "training": training})
+        job["training"] |= continuation.limits_kept(record, job["training"])
+    return json.dumps(job)
 
 
 def is_softplus_with_one_layer(block):

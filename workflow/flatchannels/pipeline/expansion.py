@@ -51,6 +51,25 @@ class Block:
         return self.last - self.first + 1
 
 
+def run_job(config: dict, block: Block) -> dict[str, Any]:
+    """What the script of the runs is to do for a block.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+    block : Block
+
+    Returns
+    -------
+    dict
+        The block, the root seed and the training settings, with what its protocol says of them.
+    """
+    training = {key: value for key, value in config["training"].items() if key != "continue_unfinished"}
+    training |= {key: value for key, value in block.protocol.items() if key in training}
+    return block.job | {"seed": config["seed"], "training": training}
+
+
 def dataset_product(config: dict, name: str, dimension: int, widths: Sequence[int], activation: str, seed: int) -> str:
     """The name of a dataset's file: a grid's own name, for others the dimension with it, e.g. rosenbrock-d4.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flatchannels.names import natural_key, network_name, widths_key
+from flatchannels.names import natural_key, widths_key
 from flatchannels.reasons import Stop
 from flatchannels.reporting.runs import TABLE_KEYS, run_columns
 from flatchannels.storage import run_records
@@ -23,7 +23,7 @@ from flatchannels.storage.errors import RecordError
 
 HOUR = 3600.0  # s
 LEAST_CONVERGED = 0.995  # share of a network's runs below which it is named
-COLUMNS = ["sweep", "dataset", "dimension", "activation", "widths", "bias", "seed", "stop", "converged", "infinite", "message"]
+COLUMNS = ["sweep", "dataset", "dimension", "activation", "widths", "seed", "stop", "converged", "message"]
 AT_A_LIMIT = {Stop.TIME_LIMIT.name, Stop.STEP_LIMIT.name, Stop.T_LIMIT.name}
 RESTARTED, FAILED_JOB = re.compile(r"Trying to restart job"), re.compile(r"^Error in rule (\w+)", re.MULTILINE)
 
@@ -84,8 +84,8 @@ def read(results: Path) -> tuple[pd.DataFrame, list[str]]:
             continue
         columns = run_columns(str(path), meta, arrays)
         seconds = columns["seconds_flow"] + columns["seconds_polish"]
-        frames.append(pd.DataFrame({**{key: columns[key] for key in COLUMNS}, "seconds": seconds}))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "seconds"]), damaged
+        frames.append(pd.DataFrame({**{key: columns[key] for key in COLUMNS}, "network": path.parent.name, "seconds": seconds}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "network", "seconds"]), damaged
 
 
 def costs(done: Iterable[Job]) -> pd.DataFrame:
@@ -109,7 +109,7 @@ def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str = "channel
     """
     mine = runs[runs["sweep"] == sweep]
     dimensions = dict(zip(mine["dataset"], mine["dimension"]))
-    names = {network_name(widths_key(name)[1], bias): name for name, bias in zip(mine["widths"], mine["bias"])}
+    names = dict(zip(mine["network"], mine["widths"]))
     spent: dict[tuple[str, int], float] = {}
     for job in done:
         parts = job.place.split("/")  # sweep/dataset/activation/network/seeds
@@ -144,10 +144,10 @@ def endings(runs: pd.DataFrame) -> pd.DataFrame:
 
 def convergence(runs: pd.DataFrame) -> pd.DataFrame:
     """Runs, converged ones and their share, network by network."""
-    keys = ["sweep", "dataset", "activation", "widths", "bias"]
+    keys = ["sweep", "dataset", "activation", "network"]
     table = runs.assign(converged=runs["converged"].astype(bool)).groupby(keys)["converged"].agg(["size", "sum", "mean"]).reset_index()
     table = table.set_axis([*keys, "runs", "converged", "share"], axis=1)
-    order = sorted(table.index, key=lambda row: (table["sweep"][row], natural_key(table["dataset"][row]), widths_key(table["widths"][row])))
+    order = sorted(table.index, key=lambda row: [natural_key(table[key][row]) for key in keys])
     return table.loc[order].reset_index(drop=True)
 
 
@@ -190,7 +190,7 @@ def describe(results: Path) -> str:
         f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",
         *([below.to_string(index=False)] if len(below) else []),
         f"At a limit: {int(runs['stop'].isin(AT_A_LIMIT).sum())}. Failed: {len(failed)}",
-        *(f"  {row.sweep}/{row.dataset}/{row.activation}/{row.widths} seed {row.seed}: {row.message}" for row in failed.itertuples()),
+        *(f"  {row.sweep}/{row.dataset}/{row.activation}/{row.network} seed {row.seed}: {row.message}" for row in failed.itertuples()),
         "; ".join(f"{name}: {count}" for name, count in calls(logs_beside(results)).items()) or "no logs of snakemake",
     ]
     return "\n".join(parts) + "\n"

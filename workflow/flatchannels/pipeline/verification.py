@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,19 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.data import gaussian_process
-from flatchannels.names import widths_of
 from flatchannels.pipeline import config as settings
 from flatchannels.pipeline import environment, expansion, places, publication, published, sources
 from flatchannels.reasons import Stop
+from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import run_records, table_files
 from flatchannels.storage.errors import RecordError
+from flatchannels.storage.schemas.columns import PROTOCOL_COLUMNS
 from flatchannels.storage.schemas.infinity import ROUTES
 from flatchannels.storage.schemas.runs import ENDS
 
 LOSS_TOLERANCE = 1e-9  # relative difference of two losses that are the same
-RUN_KEY = ["sweep", "dataset", "activation", "widths", "bias", "seed"]  # of a run
+NETWORK_KEY = ["sweep", "dataset", "activation", "widths", "bias", *PROTOCOL_COLUMNS]  # of a network on its dataset
+RUN_KEY = [*NETWORK_KEY, "seed"]  # of a run
 NO_ROUTE = ""  # of a run within the wall
 Progress = Callable[[str], None]
 
@@ -139,6 +141,16 @@ class Workshop:
         kernels = sources.fingerprint([self.scripts / "compile.py"])
         self.environment["NUMBA_CACHE_DIR"] = os.path.abspath(f"{settings.RESULTS}/{environment.KERNEL_CACHE}/{kernels}")
         self.datasets = expansion.datasets(self.configuration)
+        self.blocks = {self.key(self._columns(block)): block for block in expansion.blocks(self.configuration)}
+
+    def _columns(self, block: expansion.Block) -> dict[str, Any]:
+        """What tables say of the runs of a block."""
+        return place_columns(vars(block) | {"inputs": block.dimension, "training": self.configuration["training"]})
+
+    @staticmethod
+    def key(row: Mapping[str, Any]) -> tuple:
+        """By which the network of a row is known."""
+        return tuple(row[name] for name in NETWORK_KEY)
 
     def call(self, script: str, *words: str) -> None:
         """Run a script of the workflow; RuntimeError with its last line where it fails."""
@@ -159,14 +171,12 @@ class Workshop:
 
     def run(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
         """Make a run of the table of ends afresh; returns what that table says of it, and its route."""
-        seed = int(row["seed"])
-        block = expansion.Block(row["sweep"], row["dataset"], int(row["dimension"]), row["activation"], widths_of(row["widths"]),
-                               bool(row["bias"]), seed, seed)  # fmt: skip
+        block = self.blocks[self.key(row)]
+        block = replace(block, first=int(row["seed"]), last=int(row["seed"]))
         record, routes = self.place / block.record, self.place / "routes" / f"{block.record}.parquet"
         for path in (record, routes):
             path.parent.mkdir(parents=True, exist_ok=True)
-        training = {key: value for key, value in self.configuration["training"].items() if key != "continue_unfinished"}
-        job = vars(block) | {"seed": self.configuration["seed"], "training": training}
+        job = expansion.run_job(self.configuration, block)
         data = str(self.place / "datasets" / f"{block.dataset}.npz")
         self.call("again.py", data, str(record), str(routes), json.dumps(job), json.dumps(settings.origin(self.configuration)))
         meta, arrays = run_records.read_runs(record, ["loss", "stop"])

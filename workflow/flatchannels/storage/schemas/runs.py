@@ -121,6 +121,7 @@ ENDS = Schema(
         **PLACE,
         **WIDTHS,
         **BIAS,
+        **PROTOCOL_COLUMNS,
         **SEED,
         "stop": RUNS.columns["stop"],
         "finish": RUNS.columns["finish"],
