@@ -167,3 +167,21 @@ def test_the_gauge_of_relu_is_where_the_gradient_vanishes(widths):
     change = net.pack(layers) - theta
     assert np.linalg.norm(change - gauge @ (gauge.T @ change)) < 1e-5 * np.linalg.norm(change)
     assert Network(2, widths, "g").gauge(theta).shape == (theta.size, 0)
+
+
+@pytest.mark.parametrize("widths", [(5,), (3, 2), (4, 4, 4)])
+def test_derivatives_are_the_same_bits_each_time(widths):
+    net, data, theta = example(widths)
+    other, _, _ = example(widths)  # with a workspace of its own
+    first = net.derivatives(theta, data)
+    net.derivatives(2 * theta, data)
+    for again in (net.derivatives(theta, data), other.derivatives(theta, data)):
+        assert all(np.array_equal(a, b) for a, b in zip(first, again))
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e300])
+def test_a_step_to_nowhere_shows_in_loss_and_derivatives(value):
+    net, data, theta = example((3, 2))
+    theta[0], theta[-3:] = value, value
+    loss, gradient, hessian = net.derivatives(theta, data)
+    assert not np.isfinite(loss) and not np.isfinite(gradient).all() and not np.isfinite(hessian).all()

@@ -23,10 +23,11 @@ from flatchannels.dynamics.flow import Flow
 from flatchannels.dynamics.objectives import Objective, exact_loss
 from flatchannels.dynamics.stopping import at_a_strict_minimum
 from flatchannels.networks import kernels
-from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, aligned
+from flatchannels.networks.blocks import SAMPLES_AT_ONCE, SAMPLES_PER_BLOCK, aligned
 from flatchannels.networks.compilation import SETTINGS
 from flatchannels.networks.network import Network
 from flatchannels.networks.norm import weight_norm
+from flatchannels.networks.workspace import allocated
 from flatchannels.precision import on_the_wall
 from flatchannels.reasons import Stop
 
@@ -34,7 +35,6 @@ Array = NDArray[np.float64]
 
 METHODS = ("gd", "sgd", "adam")
 SECONDS_AT_ONCE = 0.2  # of compiled steps, about, between two looks at the clock
-VECTOR = 8  # samples: blocks are filled up to a multiple of it
 
 
 class Diverged(ArithmeticError):
@@ -226,11 +226,11 @@ class _Steps:
     def __init__(self, net: Network, data: Dataset, optimiser: Optimiser, batch: int, maxnorm: float) -> None:
         self.plan, self.data, self.optimiser, self.batch, self.maxnorm = net.plan, data, optimiser, batch, float(maxnorm)
         self.random = np.random.default_rng()
-        size = min(SAMPLES_PER_BLOCK, -(-batch // VECTOR) * VECTOR)
+        size = min(SAMPLES_PER_BLOCK, -(-batch // SAMPLES_AT_ONCE) * SAMPLES_AT_ONCE)
         blocks = -(-batch // size)
         self.x = aligned((blocks, net.inputs, size))
         self.y, self.weights = aligned((blocks, size)), aligned((blocks, size))
-        self.rows, self.gradient = kernels.workspace(net.plan, size), np.empty(net.parameters)
+        self.rows, self.gradient = allocated(net.plan, size), np.empty(net.parameters)
         if batch == data.y.size:
             _gather(data.x, data.y, data.weights, np.arange(batch), 0, batch, self.x, self.y, self.weights)
 

@@ -9,6 +9,13 @@ from numba import config as numba_config
 from numba import njit
 from numba.core import event
 
+# LLVM keeps to vectors of 256 bits where a processor has wider ones, for programs that use few of them. The kernels are
+# made of little else, and run a fifth faster at full width. NUMBA_CPU_FEATURES in the environment overrules this.
+_config: Any = numba_config  # which sets its attributes when it is imported
+_features = binding.get_host_cpu_features()
+if _config.CPU_FEATURES is None and _features.get("avx512f"):
+    _config.CPU_FEATURES = f"{_features.flatten()},-prefer-256-bit"
+
 
 def _can_cache() -> bool:
     """Whether numba finds a folder for compiled code: beside this file, below the home folder, or NUMBA_CACHE_DIR."""
@@ -48,10 +55,3 @@ if not SETTINGS["cache"]:
         stacklevel=2,
     )
 event.register("numba:compile", _Notice())
-
-# LLVM keeps to vectors of 256 bits where a processor has wider ones, for programs that use few of them. The kernels are
-# made of little else, and run a fifth faster at full width. NUMBA_CPU_FEATURES in the environment overrules this.
-_config: Any = numba_config  # which sets its attributes when it is imported
-_features = binding.get_host_cpu_features()
-if _config.CPU_FEATURES is None and _features.get("avx512f"):
-    _config.CPU_FEATURES = f"{_features.flatten()},-prefer-256-bit"

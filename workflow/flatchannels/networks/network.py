@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flatchannels.networks import kernels
+from flatchannels.networks import kernels, workspace
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, in_blocks
 from flatchannels.networks.checks import checked_inputs, checked_parameters, checked_sizes
@@ -401,9 +401,9 @@ class Network:
         return loss, gradient, hessian
 
     @cached_property
-    def plan(self) -> kernels.Plan:
-        """Where the kernels find everything: a `kernels.Plan`."""
-        plan = kernels.plan(ACTIVATIONS[self.activation].code, self.layout)
+    def plan(self) -> workspace.Plan:
+        """Where the kernels find everything: a `workspace.Plan`."""
+        plan = workspace.plan(ACTIVATIONS[self.activation].code, self.layout)
         return plan._replace(smoothing=np.array(self.smoothing, dtype=float)) if self.smoothing else plan
 
     def smoothed(self, theta: ArrayLike, epsilon: float) -> "Network":
@@ -458,7 +458,7 @@ class Network:
 
     @cached_property
     def _rows(self) -> Vector:
-        return kernels.workspace(self.plan)
+        return workspace.allocated(self.plan)
 
     def _checked(self, theta: ArrayLike, data: Samples | None = None) -> Vector:
         if data is not None and data.dimension != self.inputs:
