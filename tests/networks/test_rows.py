@@ -78,6 +78,8 @@ def test_products_and_sums_of_rows(count):
     before = rows[some].copy()
     loops.multiply(rows, 0, 1, 40, 40, count)  # in place
     assert np.array_equal(rows[some], before * rows[:count]) and others_unchanged(rows, range(40, 40 + count))
+    loops.multiply_add(rows, 3, 4, 51)
+    assert same(rows[51], example()[51] + rows[3] * rows[4])
     loops.add(rows, 3, 50)
     assert np.array_equal(rows[50], example()[50] + rows[3])
 

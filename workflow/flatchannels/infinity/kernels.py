@@ -1,6 +1,6 @@
 """The numba kernels behind limit networks: loss, gradient and Hessian of layers of units.
 
-As `networks.kernels`, whose functions on rows are used here, for layers whose units take several forms z_f = W_f·h of the channels h
+As `networks.kernels`, with the same `networks.rows`, for layers whose units take several forms z_f = W_f·h of the channels h
 below and give several channels. With the Jacobian G[c, f] = ∂h_c/∂z_f of a layer's channels, which is not 0 within units alone:
 
     V = W_{l+1}ᵀ E_{l+1},   E_f = Σ_c G[c, f] V_c,   κ_{fg} = Σ_c V_c ∂²h_c/∂z_f∂z_g                        (first adjoints)
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from flatchannels.infinity.plans import EXPONENTIAL, LINEAR, NEURON, QUADRUPLE, STEEP, TRIPLE, Plan
 from flatchannels.networks import scalars
 from flatchannels.networks.compilation import SETTINGS
-from flatchannels.networks.kernels import add, contract, mix, multiply, multiply_add
+from flatchannels.networks.rows import add, add_products, combine, contract, multiply, multiply_add
 from flatchannels.networks.scalars import LOOP, SCALAR
 
 Array = NDArray[np.float64]
@@ -136,7 +136,7 @@ def forward(plan: Plan, parameters: Array, x: Array, rows: Array) -> None:
     for layer in range(1, last + 1):
         columns = plan.channels[layer - 1] + plan.bias
         target = plan.H[last] if layer == last else plan.Z
-        mix(parameters, plan.first[layer], columns, 1, rows, plan.H[layer - 1], 1, columns, target, plan.forms[layer])
+        combine(parameters, plan.first[layer], columns, 1, rows, plan.H[layer - 1], 1, columns, target, plan.forms[layer])
         if layer < last:
             for u in range(plan.of_layer[layer], plan.of_layer[layer + 1]):
                 jets(plan, u, parameters, rows)
@@ -173,11 +173,11 @@ def backward(plan: Plan, parameters: Array, rows: Array, curvature: bool) -> Non
     for layer in range(plan.channels.size - 2, 0, -1):
         columns = plan.channels[layer] + plan.bias
         above = plan.forms[layer + 1]
-        mix(parameters, plan.first[layer + 1], 1, columns, rows, plan.E[layer + 1], 1, above, plan.V, plan.channels[layer])
+        combine(parameters, plan.first[layer + 1], 1, columns, rows, plan.E[layer + 1], 1, above, plan.V, plan.channels[layer])
         _along(plan, layer, rows, 0, plan.E[layer])
         if curvature:
             for k in range(plan.first_bend[layer], plan.first_bend[layer + 1]):
-                multiply(rows, plan.bends[k, 3], plan.V + plan.bends[k, 0], plan.bends[k, 3])
+                multiply(rows, plan.V + plan.bends[k, 0], 0, plan.bends[k, 3], plan.bends[k, 3], 1)
 
 
 @njit(**SETTINGS)
@@ -250,13 +250,13 @@ def second_adjoints(plan: Plan, parameters: Array, rows: Array) -> None:
                     source, step = plan.square, 1
                     for p in range(above):
                         rows[source + p, :] = rows[plan.pairs[m, p, g]]
-                mix(parameters, weight, 1, columns, rows, source, step, above, plan.V, width)
+                combine(parameters, weight, 1, columns, rows, source, step, above, plan.V, width)
                 _along(plan, layer, rows, 0, plan.T)
                 for f in range(nodes):
                     rows[plan.B[layer, m] + f * many + g, :] = rows[plan.T + f]
         many = above + plan.scales[layer + 1]
         for f in range(nodes):
-            mix(parameters, weight, 1, columns, rows, plan.B[layer, layer + 1] + f * many, 1, above, plan.V, width)
+            combine(parameters, weight, 1, columns, rows, plan.B[layer, layer + 1] + f * many, 1, above, plan.V, width)
             _along(plan, layer, rows, f, plan.T)
             for g in range(f, nodes):
                 rows[plan.pairs[layer, f, g], :] = rows[plan.T + g - f]
@@ -273,9 +273,8 @@ def within_layers(plan: Plan, rows: Array, pair_sums: Array, hessian: Array) -> 
         forms, h, columns = plan.forms[layer], plan.H[layer - 1], plan.channels[layer - 1] + plan.bias
         target = plan.products
         for k in range(columns):
-            for q in range(k, columns):
-                multiply(rows, h + k, h + q, target)
-                target += 1
+            multiply(rows, h + k, 0, h + k, target, columns - k)
+            target += columns - k
         pairs = forms * (forms + 1) // 2
         contract(rows, plan.pairs[layer, 0, 0], pairs, plan.products, target - plan.products, pair_sums, row, 0)
         row += pairs
@@ -318,7 +317,7 @@ def _tangents(plan: Plan, parameters: Array, rows: Array, layer: int, f: int, m:
         rows[plan.D[m] + c, :] = 0.0
     inner = plan.channels[m - 1]
     if m > layer:
-        mix(parameters, plan.first[m], inner + plan.bias, 1, rows, plan.D[m - 1], 1, inner, plan.Z, plan.forms[m])
+        combine(parameters, plan.first[m], inner + plan.bias, 1, rows, plan.D[m - 1], 1, inner, plan.Z, plan.forms[m])
     for k in range(plan.first_slope[m], plan.first_slope[m + 1]):
         c, g, slope = plan.slopes[k]
         if m > layer and g < plan.forms[m]:
@@ -333,11 +332,10 @@ def _cross_terms(plan: Plan, rows: Array, layer: int, f: int, m: int) -> int:
     below, many = plan.channels[m - 1], plan.forms[m] + plan.scales[m]
     target = plan.T
     for j in range(plan.forms[m]):
-        for q in range(below + plan.bias):
-            multiply(rows, plan.B[layer, m] + f * many + j, plan.H[m - 1] + q, target)
-            if q < below:
-                multiply_add(rows, plan.E[m] + j, plan.D[m - 1] + q, target)
-            target += 1
+        b = plan.B[layer, m] + f * many + j
+        add_products(rows, b, plan.H[m - 1], plan.E[m] + j, plan.D[m - 1], target, below)
+        multiply(rows, b, 0, plan.H[m - 1] + below, target + below, plan.bias)
+        target += below + plan.bias
     return target - plan.T
 
 

@@ -3,11 +3,8 @@
 from numba import njit
 
 from flatchannels.networks.compilation import SETTINGS
-from flatchannels.networks.rows import combine, contract, multiply
+from flatchannels.networks.rows import SUMS, combine, contract, multiply
 from flatchannels.networks.scalars import activate
-
-# Sums over samples may be reordered; NaN and infinity must survive, since they tell the solver of a failed step.
-SUMS = SETTINGS | {"fastmath": {"reassoc", "contract", "nsz", "arcp"}}
 
 
 @njit(**SETTINGS)

@@ -5,6 +5,9 @@ from numba import njit
 from flatchannels.networks import vectors
 from flatchannels.networks.compilation import SETTINGS
 
+# Sums over samples may be reordered; NaN and infinity must survive, since they tell the solver of a failed step.
+SUMS = SETTINGS | {"fastmath": {"reassoc", "contract", "nsz", "arcp"}}
+
 part = njit(**SETTINGS)(vectors.part)
 
 
@@ -45,7 +48,15 @@ def multiply(rows, left, left_step, right, target, count):
         q += m
 
 
-@njit(**SETTINGS)
+@njit(**SUMS)
+def multiply_add(rows, left, right, target):
+    """rows[target] += rows[left] rows[right]."""
+    a, b, t = rows[left], rows[right], rows[target]
+    for n in range(t.size):
+        t[n] += a[n] * b[n]
+
+
+@njit(**SUMS)
 def add(rows, source, target):
     """rows[target] += rows[source]."""
     s, t = rows[source], rows[target]
