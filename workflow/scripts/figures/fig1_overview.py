@@ -7,6 +7,7 @@ import numpy as np
 import palette
 import style
 from fig6_toy import PLACES, last, output, sigma
+from scipy.interpolate import RectBivariateSpline, RegularGridInterpolator
 
 from flatchannels.pipeline import jobs
 from flatchannels.storage import products
@@ -14,6 +15,7 @@ from flatchannels.storage import products
 SPLITS = [0.5, 1.5, 3.0]  # γ of the halves shown, as shares of the output weight
 NEURONS = [palette.neuron_colour(number) for number in range(2)]
 FAR, ALPHAS = 12.0, (-1.6, 3.4)  # the part of the landscape that is shown
+FINE = 200  # points of the surface along each axis
 HIGHEST, ABOVE = -0.7, 0.03  # log10 of the loss at which it is cut off, and how far above it lines are drawn
 VIEW = (40, 35)  # elevation and azimuth in degrees
 
@@ -48,8 +50,10 @@ def surface_panel(axes, landscape, flows):
     columns, rows = landscape["gamma"] <= FAR, (landscape["alpha"] >= ALPHAS[0]) & (landscape["alpha"] <= ALPHAS[1])
     gamma, alpha = landscape["gamma"][columns], landscape["alpha"][rows]
     height = np.log10(landscape["loss"])[np.ix_(columns, rows)]
-    axes.plot_surface(*np.meshgrid(gamma, alpha), np.minimum(height, HIGHEST).T, cmap="Greys_r", linewidth=0, rcount=len(alpha) // 2,
-                      ccount=len(gamma), alpha=0.9, rasterized=True)  # fmt: skip
+    fine = np.linspace(gamma[0], gamma[-1], FINE), np.linspace(alpha[0], alpha[-1], FINE)  # or the edge of the cut would be a saw
+    surface = np.minimum(RectBivariateSpline(gamma, alpha, height)(*fine), HIGHEST)
+    axes.plot_surface(*np.meshgrid(*fine), surface.T, cmap="Greys_r", linewidth=0, antialiased=False, rcount=FINE, ccount=FINE,
+                      alpha=0.9, rasterized=True)  # fmt: skip
     level = height[:, np.argmin(abs(alpha))] + ABOVE
     axes.plot(gamma, 0 * gamma, level, color="black", linestyle="--", linewidth=1)
     plateau = gamma < landscape["narrow"][1] / np.sqrt(2)
@@ -71,8 +75,6 @@ def surface_panel(axes, landscape, flows):
 
 def interpolated(landscape, gamma, alpha):
     """log10 of the landscape's loss at points (γ, α), bilinear."""
-    from scipy.interpolate import RegularGridInterpolator
-
     axes = landscape["gamma"], landscape["alpha"]
     height = RegularGridInterpolator(axes, np.log10(landscape["loss"]), bounds_error=False, fill_value=None)
     return height(np.stack([gamma, alpha], axis=1))

@@ -30,7 +30,7 @@ def draw(runs, layers, spectra, shares, layer_shares):
     late = towards_a_pair(runs[runs["setting"].isin(one_layer)])
     ratios_panel(panels["b"], late)
     panels["b"].legend(loc="upper center")
-    style.say_count(panels["b"], len(late), x=0.02, ha="left")
+    style.say_count(panels["b"], len(late), y=1.01, va="bottom")
     shares_panel(panels["c"], shares)
     readings_panel(panels["h"], shares)
     chosen = runs[runs["setting"] == SHOWN]
@@ -72,8 +72,13 @@ def readings_panel(axes, shares):
         return style.say_empty(axes)
     axes.set_xticks(range(len(rows)), [palette.setting_label(name) for name in rows["setting"]], rotation=90, fontsize=6.5)
     axes.set(ylabel="in a channel (%)", ylim=(0, 100))
+    legend_above(axes, "third criterion")
+
+
+def legend_above(axes, title):
+    """A legend in one row above a panel, where it lies on nothing that is drawn."""
     look = {"ncols": 3, "fontsize": 6.5, "title_fontsize": 6.5, "handlelength": 1.0, "columnspacing": 1.0, "borderaxespad": 0.2}
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), title="third criterion", **look)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), title=title, **look)
 
 
 def whole_settings(shares, quantity):
@@ -143,8 +148,8 @@ def layers_panel(axes, layer_shares):
     names = rows["layers"].unique()
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set(xlabel="layers with channels", ylabel="runs (%)")
-    axes.set_ylim(0, 1.6 * max(10, 100 * rows["high"].max()))
-    axes.legend(loc="upper right", fontsize=6.5, title=f"criterion, {rows['runs'].iloc[0]} runs", title_fontsize=6.5)
+    axes.set_ylim(0, 1.1 * max(10, 100 * rows["high"].max()))
+    legend_above(axes, f"criterion, {rows['runs'].iloc[0]} runs")
 
 
 def dimensions_panel(axes, layers, settings):

@@ -34,7 +34,7 @@ def dimensions_panel(axes, count, triplets):
     """How many channels of each dimension there are, and the number of triplets."""
     axes.bar(np.arange(len(count)) + 1, count, 0.7, color=palette.CHANNEL_COLOUR)
     axes.set(xlabel="dimension", ylabel="channels")
-    style.say_count(axes, triplets, "triplets")
+    style.say_count(axes, triplets, "triplet" if triplets == 1 else "triplets")
 
 
 def triplets(layers):

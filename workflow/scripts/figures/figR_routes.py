@@ -24,14 +24,16 @@ CATEGORIES = {  # in the order of the bars: colour; grey where nothing is certif
     "others, undecided": "0.88",
 }
 SMALLEST = 1e-12  # of (L − L_∞) / L on the axis
+AROUND_BARS, BAR, RATIOS = 1.2, 0.13, 1.7  # inches: titles, axes and legend of the bars; a bar with its gap; the panel of ratios
 MARKERS = {"gated pairs, certified": "o", "triples, certified": "^", "with hinges, certified": "v", "others, certified": "s"}
 
 
 def draw(routes):
     """The figure from the table of routes: bars per setting and width, and the ratios of the certificates below."""
     rows = ordered_rows(routes)
-    figure = style.new_figure(2.6 + 0.13 * max(len(rows), 4))
-    top, bottom = figure.subfigures(2, 1, height_ratios=[0.9 + 0.13 * max(len(rows), 4), 1.7])
+    heights = [AROUND_BARS + BAR * max(len(rows), 4), RATIOS]
+    figure = style.new_figure(sum(heights))
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
     channel_axes, other_axes = top.subplots(1, 2, sharey=True)
     categories = routes.apply(category, axis=1) if len(routes) else routes["route"]
     bars_panel(channel_axes, routes[routes["channel"]], categories, rows, intervals=True)
