@@ -48,8 +48,9 @@ def test_the_folder_has_the_configuration_the_origin_and_what_it_lists(folder):
     assert told["seed"] == given["seed"] and told["left_out"] == [] and told["processors_of_the_runs"]
     there = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
     assert there == {*told["files"], published.CONFIGURATION_FILE, published.ORIGIN_FILE}
-    assert {"figures/fig4.pdf", "figures/fig4.png", "scorecard.txt", "statistics/ends.parquet", "saddles/plateau.npz"} <= there
+    assert {"figures/fig4.pdf", "figures/fig4.png", "scorecard.txt", "costs.txt", "statistics/ends.parquet", "saddles/plateau.npz"} <= there
     assert publication.changed(place) == []
+    assert f"{sum(told['runs'].values())} runs in 11 records, 0 of which" in (place / "costs.txt").read_text()
 
 
 def test_every_run_is_in_the_table_of_ends_with_its_parameters(folder):

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from flatchannels.pipeline import config, places, published, sources
+from flatchannels.pipeline import config, places, published, sources, sweep_summary
 from flatchannels.storage import archives, atomic
 
 KEPT_FILE = "README.md"  # of the folder; written by hand
@@ -30,10 +30,13 @@ TOLD_SCRIPTS = ("runs.py", "network_routes.py", "channels_table.py", "scorecard.
 TOLD_PACKAGES = ("numpy", "scipy", "numba", "pandas", "pyarrow", "matplotlib", "snakemake")
 
 
+COSTS_FILE = "costs.txt"  # what the runs cost and how they ended
+
+
 def lay_out(
     target: Path, results: Path, files: Iterable[str], records: Sequence[str], configuration: Mapping[str, Any], left_out: Sequence[str]
 ) -> None:
-    """Copy files to `target`, in the folders that they have below `results`, with the configuration and the origin beside them.
+    """Copy files to `target`, in the folders that they have below `results`, with configuration, origin and costs beside them.
 
     Parameters
     ----------
@@ -62,6 +65,8 @@ def lay_out(
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(results / name, target / name)
+    atomic.write_text(target / COSTS_FILE, sweep_summary.describe(results))
+    names.append(COSTS_FILE)
     public = {key: value for key, value in configuration.items() if key != "results_dir"}
     atomic.write_text(target / published.CONFIGURATION_FILE, yaml.safe_dump(public, sort_keys=False, allow_unicode=True, width=140))
     told = origin(configuration, records) | {
