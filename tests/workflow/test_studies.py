@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
 
 from flatchannels.networks.layout import Layout
 from flatchannels.pipeline import config, expansion
@@ -169,6 +170,12 @@ def test_shares_with_a_draw_for_each_run_have_intervals_by_run():
     assert table.loc["channel", "a draw per run"].startswith("50 [30, 70]") and table.loc["channel", "difference"] == "+0"
     low, high = (float(number) for number in table.loc["channel", "a draw per network"][4:-1].split(", "))
     assert low < 10 and high > 90
+
+
+def test_runs_are_compared_for_the_same_networks_and_seeds():
+    parts = [synthetic.channel_rows(name, 10, 3, widths=widths) for name, widths in [("gp-s2", "4"), ("gp-s2", "8"), ("rosenbrock", "4")]]
+    found = redraw.comparable(pd.concat(parts, ignore_index=True), 6, {("gp-s2", 2, "4"), ("gp-s10", 2, "4")})
+    assert set(zip(found["setting"], found["widths"])) == {("gp-s2", "4")} and sorted(found["seed"]) == [1, 2, 3, 4, 5, 6]
 
 
 def test_shares_of_a_table_are_in_the_order_of_the_settings():

@@ -62,8 +62,8 @@ def redrawn(given: dict, folder: Path, seeds: int, max_width: int, max_dimension
 
 def comparable(runs: pd.DataFrame, seeds: int, networks: set) -> pd.DataFrame:
     """The runs of the same networks and seeds, but for failures."""
-    key = list(zip(runs["setting"], runs["dimension"], runs["widths"]))
-    return ended(runs[[each in networks for each in key] & (runs["seed"] <= seeds)])
+    asked = pd.Series([key in networks for key in zip(runs["setting"], runs["dimension"], runs["widths"])], index=runs.index, dtype=bool)
+    return ended(runs[asked & (runs["seed"] <= seeds)])
 
 
 def compare(by_network: pd.DataFrame, by_run: pd.DataFrame) -> pd.DataFrame:
