@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flatchannels.storage.errors import RecordError
-from flatchannels.storage.schemas.columns import Schema, count, flag, number, text
+from flatchannels.storage.schemas.columns import Schema, count, flag, number, numbers, text
 from flatchannels.storage.table_files import read_table, typed_table, write_table
 
 PLANTED = Schema(
@@ -66,3 +66,14 @@ def test_rows_get_the_columns_and_types_of_their_schema():
     assert typed_table(PLANTED, []).dtypes.astype(str).to_dict() == PLANTED.kinds
     with pytest.raises(ValueError, match="rows of the table planted lack name, good"):
         typed_table(PLANTED, [{"runs": 1}])
+
+
+def test_lists_of_numbers_are_read_back_whatever_their_lengths(tmp_path):
+    lists = Schema("lists", "thing", {"name": text("Its name."), "theta": numbers("Its numbers.")})
+    values = [np.random.default_rng(n).normal(size=n) for n in range(5)]
+    write_table(tmp_path / "lists.parquet", lists, typed_table(lists, {"name": list("abcde"), "theta": values}))
+    found = read_table(tmp_path / "lists.parquet", lists)
+    assert found["name"].tolist() == list("abcde")
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(found["theta"], values, strict=True))
+    write_table(tmp_path / "none.parquet", lists, typed_table(lists, []))
+    assert len(read_table(tmp_path / "none.parquet", lists)) == 0

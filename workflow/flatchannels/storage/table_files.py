@@ -76,7 +76,12 @@ def write_table(path: str | PathLike[str], schema: Schema, frame: "pd.DataFrame"
     fields = [field.with_metadata(words) for field, words in zip(table.schema, told, strict=True)]
     table = table.cast(pa.schema(fields, metadata=table.schema.metadata))
     sink = io.BytesIO()
-    with pq.ParquetWriter(sink, table.schema) as writer:
+    # Numbers by their bytes, the exponents together: a quarter less than otherwise. Texts by their different values.
+    floats = [pa.float64(), pa.list_(pa.float64())]
+    types = {field.name: field.type for field in table.schema}
+    numbers = [name if kind == pa.float64() else f"{name}.list.element" for name, kind in types.items() if kind in floats]
+    texts = [name for name, kind in types.items() if kind not in floats]
+    with pq.ParquetWriter(sink, table.schema, compression="zstd", use_dictionary=texts, use_byte_stream_split=numbers) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({"flatchannels": json.dumps(meta, sort_keys=True), "seal": EMPTY_SEAL.decode()})
     write_bytes(path, seal(sink.getvalue()))
