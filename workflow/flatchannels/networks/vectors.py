@@ -109,6 +109,13 @@ def _added_up(builder: Builder, vectors: list[Value]) -> Value:
     return vectors[0]
 
 
+def _add_lanes(builder: Builder, vector: Value, lanes: list[int], target: Value) -> None:
+    """Add those lanes of a vector to the numbers from `target` on, at once: a vector of that many."""
+    some = builder.shuffle_vector(vector, ZEROS, ir.Constant(ir.VectorType(INTEGER, len(lanes)), lanes))
+    pointer = builder.bitcast(target, ir.VectorType(ir.DoubleType(), len(lanes)).as_pointer())
+    builder.store(builder.fadd(builder.load(pointer, align=8), some), pointer, align=8)
+
+
 @intrinsic
 def add_tile(typing: Any, lefts: Any, rights: Any, rows: Any, left: Any, right: Any, out: Any, row: Any, column: Any) -> Any:
     """out[row + i, column + k] += Σ_n rows[left + i, n] rows[right + k, n] for i < lefts, k < rights.
@@ -134,12 +141,13 @@ def add_tile(typing: Any, lefts: Any, rights: Any, rows: Any, left: Any, right: 
                 rights = [rows.load(pointer, sample) for pointer in b_rows]
                 for total, (x, y) in zip(sums, [(x, y) for x in lefts for y in rights]):
                     b.store(b.fadd(b.load(total), b.fmul(x, y, flags=FUSED), flags=FUSED), total)
-            targets = [b.gep(out.row(row, 1, i), [b.add(column, column.type(k))]) for i in range(m) for k in range(n)]
+            begins = [b.gep(out.row(row, 1, i), [column]) for i in range(m)]
             for first in range(0, m * n, LANES):
                 some = [b.load(total) for total in sums[first : first + LANES]]
                 added = _added_up(b, some + [ZEROS] * (LANES - len(some)))
-                for lane, target in enumerate(targets[first : first + LANES]):
-                    b.store(b.fadd(b.load(target), b.extract_element(added, INTEGER(lane))), target)
+                for i in range(first // n, -(-(first + len(some)) // n)):
+                    places = [place for place in range(i * n, (i + 1) * n) if first <= place < first + len(some)]
+                    _add_lanes(b, added, [place - first for place in places], b.gep(begins[i], [column.type(places[0] - i * n)]))
 
         by_size(b, [lefts, rights], emit)
         return context.get_dummy_value()
