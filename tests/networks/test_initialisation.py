@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flatchannels import Network
-from flatchannels.networks.network import SCHEMES
+from flatchannels.networks.initialisation import SCHEMES
 
 WIDE = Network(200, (300, 100), "tanh")
 FANS = [(200, 300), (300, 100), (100, 1)]

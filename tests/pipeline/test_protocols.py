@@ -124,7 +124,7 @@ def test_a_record_of_a_protocol_is_asked_for_its_own_wall_alone():
 
 def test_the_schema_knows_the_names_of_the_registries():
     from flatchannels.dynamics.optimisers import METHODS
-    from flatchannels.networks.network import SCHEMES
+    from flatchannels.networks.initialisation import SCHEMES
 
     schema = config._schema()["$defs"]
     assert schema["scheme"]["enum"] == list(SCHEMES) and schema["optimiser"]["enum"] == ["flow", *METHODS] == list(protocols.KEYS)

@@ -102,7 +102,17 @@ def numbers_of(name: str) -> tuple[int, ...]:
 
 
 def protocol_name(protocol: Mapping[str, Any]) -> str:
-    """scale0.1-he_normal-adam-rate0.001-steps5000 of such a protocol; the empty text of the default one, which is empty."""
+    """The name of a protocol, such as scale0.1-he_normal-adam-rate0.001-steps5000; the empty text of the default one, which is empty.
+
+    Parameters
+    ----------
+    protocol : mapping
+        With keys of PROTOCOL.
+
+    Returns
+    -------
+    str
+    """
     return "-".join(before + _value_name(protocol[key]) for key, before in PROTOCOL.items() if key in protocol)
 
 
@@ -112,7 +122,20 @@ def _value_name(value: str | float) -> str:
 
 
 def network_name(widths: Sequence[int], bias: bool, protocol: Mapping[str, Any] | None = None) -> str:
-    """r4x4, r4x4-nobias without biases, r4x4-scale0.1 with a protocol of its own."""
+    """The name of a network: r4x4, r4x4-nobias without biases, r4x4-scale0.1 with a protocol of its own.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Of the hidden layers.
+    bias : bool
+    protocol : mapping, optional
+        What of the training is not the default, with keys of PROTOCOL.
+
+    Returns
+    -------
+    str
+    """
     own = protocol_name(protocol or {})
     return f"r{widths_name(widths)}{'' if bias else NO_BIAS}" + (f"-{own}" if own else "")
 
@@ -120,7 +143,28 @@ def network_name(widths: Sequence[int], bias: bool, protocol: Mapping[str, Any] 
 def record_place(
     sweep: str, dataset: str, activation: str, widths: Sequence[int], bias: bool, first: int, last: int, protocol: Mapping | None = None
 ) -> str:
-    """Where the record of the seeds `first` … `last` of a network lies, below the folder of results."""
+    """Where the record of a network's runs lies, below the folder of results.
+
+    Parameters
+    ----------
+    sweep : str
+    dataset : str
+        The name of its file.
+    activation : str
+    widths : sequence of int
+        Of the hidden layers.
+    bias : bool
+    first : int
+        The first seed.
+    last : int
+        The last seed.
+    protocol : mapping, optional
+        What of the training is not the default, with keys of PROTOCOL.
+
+    Returns
+    -------
+    str
+    """
     network = network_name(widths, bias, protocol)
     return RECORD.format(sweep=sweep, dataset=dataset, activation=activation, network=network, first=first, last=last)
 
@@ -186,7 +230,22 @@ def dataset_family(product: str, dimension: int, spec: Mapping[str, Any]) -> str
 
 
 def setting_name(family: str, activation: str, depth: int, protocol: Mapping[str, Any] | None = None) -> str:
-    """The name of the setting of a network: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers", "rosenbrock scale0.1"."""
+    """The name of the setting of a network: "gp-s0.5", "rosenbrock erf", "rosenbrock 3 layers", "rosenbrock scale0.1".
+
+    Parameters
+    ----------
+    family : str
+        The dataset's name in the configuration.
+    activation : str
+    depth : int
+        The number of hidden layers.
+    protocol : mapping, optional
+        What of the training is not the default, with keys of PROTOCOL.
+
+    Returns
+    -------
+    str
+    """
     words = [activation] * (activation != "softplus") + [f"{depth} layers"] * (depth > 1) + [protocol_name(protocol or {})]
     return " ".join([family, *filter(None, words)])
 

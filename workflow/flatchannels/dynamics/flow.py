@@ -73,16 +73,28 @@ def gradient_flow(
 
     Parameters
     ----------
-    objective : a `TwiceDifferentiable`; what else of it is used says `objectives`.
-    theta : float64 (P,).  rtol : float, relative tolerance; the absolute one is a thousandth of it.
-    maxnorm : float, the wall in ‖θ‖ = Σθ²/(2P); a start beyond it is drawn back by R.  max_seconds : wall time.  max_t : in mean-loss time.
-    samples : int, how many points of the trajectory to keep.
-    state : that of a Flow of this objective from this θ that a limit ended, to go on with. But for its seconds, the flow
-        ends as if it had never been interrupted. max_seconds counts anew; the other limits are those of the whole flow.
+    objective : TwiceDifferentiable
+        What else of it is used says `objectives`.
+    theta : (P,)
+    rtol : float
+        Relative tolerance; the absolute one is a thousandth of it.
+    maxnorm : float
+        The wall in ‖θ‖ = Σθ²/(2P); a start beyond it is drawn back by R.
+    max_seconds : float
+        Wall time.
+    max_steps : int
+    max_t : float
+        In mean-loss time.
+    samples : int
+        How many points of the trajectory to keep.
+    state : tuple, optional
+        That of a Flow of this objective from this θ that a limit ended, to go on with. But for its seconds, the flow ends as
+        if it had never been interrupted. max_seconds counts anew; the other limits are those of the whole flow.
 
     Returns
     -------
-    Flow.  Nothing is raised for a run that goes wrong: its `stop` says so.
+    Flow
+        Nothing is raised for a run that goes wrong: its `stop` says so.
     """
     begin = time.perf_counter()
     count = _Counter(objective)
@@ -157,7 +169,18 @@ def gradient_flow(
 
 
 def is_beyond(bdf: Bdf, radius: float) -> bool:
-    """Whether a free flow began beyond |θ| = radius and is still there: inside none gets further."""
+    """Whether a free flow began beyond |θ| = radius and is still there: inside none gets further.
+
+    Parameters
+    ----------
+    bdf : Bdf
+    radius : float
+        Of the wall.
+
+    Returns
+    -------
+    bool
+    """
     return isinstance(bdf.objective, Regularised) or bool(
         bdf.objective is None and bdf.radius is None and np.linalg.norm(bdf.theta) > radius
     )

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.optimisers import Optimiser
-from flatchannels.networks.network import Network, check_scheme
+from flatchannels.networks.initialisation import check_scheme
+from flatchannels.networks.network import Network
 
 COUNTED = ("max_steps", "trajectory_samples", "spectrum_samples")
 
@@ -46,10 +47,27 @@ def check_settings(settings: dict[str, Any]) -> None:
 def check_start(
     net: Network, data: Dataset, theta0: ArrayLike | None, seed: int | None, scheme: str = "glorot_normal", initial_scale: float = 1.0
 ) -> NDArray[np.float64]:
-    """θ₀ (P,), given or drawn from the seed by a scheme and times a scale; the loss there is finite.
+    """The start of a run, given or drawn from a seed by a scheme and times a scale.
 
-    Raises ValueError for neither or both, a scheme or scale of a start that is given, numbers that are not real and finite, a shape or
-    data that do not fit the network.
+    Parameters
+    ----------
+    net : Network
+    data : Dataset
+    theta0 : (P,) or None
+    seed : int or None
+    scheme : str
+        One of `initialisation.SCHEMES`.
+    initial_scale : float
+
+    Returns
+    -------
+    (P,)
+
+    Raises
+    ------
+    ValueError
+        Neither or both are given, so is a scheme or scale beside a θ₀, θ₀ is not real and finite, its shape or the data do not
+        fit the network, or the loss is not finite there.
     """
     if not isinstance(net, Network) or not isinstance(data, Dataset):
         raise ValueError(f"train takes a Network and a Dataset, not {type(net).__name__} and {type(data).__name__}")

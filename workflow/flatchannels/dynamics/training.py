@@ -75,10 +75,23 @@ class Run:
 
 
 def initial(net: Network, root_seed: int, dataset: str, seed: int, protocol: Mapping[str, Any] | None = None) -> Array:
-    """θ₀ (P,) of one run: a draw that belongs to the network, the dataset's name and the seed alone.
+    """The start of one run: a draw that belongs to the network, the dataset's name and the seed alone.
 
-    protocol : scheme and initial_scale, where they are not those of the paper, glorot_normal and 1. Runs of one seed that differ in
-    their scale alone begin in the same direction.
+    Parameters
+    ----------
+    net : Network
+    root_seed : int
+        Of the configuration.
+    dataset : str
+        Its name.
+    seed : int
+    protocol : mapping, optional
+        scheme and initial_scale, where they are not those of the paper, glorot_normal and 1. Runs of one seed that differ in
+        their scale alone begin in the same direction.
+
+    Returns
+    -------
+    (P,)
     """
     own = protocol or {}
     words = _words(net, dataset, seed)
@@ -87,7 +100,24 @@ def initial(net: Network, root_seed: int, dataset: str, seed: int, protocol: Map
 
 
 def optimiser_of(net: Network, root_seed: int, dataset: str, seed: int, protocol: Mapping[str, Any]) -> Optimiser | None:
-    """The optimiser of one run, with orders that belong to the run alone; None where the protocol says flow, or nothing."""
+    """The optimiser of one run, with orders that belong to the run alone.
+
+    Parameters
+    ----------
+    net : Network
+    root_seed : int
+        Of the configuration.
+    dataset : str
+        Its name.
+    seed : int
+    protocol : mapping
+        optimiser, rate, budget and batch.
+
+    Returns
+    -------
+    Optimiser or None
+        None where the protocol says flow, or nothing.
+    """
     if protocol.get("optimiser", "flow") == "flow":
         return None
     order = int(generator(root_seed, "orders", *_words(net, dataset, seed)).integers(2**63))
@@ -121,24 +151,43 @@ def train(
 
     Parameters
     ----------
-    net : Network.  data : Dataset.  theta0 : (P,), or None for a draw from `seed`; one of both.
-    scheme, initial_scale : of that draw, `Network.initialise`.
-    optimiser : in place of the flow, with a budget of steps; rtol, max_steps and max_t have no meaning for it.
-    rtol : relative tolerance of the flow.  maxnorm : the wall in ‖θ‖.
-    max_seconds : wall time of the whole call, of which the flow takes nine tenths at most. What is begun then is brought to its
-        end: a step, an iteration of the finish, the eigenvalues at the end, each a few Hessians. Later spectra are left out.
-    max_steps, max_t : limits of the flow; t is mean-loss time.
-    trajectory_samples, spectrum_samples : how many log-spaced times to keep.
-    flow : that of an earlier run from this θ₀, to go on with where a limit ended it.
+    net : Network
+    data : Dataset
+    theta0 : (P,), optional
+        Where to start; or None for a draw from `seed`. One of both is given.
+    seed : int, optional
+    rtol : float
+        Relative tolerance of the flow.
+    maxnorm : float
+        The wall in ‖θ‖.
+    max_seconds : float
+        Wall time of the whole call, of which the flow takes nine tenths at most. What is begun then is brought to its end: a
+        step, an iteration of the finish, the eigenvalues at the end, each a few Hessians. Later spectra are left out.
+    max_steps : int
+        Limit of the flow.
+    max_t : float
+        Limit of the flow, in mean-loss time.
+    trajectory_samples, spectrum_samples : int
+        How many log-spaced times to keep.
+    scheme : str
+        Of the draw: `Network.initialise`.
+    initial_scale : float
+        Of the draw.
+    optimiser : Optimiser, optional
+        In place of the flow, with a budget of steps; rtol, max_steps and max_t have no meaning for it.
+    flow : Flow, optional
+        That of an earlier run from this θ₀, to go on with where a limit ended it.
 
     Returns
     -------
-    Run.
+    Run
 
     Raises
     ------
-    ValueError: neither theta0 nor seed, or both; a start that does not fit or has no finite loss; a setting out of its range.
-    Diverged: an optimiser whose loss is not finite.
+    ValueError
+        Neither theta0 nor seed, or both, a start that does not fit or has no finite loss, or a setting out of its range.
+    Diverged
+        The loss of an optimiser is not finite.
     """
     begin = time.perf_counter()
     check_settings({
@@ -206,9 +255,21 @@ def train(
 
 
 def extreme_eigenvalues(net: Network, data: Dataset, thetas: Array, max_seconds: float) -> Array:
-    """The smallest and the largest eigenvalue of ∇²L at the points thetas (n, P): (n, 2), NaN from where the time is over.
+    """The smallest and the largest eigenvalue of ∇²L at some points.
 
     Values without vectors cost little more than the reduction to tridiagonal form, which the extreme ones need as well.
+
+    Parameters
+    ----------
+    net : Network
+    data : Dataset
+    thetas : (n, P)
+    max_seconds : float
+
+    Returns
+    -------
+    (n, 2)
+        NaN from where the time is over.
     """
     begin = time.perf_counter()
     values = np.full((len(thetas), 2), np.nan)
@@ -220,7 +281,21 @@ def extreme_eigenvalues(net: Network, data: Dataset, thetas: Array, max_seconds:
 
 
 def finish_smooth(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float) -> Polish:
-    """`polish` of L + R from θ."""
+    """`polish` of L + R from θ.
+
+    Parameters
+    ----------
+    net : Network
+    data : Dataset
+    theta : (P,)
+    maxnorm : float
+        The wall in ‖θ‖.
+    max_seconds : float
+
+    Returns
+    -------
+    Polish
+    """
     return polish(Objective(net, data, maxnorm), theta, max_seconds=max_seconds)
 
 
@@ -229,6 +304,21 @@ def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, 
 
     The exact loss of finitely many samples is covered with cusps, at which no gradient vanishes; the point returned is
     the cusp in the middle of the smooth basin, its gradient and Hessian those of the last smoothing.
+
+    Parameters
+    ----------
+    net : Network
+    data : Dataset
+    theta : (P,)
+    maxnorm : float
+        The wall in ‖θ‖.
+    max_seconds : float
+    path : (n,)
+        The fractions over which each relu is rounded, one after the other.
+
+    Returns
+    -------
+    Polish
     """
     iterations, seconds = 0, 0.0
     for epsilon in path:
@@ -241,12 +331,37 @@ def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, 
 
 
 def cusp_loss(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float) -> float:
-    """The loss of the cusp at which a descent from θ gets stuck: that of `follow_smoothing` with its last smoothing alone."""
+    """The loss of the cusp at which a descent gets stuck: that of `follow_smoothing` with its last smoothing alone.
+
+    Parameters
+    ----------
+    net : Network
+    data : Dataset
+    theta : (P,)
+    maxnorm : float
+        The wall in ‖θ‖.
+    max_seconds : float
+
+    Returns
+    -------
+    float
+    """
     return net.loss(follow_smoothing(net, data, theta, maxnorm, max_seconds, SMOOTHING_PATH[-1:]).theta, data)
 
 
 def balanced(flow: Flow, maxnorm: float) -> Array:
-    """θ scaled to just outside the wall, where the regulariser's pull balances the multiplier of the constraint."""
+    """The end of a flow, scaled to just outside the wall, where the regulariser's pull balances the multiplier of the constraint.
+
+    Parameters
+    ----------
+    flow : Flow
+    maxnorm : float
+        The wall in ‖θ‖.
+
+    Returns
+    -------
+    (P,)
+    """
     if not flow.multiplier > 0:
         return flow.theta_end
     excess = np.sqrt(flow.multiplier * flow.theta_end.size)

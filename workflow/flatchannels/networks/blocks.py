@@ -1,11 +1,27 @@
 """Samples in blocks, as the kernels take them: contiguous, aligned, padded."""
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 SAMPLES_AT_ONCE = 16  # the loops of `vectors` take two vectors of up to eight, and have no remainder
 # Not a power of two, so that rows at the same sample share no cache set. Any multiple from 240 to 480 does as well.
 SAMPLES_PER_BLOCK = 336
+
+
+class Samples(Protocol):
+    """What a network's loss is taken over: a `data.dataset.Dataset`."""
+
+    @property
+    def dimension(self) -> int:
+        """The number d of inputs."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[NDArray[np.float64], ...]:
+        """Inputs, targets and weights as `in_blocks` lays them out."""
+        ...
 
 
 def aligned(shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -6,19 +6,19 @@ checked by `checks`: the kernels trust the shapes they are given.
 Source: paper, section 2.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flatchannels.networks import kernels, workspace
+from flatchannels.networks import homogeneity, kernels, workspace
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, in_blocks
+from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, Samples, in_blocks
 from flatchannels.networks.checks import checked_inputs, checked_parameters, checked_sizes
+from flatchannels.networks.initialisation import initial_layers
 from flatchannels.networks.layout import Layers, Layout
 from flatchannels.networks.norm import regulariser
 from flatchannels.networks.torch_modules import layers_of, module_of
@@ -27,36 +27,6 @@ if TYPE_CHECKING:
     import torch
 
 Vector = NDArray[np.float64]
-
-
-# Schemes of initialisation: fan in, fan out → variance of a weight, drawn from a normal or a uniform distribution that is not
-# truncated.  Sources: Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998, section 4.6.
-VARIANCES: dict[str, Callable[[int, int], float]] = {
-    "glorot": lambda below, out: 2.0 / (below + out),
-    "he": lambda below, out: 2.0 / below,
-    "lecun": lambda below, out: 1.0 / below,
-}
-SCHEMES = tuple(f"{family}_{distribution}" for family in VARIANCES for distribution in ("normal", "uniform"))
-
-
-def check_scheme(scheme: Any) -> None:
-    """ValueError where it is none of `SCHEMES`."""
-    if scheme not in SCHEMES:
-        raise ValueError(f"scheme is {scheme!r}; it must be one of {', '.join(SCHEMES)}")
-
-
-class Samples(Protocol):
-    """What a network's loss is taken over: a `data.dataset.Dataset`."""
-
-    @property
-    def dimension(self) -> int:
-        """The number d of inputs."""
-        ...
-
-    @property
-    def blocks(self) -> tuple[Vector, ...]:
-        """Inputs, targets and weights as `blocks.in_blocks` lays them out."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -231,7 +201,7 @@ class Network:
         return module_of(self.unpack(theta), self.activation)
 
     def initialise(self, generator: np.random.Generator, scheme: str = "glorot_normal", scale: float = 1.0) -> Vector:
-        """θ (P,) with random weights of variance scale² · `VARIANCES`, and biases 0.
+        """θ (P,) with random weights of variance scale² · `initialisation.VARIANCES`, and biases 0.
 
         The default is the paper's, section 1. Schemes of one distribution draw the same numbers, up to a factor for each layer.
 
@@ -239,7 +209,7 @@ class Network:
         ----------
         generator : numpy.random.Generator
         scheme : str
-            A key of `VARIANCES` before _normal or _uniform.
+            One of `initialisation.SCHEMES`.
         scale : float
             Factor on all weights.
 
@@ -252,17 +222,7 @@ class Network:
         ValueError
             Another scheme.
         """
-        check_scheme(scheme)
-        family, distribution = scheme.split("_")
-        sizes, layers = self.layout.sizes, []
-        for below, out in zip(sizes, sizes[1:]):
-            variance = VARIANCES[family](below, out)
-            if distribution == "normal":
-                W = generator.normal(0.0, math.sqrt(variance), size=(out, below))
-            else:
-                W = generator.uniform(-1.0, 1.0, size=(out, below)) * math.sqrt(3.0 * variance)
-            layers.append((scale * W, np.zeros(out) if self.bias else None))
-        return self.pack(layers)
+        return self.pack(initial_layers(self.layout, generator, scheme, scale))
 
     def predict(self, theta: ArrayLike, x: ArrayLike) -> Vector:
         """The outputs f(x).
@@ -312,10 +272,8 @@ class Network:
 
         Parameters
         ----------
-        theta : (P,)
-        data : Samples
-        maxnorm : float, optional
-            The wall of the regulariser R, which is left out by default.
+        theta, data, maxnorm
+            As of `derivatives`.
 
         Returns
         -------
@@ -328,10 +286,8 @@ class Network:
 
         Parameters
         ----------
-        theta : (P,)
-        data : Samples
-        maxnorm : float, optional
-            The wall of the regulariser R, which is left out by default.
+        theta, data, maxnorm
+            As of `derivatives`.
 
         Returns
         -------
@@ -344,10 +300,8 @@ class Network:
 
         Parameters
         ----------
-        theta : (P,)
-        data : Samples
-        maxnorm : float, optional
-            The wall of the regulariser R, which is left out by default.
+        theta, data, maxnorm
+            As of `derivatives`.
 
         Returns
         -------
@@ -360,10 +314,8 @@ class Network:
 
         Parameters
         ----------
-        theta : (P,)
-        data : Samples
-        maxnorm : float, optional
-            The wall of the regulariser R, which is left out by default.
+        theta, data, maxnorm
+            As of `derivatives`.
 
         Returns
         -------
@@ -429,12 +381,7 @@ class Network:
         A homogeneous neuron's weights times e^(s · sign) compute the same f for every s, and a gradient flow conserves
         half the sum of sign · θ².
         """
-        indices = self.layout.matrices(np.arange(self.parameters))
-        neurons = [(row, above[:, i]) for rows, above in zip(indices, indices[1:]) for i, row in enumerate(rows)]
-        signs = np.zeros((self.parameters, len(neurons)))
-        for i, (into, out) in enumerate(neurons):
-            signs[into, i], signs[out, i] = 1.0, -1.0
-        return signs
+        return homogeneity.scalings(self.layout)
 
     def gauge(self, theta: ArrayLike) -> Vector:
         """Directions that leave f unchanged: a homogeneous neuron's w_i grows as its a_i shrinks.
@@ -452,9 +399,7 @@ class Network:
         theta = self._checked(theta)
         if not ACTIVATIONS[self.activation].homogeneous:
             return np.zeros((theta.size, 0))
-        directions = self.scalings * theta[:, None]
-        lengths = np.linalg.norm(directions, axis=0)
-        return np.linalg.qr(directions[:, lengths > 0] / lengths[lengths > 0])[0]
+        return homogeneity.gauge(self.scalings, theta)
 
     @cached_property
     def _rows(self) -> Vector:
