@@ -14,6 +14,7 @@ sign.
 import copy
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -217,6 +218,9 @@ class _Counter:
 
     def __init__(self, objective: TwiceDifferentiable) -> None:
         self.objective, self.gradients, self.hessians = objective, 0, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["objective"], name)
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """The objective's."""

@@ -24,6 +24,10 @@ NEWTON_ITERATIONS = 10
 FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
 SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
 FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
+DESCENT_ITERATIONS = 20  # of `Newton.descend`
+LARGEST_DAMPING = 1e20  # at which it gives up
+LOSS_VISIBLE = 1e-8  # relative, a tenth of the rise for which a step is refused
+SLACK = 1e-11  # of the loss, relative: a change of the potential below it is not looked at
 FINEST = 1e-6  # of the tolerance, to which a solution that raises the loss is refined before it is refused
 CURVATURE_AGE = 10  # steps before the contraction of the iteration is measured again
 KEPT_SIZE = 40  # parameters from which on a Hessian is kept over several steps
@@ -69,6 +73,16 @@ class Equation(NamedTuple):
     t: float
     highest_loss: float
     multiplier: float
+
+    def potential(self, theta: Array, loss: float) -> float:
+        """The potential at `theta`, where L is `loss`."""
+        away = theta - self.centre
+        return loss + float(away @ away) / (2 * self.c)
+
+    @property
+    def centre(self) -> Array:
+        """The point (P,) for which the solution is a critical point of the potential L + |θ − centre|²/(2c)."""
+        return self.predicted - self.psi
 
 
 class Solution(NamedTuple):
@@ -149,7 +163,7 @@ class Newton:
     def __getstate__(self) -> dict:
         return vars(self) | {"objective": None}  # the data are not part of the state
 
-    def solve(self, equation: Equation, growing: bool) -> Solution | None:
+    def solve(self, equation: Equation, growing: bool, careful: bool = False) -> Solution | None:
         """Solve the equation of one step.
 
         Parameters
@@ -157,13 +171,15 @@ class Newton:
         equation : Equation
         growing : bool
             Whether a perturbation was found to grow lately: then no Hessian is kept.
+        careful : bool
+            Whether what the iteration leaves must not show in the loss either; no Hessian is kept.
 
         Returns
         -------
         Solution or None
             None where the iteration does not converge or the loss rises.
         """
-        return self._with_a_kept_hessian(equation, growing) or self._with_fresh_hessians(equation)
+        return self._with_a_kept_hessian(equation, growing or careful) or self._with_fresh_hessians(equation, careful)
 
     def step_taken(self) -> None:
         """Take note of an accepted step: to be called after each."""
@@ -217,8 +233,49 @@ class Newton:
         self.wait = self.pause
         return None
 
-    def _with_fresh_hessians(self, equation: Equation) -> Solution | None:
+    def descend(self, equation: Equation) -> Solution | None:
+        """The solution that a damped Newton iteration finds: a minimum of the potential L + |θ − centre|²/(2c). Only of the free flow.
+
+        The extrapolation leaves the floor of a narrow, curved valley by so little that the error test does not mind; but
+        with c λ_max = 1e9 the Hessian there is indefinite along the valley, and an undamped correction leads anywhere.
+        Damped it leads across, back to the floor, and from there the iteration converges as usual. To divide by 1 + μ is to
+        take a step c/(1 + μ) of the flow of the potential: the minimum found is the one that the flow leads to.
+
+        None where the iteration does not end, or at a higher loss. Source: Kelley & Keyes 1998 (pseudo-transient continuation).
+        """
+        predicted, _, c, scale = equation[:4]
+        theta, damping = predicted, 0.0
+        value = equation.potential(theta, self.objective.loss_and_gradient(theta)[0])
+        for iteration in range(DESCENT_ITERATIONS if np.isfinite(value) else 0):
+            loss, gradient, hessian = self.objective.derivatives(theta)
+            self.point, self.point_t = Point(theta, gradient, hessian, 0.0), equation.t
+            residual = equation.centre - theta - c * gradient
+            slack = SLACK * abs(loss)
+            while True:
+                factor = Factor(hessian, c / (1 + damping))
+                if not factor.indefinite:
+                    delta = factor.solve(residual / (1 + damping))
+                    decrease = 0.5 * float(residual @ delta + damping * (delta @ delta)) / c  # of the potential, as predicted
+                    hidden = decrease < max(slack, 0.01 * (equation.highest_loss - loss))
+                    if damping == 0 and hidden and rms(delta / scale) < self.tolerance:
+                        loss += _change_of_loss(gradient, delta, residual, c)
+                        d = theta + delta - predicted
+                        solution = Solution(d, min(iteration + 1, NEWTON_ITERATIONS), loss, 0.0, False)
+                        return solution if loss <= equation.highest_loss else None
+                    trial = equation.potential(theta + delta, self.objective.loss_and_gradient(theta + delta)[0])
+                    if value - trial > 0.1 * decrease - slack:
+                        break
+                damping = max(4 * damping, 1.0)
+                if damping > LARGEST_DAMPING:
+                    return None
+            if value - trial > 0.5 * decrease - slack:
+                damping = 0.0
+            theta, value = theta + delta, trial
+        return None
+
+    def _with_fresh_hessians(self, equation: Equation, careful: bool) -> Solution | None:
         predicted, psi, c, scale = equation[:4]
+        tolerance = self.tolerance
         d, theta, multiplier = np.zeros_like(predicted), predicted, equation.multiplier
         factor: Factor | None = None
         previous: float | None = None
@@ -232,6 +289,8 @@ class Newton:
                 loss, gradient = self.objective.loss_and_gradient(theta)
             if not (np.isfinite(loss) and factor.usable):
                 return None
+            if careful and fresh:
+                tolerance = min(self.tolerance, max(_visible(loss, hessian, scale), FINEST * self.tolerance))
             residual = -(c * (gradient + multiplier * theta) + psi + d)
             delta = factor.solve(residual)
             loss += _change_of_loss(gradient, delta, residual, c)
@@ -245,14 +304,14 @@ class Newton:
             # be what made the matrix indefinite.
             single = self.radius is None and not factor.indefinite
             rate = self._contraction(norm, previous) if iteration > 0 or single else np.inf
-            if not np.isfinite(norm) or (iteration > 1 and rate >= SLOW_CONTRACTION and norm > self.tolerance):
+            if not np.isfinite(norm) or (iteration > 1 and rate >= SLOW_CONTRACTION and norm > tolerance):
                 return None
             d = d + delta
             theta = predicted + d
-            if (norm < self.tolerance and rate < np.inf) or (rate < 1 and rate / (1 - rate) * norm < self.tolerance):
+            if (norm < tolerance and rate < np.inf) or (rate < 1 and rate / (1 - rate) * norm < tolerance):
                 if loss <= equation.highest_loss:
                     return Solution(d, iteration + 1, loss, multiplier, factor.indefinite)
-                if not (previous is None or norm < previous) or norm < FINEST * self.tolerance:
+                if not (previous is None or norm < previous) or norm < FINEST * tolerance:
                     return None
             previous = norm
             if self.fresh_steps > 0 or factor.indefinite:
@@ -276,6 +335,11 @@ class Newton:
         rate = norm / previous
         self.curvature, self.curvature_age = max(rate / previous, 0.1 * self.curvature), 0
         return rate
+
+
+def _visible(loss: float, hessian: Array, scale: Array) -> float:
+    """The rms of a correction, in units of `scale`, that can change the loss by LOSS_VISIBLE of it."""
+    return float(np.sqrt(2 * LOSS_VISIBLE * abs(loss) / max(hessian.diagonal().max(), 1e-300) / scale.size) / rms(scale))
 
 
 def _change_of_loss(gradient: Array, delta: Array, residual: Array, c: float) -> float:

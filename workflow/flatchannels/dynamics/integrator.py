@@ -18,7 +18,7 @@ from scipy.linalg import eigvalsh
 from flatchannels.dynamics import ndf
 from flatchannels.dynamics.curvature import resolution
 from flatchannels.dynamics.implicit import FRESH_STEPS, NEWTON_ITERATIONS, Equation, Factor, Newton, Point, Solution
-from flatchannels.dynamics.objectives import TwiceDifferentiable
+from flatchannels.dynamics.objectives import TwiceDifferentiable, gauge
 
 Array = NDArray[np.float64]
 
@@ -29,6 +29,9 @@ SMALLEST_FACTOR, LARGEST_FACTOR = 0.2, 10.0  # bounds on the change of the step 
 LOSS_RISE = 1e-7  # relative rise of the loss over a step that is still taken for rounding and tolerance
 SMALLEST_GROWTH_FACTOR = 1e-4  # where a step hides growth: the end of one that is longer still says nothing about a shorter one
 CAUTIOUS_FACTOR = 2.0  # the upper one after a step was found so long that it hides growth
+TROUBLE_MEMORY = 50  # accepted steps after which a troubled one counts 1/e
+LONGEST_WAIT = 8  # of such steps, after failures of the damped iteration
+MUCH_TROUBLE = 5.0  # from which on a step is not refused before the damped iteration has failed too
 PATIENCE_WITH_ORDER = 3  # refused steps in a row after which the order falls to 1 (Shampine & Gordon 1975)
 
 
@@ -104,6 +107,9 @@ class Bdf:
         self.D[0], self.D[1] = theta, time_step * slope
         self.at_rest = False  # whether nothing grows here and the loss no longer falls: set from outside, see `_growth_rate`
         self.growth_steps = 0  # steps to go in which the step size may at most double, after `_growth_rate` cut one
+        # Steps whose equation Newton's iteration did not solve, or that hid growth, the last TROUBLE_MEMORY above all; see `_descend`.
+        self.trouble, self.pause, self.wait = 0.0, 1, 0
+        self.has_potential = not gauge(objective, theta).size  # a gradient along a surface is the gradient of nothing
 
     def __getstate__(self) -> dict:
         return vars(self) | {"objective": None}  # the data are not part of the state
@@ -148,10 +154,14 @@ class Bdf:
                 raise StepTooSmall(f"step size {self.time_step:.1e} at t = {self.t:.3e}")
             predicted = ndf.predicted(self.D, self.order)
             solution = self._solve(predicted)
+            growth = self._growth_rate() if solution is not None and solution.indefinite else 0.0
+            if solution is None or growth > 0:
+                descended = self._descend(predicted)
+                if descended is not None:
+                    solution, growth = descended, 0.0
             if solution is None:
                 self._refuse(0.5)
                 continue
-            growth = self._growth_rate() if solution.indefinite else 0.0
             if growth > 0:
                 self.growth_steps = 2 * FRESH_STEPS
                 self._refuse(min(0.5, max(SMALLEST_GROWTH_FACTOR, 0.5 / (growth * self._c()))))
@@ -180,10 +190,33 @@ class Bdf:
         return self.newton.point
 
     def _solve(self, predicted: Array) -> Solution | None:
+        return self.newton.solve(self._equation(predicted), self.growth_steps > 0, self.trouble > MUCH_TROUBLE)
+
+    def _descend(self, predicted: Array) -> Solution | None:
+        """The solution of `Newton.descend`, where there is much trouble and the solution passes the error test.
+
+        Steps may be as long as the error allows even where they lead over a kink. After a failure the next ones are left out.
+        """
+        if self.radius is not None or not self.has_potential:
+            return None
+        self.trouble += 1.0
+        self.wait -= 1
+        if self.trouble <= MUCH_TROUBLE or self.wait > 0:
+            return None
+        solution = self.newton.descend(self._equation(predicted))
+        if solution is not None:
+            error = ndf.rms(ndf.ERROR_CONSTANT[self.order] * solution.d / self._scale(predicted + solution.d))
+            if error <= 1:
+                self.pause = 1
+                return solution
+        self.pause = min(2 * self.pause, LONGEST_WAIT)
+        self.wait = self.pause
+        return None
+
+    def _equation(self, predicted: Array) -> Equation:
         psi = ndf.history_term(self.D, self.order)
         highest_loss = self.loss + LOSS_RISE * abs(self.loss) + max(self.exact_loss, 0.0)
-        equation = Equation(predicted, psi, self._c(), self._scale(predicted), self.t, highest_loss, self.multiplier)
-        return self.newton.solve(equation, self.growth_steps > 0)
+        return Equation(predicted, psi, self._c(), self._scale(predicted), self.t, highest_loss, self.multiplier)
 
     def _c(self) -> float:
         """The factor of ∇L in the implicit equation of the next step: h/α times dt/ds at its end."""
@@ -195,6 +228,7 @@ class Bdf:
         self.failures = 0
         self.equal_steps += 1
         self.growth_steps -= 1
+        self.trouble *= 1 - 1 / TROUBLE_MEMORY
         self.newton.step_taken()
         ndf.advance(self.D, self.order, solution.d)
         self.last = self._rate(), self.h, self.order, self.D[: self.order + 1].copy()
