@@ -21,12 +21,39 @@ BETA1, BETA2, STABILISER = 0.9, 0.999, 1e-8  # Adam's, as in its paper
 
 
 def log_spaced(last: int, samples: int) -> NDArray[np.int64]:
-    """Whole numbers from 0 to `last`, all but equally spaced in the logarithm: int64, at most `samples` of them."""
+    """Whole numbers from 0, all but equally spaced in the logarithm.
+
+    Parameters
+    ----------
+    last : int
+        The largest.
+    samples : int
+        At most so many.
+
+    Returns
+    -------
+    int64 array
+    """
     return np.unique(np.concatenate([[0], np.geomspace(1, last, samples - 1).round()]).astype(np.int64))
 
 
 def gradient_descent(theta: ArrayLike, data: Dataset, rate: float, keep: ArrayLike) -> Array:
-    """θ ← θ − rate ∇L(θ) on all samples: θ (len(keep), 2r) after the numbers of steps in `keep` (increasing, from 0)."""
+    """θ ← θ − rate ∇L(θ) on all samples.
+
+    Parameters
+    ----------
+    theta : (2r,)
+    data : Dataset
+        With one input.
+    rate : float
+        The learning rate.
+    keep : int (K,)
+        Numbers of steps after which θ is kept, increasing, from 0.
+
+    Returns
+    -------
+    (K, 2r)
+    """
     x, y, weights = _checked(theta, data, rate)
     return _gradient_descent(np.array(theta, dtype=float), x, y, weights, float(rate), np.asarray(keep, dtype=np.int64))
 
@@ -36,17 +63,27 @@ def stochastic(theta: ArrayLike, data: Dataset, rate: float, batch: int, keep: A
 
     Parameters
     ----------
-    theta : (2r,).  data : Dataset of one input and equal weights.  rate : learning rate.  batch : int; samples left over at
-    the end of an epoch wait for the next order.  keep : epochs after which θ is kept, increasing, from 0.
-    seed : int < 2³², of the orders.
+    theta : (2r,)
+    data : Dataset
+        With one input and equal weights.
+    rate : float
+        The learning rate.
+    batch : int
+        Samples left over at the end of an epoch wait for the next order.
+    keep : int (K,)
+        Epochs after which θ is kept, increasing, from 0.
+    seed : int
+        Of the orders; below 2³².
+    adam : bool
 
     Returns
     -------
-    θ (len(keep), 2r).
+    (K, 2r)
 
     Raises
     ------
-    ValueError: more than one input, a rate that is not positive, or a batch larger than the data.
+    ValueError
+        More than one input, a rate that is not positive, or a batch larger than the data.
     """
     x, y, _ = _checked(theta, data, rate)
     if not 1 <= batch <= x.size:

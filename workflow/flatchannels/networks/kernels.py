@@ -27,12 +27,26 @@ from flatchannels.networks.second_derivatives import assemble, between_layers, s
 
 @njit(**SETTINGS)
 def loss_and_gradient(plan, parameters, x, y, weights, rows, gradient):
-    """Weighted mean-squared loss (returned) and its gradient (P,), overwritten.
+    """Weighted mean-squared loss and its gradient.
 
     Parameters
     ----------
-    parameters : float64 (P,).  x : float64 (blocks, inputs, samples).  rows : `workspace.allocated(plan)`.
-    y, weights : float64 (blocks, samples); the weights sum to 1 and are 0 for padding.
+    plan : Plan
+        `workspace.plan` of the network.
+    parameters : (P,)
+        θ.
+    x : (blocks, inputs, samples)
+    y : (blocks, samples)
+    weights : (blocks, samples)
+        They sum to 1 and are 0 for padding.
+    rows : (rows, samples)
+        `workspace.allocated(plan)`.
+    gradient : (P,)
+        Overwritten.
+
+    Returns
+    -------
+    loss : float
     """
     gradient[:] = 0.0
     loss = 0.0
@@ -46,7 +60,29 @@ def loss_and_gradient(plan, parameters, x, y, weights, rows, gradient):
 
 @njit(**SETTINGS)
 def derivatives(plan, parameters, x, y, weights, rows, gradient, hessian):
-    """`loss_and_gradient` with the full Hessian (P, P), overwritten too, in one pass over the samples."""
+    """`loss_and_gradient` with the full Hessian, in one pass over the samples.
+
+    Parameters
+    ----------
+    plan : Plan
+        `workspace.plan` of the network.
+    parameters : (P,)
+        θ.
+    x : (blocks, inputs, samples)
+    y : (blocks, samples)
+    weights : (blocks, samples)
+        They sum to 1 and are 0 for padding.
+    rows : (rows, samples)
+        `workspace.allocated(plan)`.
+    gradient : (P,)
+        Overwritten.
+    hessian : (P, P)
+        Overwritten.
+
+    Returns
+    -------
+    loss : float
+    """
     gradient[:] = 0.0
     hessian[:] = 0.0
     most_pairs, most_products = 0, 0
@@ -70,7 +106,20 @@ def derivatives(plan, parameters, x, y, weights, rows, gradient, hessian):
 
 @njit(**SETTINGS)
 def predict(plan, parameters, x, rows, outputs):
-    """The network outputs (blocks, samples) at the inputs x (blocks, inputs, samples)."""
+    """The outputs of the network.
+
+    Parameters
+    ----------
+    plan : Plan
+        `workspace.plan` of the network.
+    parameters : (P,)
+        θ.
+    x : (blocks, inputs, samples)
+    rows : (rows, samples)
+        `workspace.allocated(plan)`.
+    outputs : (blocks, samples)
+        Overwritten.
+    """
     for block in range(outputs.shape[0]):
         forward(plan, parameters, x[block], rows)
         outputs[block, :] = rows[plan.H[plan.widths.size - 1]]

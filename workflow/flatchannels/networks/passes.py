@@ -9,7 +9,18 @@ from flatchannels.networks.scalars import activate
 
 @njit(**SETTINGS)
 def forward(plan, parameters, x, rows):
-    """Load a block of inputs (inputs, samples); leave h, σ' and σ'' of every layer in their rows."""
+    """Load a block of inputs; leave h, σ' and σ'' of every layer in their rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        `workspace.plan` of the network.
+    parameters : (P,)
+        θ.
+    x : (inputs, samples)
+    rows : (rows, samples)
+        `workspace.allocated(plan)`.
+    """
     layers = plan.widths.size - 1
     for k in range(plan.widths[0]):
         rows[plan.H[0] + k, :] = x[k]
@@ -26,7 +37,21 @@ def forward(plan, parameters, x, rows):
 
 @njit(**SUMS)
 def residual(plan, y, weights, rows):
-    """The block's Σ ω(f − y)², with E_{L+1} = 2ω(f − y) and B_{L+1,L+1} = 2ω left in their rows."""
+    """The block's Σ ω(f − y)², with E_{L+1} = 2ω(f − y) and B_{L+1,L+1} = 2ω left in their rows.
+
+    Parameters
+    ----------
+    plan : Plan
+        `workspace.plan` of the network.
+    y : (samples,)
+    weights : (samples,)
+    rows : (rows, samples)
+        `workspace.allocated(plan)`.
+
+    Returns
+    -------
+    float
+    """
     layers = plan.widths.size - 1
     f, e, b = rows[plan.H[layers]], rows[plan.E[layers]], rows[plan.B[layers, layers]]
     loss = 0.0
@@ -40,7 +65,19 @@ def residual(plan, y, weights, rows):
 
 @njit(**SETTINGS)
 def backward(plan, parameters, rows, curvature):
-    """First adjoints of the layers L … 1; with curvature, κ_l replaces σ''_l."""
+    """First adjoints of the layers L … 1.
+
+    Parameters
+    ----------
+    plan : Plan
+        `workspace.plan` of the network.
+    parameters : (P,)
+        θ.
+    rows : (rows, samples)
+        `workspace.allocated(plan)`.
+    curvature : bool
+        Whether κ_l replaces σ''_l.
+    """
     layers = plan.widths.size - 1
     for layer in range(layers - 1, 0, -1):
         width, above, e = plan.widths[layer], plan.widths[layer + 1], plan.E[layer]
@@ -52,7 +89,16 @@ def backward(plan, parameters, rows, curvature):
 
 @njit(**SETTINGS)
 def sum_gradients(plan, rows, gradient):
-    """Add the block's Σ_n E_{l,i} h_{l−1,k} to the gradient (P,)."""
+    """Add the block's Σ_n E_{l,i} h_{l−1,k} to the gradient.
+
+    Parameters
+    ----------
+    plan : Plan
+        `workspace.plan` of the network.
+    rows : (rows, samples)
+        `workspace.allocated(plan)`.
+    gradient : (P,)
+    """
     for layer in range(1, plan.widths.size):
         width, columns = plan.widths[layer], plan.widths[layer - 1] + plan.bias
         begin = plan.first[layer]
