@@ -129,4 +129,4 @@ ENDS = Schema(
         "theta": numbers("The minimum that the finish found: the row-major [W | b] of each layer, output layer last.", WEIGHT),
     },
 )
-RUN_SCHEMAS = [RUNS, LOSS_LEVELS, SOLUTIONS, SHARES, ENDS]
+RUN_SCHEMAS = [RUNS, LOSS_LEVELS, SOLUTIONS, SHARES]
