@@ -437,5 +437,5 @@ def test_presets_have_folders_of_their_own():
     given = config.load(ROOT / "config" / "config.yaml")
     assert config.validate(given | {"results_dir": "/scratch/mine"})["results_dir"] == "/scratch/mine"
     assert config.validate({key: value for key, value in given.items() if key != "preset"})["results_dir"] == "results/custom"
-    folders = {path.split("/")[0] for path in [names.RECORD, *(repair.FOLDERS_OF_RESULTS)]}
+    folders = {path.split("/")[0] for path in [names.RECORD, *(repair.FOLDERS_OF_RESULTS), "published", "report"]}
     assert folders <= consistency.TAKEN

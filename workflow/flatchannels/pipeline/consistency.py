@@ -9,8 +9,24 @@ from collections.abc import Iterable, Iterator
 from flatchannels.pipeline import expansion, mistakes, protocols
 
 # Folders in RESULTS: a preset of such a name would be among them.
-TAKEN = {"benchmarks", "cache", "compiled.txt", "datasets", "figures", "logs", "routes", "runs", "saddles", "scorecard.txt", "statistics",
-         "toy"}  # fmt: skip
+TAKEN = {
+    "benchmarks",
+    "cache",
+    "compiled.txt",
+    "datasets",
+    "figures",
+    "from_tables",
+    "logs",
+    "published",
+    "report",
+    "report.html",
+    "routes",
+    "runs",
+    "saddles",
+    "scorecard.txt",
+    "statistics",
+    "toy",
+}
 DRAWN = ("normal", "uniform", "sphere")
 OWN = "my_targets.py:function"  # stands for every target of that form
 # Key of a dataset → the values of inputs or target with which it goes, and whether they need it.
