@@ -128,6 +128,7 @@ def test_what_lies_in_the_folder_is_replaced_but_for_its_readme(folder, tmp_path
 def test_a_sample_of_runs_made_afresh_agrees(folder):
     done = python(folder, "verification", NAME, "--runs", 8, "--seed", 3, "--cores", 2)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 8: " in done.stdout and "/r" in done.stdout.split("1 of 8: ")[1].splitlines()[0]
     assert "8 of 8 runs agree in everything: loss 8 (to 1e-09; largest difference of these 0), stop reason 8, route " in done.stdout
 
 
@@ -141,7 +142,7 @@ def test_a_published_loss_that_no_run_has_is_found(folder, tmp_path):
     table_files.write_table(path, ENDS, ends)
     done = python(tmp_path, "verification", NAME, "--runs", 2, "--cores", 2)
     assert done.returncode == 1
-    assert "0 of 2 runs agree in everything: loss 0" in done.stdout and done.stdout.count("differs: ") == 2
+    assert "0 of 2 runs agree in everything: loss 0" in done.stdout and done.stdout.count("\ndiffers: ") == 2
     assert "missing or changed: statistics/ends.parquet" in done.stdout
 
 
@@ -189,16 +190,15 @@ RUN = {"sweep": "channels", "dataset": "gp", "activation": "erf", "widths": "4",
     ids=["the same", "rounding", "another loss", "another stop", "another verdict", "failed"],
 )
 def test_runs_agree_in_loss_stop_and_route(fresh, route, agrees):
-    compared = verification.compare(RUN, RUN | fresh, "pair, certified", route)
+    compared = verification.compare("a run", RUN, RUN | fresh, "pair, certified", route)
     assert (compared.loss, compared.stop, compared.route) == agrees and compared.agrees == all(agrees)
-    assert compared.name == "channels/gp/erf/4 seed 7"
 
 
 def test_exact_fits_agree_whatever_rounding_leaves_of_their_loss():
     exact = RUN | {"stop": "EXACT", "loss": 1e-30}
-    assert verification.compare(exact, exact | {"loss": 7e-31}, "", "").agrees
-    assert not verification.compare(exact, exact | {"loss": 1e-9, "stop": "STATIONARY"}, "", "").agrees
-    assert not verification.compare(RUN | {"loss": 0.0}, RUN | {"loss": 1e-30}, "", "").loss
+    assert verification.compare("a run", exact, exact | {"loss": 7e-31}, "", "").agrees
+    assert not verification.compare("a run", exact, exact | {"loss": 1e-9, "stop": "STATIONARY"}, "", "").agrees
+    assert not verification.compare("a run", RUN | {"loss": 0.0}, RUN | {"loss": 1e-30}, "", "").loss
 
 
 def test_the_published_folder_of_the_project_is_whole():

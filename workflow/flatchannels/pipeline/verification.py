@@ -92,11 +92,13 @@ def picked(ends: pd.DataFrame, runs: int, seed: int) -> pd.DataFrame:
     return ends.iloc[np.sort(rows)]
 
 
-def compare(row: Mapping[str, Any], fresh: Mapping[str, Any], route: str, fresh_route: str) -> Comparison:
+def compare(name: str, row: Mapping[str, Any], fresh: Mapping[str, Any], route: str, fresh_route: str) -> Comparison:
     """A published run against the one made afresh.
 
     Parameters
     ----------
+    name : str
+        Of the run, for people.
     row, fresh : mapping
         Of the table of ends.
     route, fresh_route : str
@@ -110,7 +112,7 @@ def compare(row: Mapping[str, Any], fresh: Mapping[str, Any], route: str, fresh_
         f"{each['stop']} with loss {each['loss']:.15g}" + (f", {way}" if way else "") for each, way in [(row, route), (fresh, fresh_route)]
     )
     return Comparison(
-        "/".join(str(row[key]) for key in ["sweep", "dataset", "activation", "widths"]) + f" seed {row['seed']}",
+        name,
         loss=bool(difference <= LOSS_TOLERANCE), stop=row["stop"] == fresh["stop"], route=route == fresh_route, difference=difference,
         wall=bool(route), told=told,
     )  # fmt: skip
@@ -220,7 +222,8 @@ def verify(folder: Path, runs: int, seed: int, cores: int, say: Progress) -> lis
         list(workers.map(workshop.dataset, sorted({row["dataset"] for row in rows})))
         compared = []
         for row, (fresh, route) in zip(rows, workers.map(workshop.run, rows)):
-            compared.append(compare(row, fresh, known.get(tuple(row[key] for key in RUN_KEY), NO_ROUTE), route))
+            name = f"{workshop.blocks[workshop.key(row)].folder} seed {row['seed']}"
+            compared.append(compare(name, row, fresh, known.get(tuple(row[key] for key in RUN_KEY), NO_ROUTE), route))
             say(f"{len(compared)} of {len(rows)}: {compared[-1].name}: {'agrees' if compared[-1].agrees else 'differs'}")
     return compared
 
@@ -244,8 +247,8 @@ def main() -> None:
             parser.error(f"--{name} is {getattr(given, name)}; it must be at least {least}")
     begin = time.monotonic()
     try:
-        compared = verify(Path(given.folder), given.runs, given.seed, given.cores, lambda line: print(line, flush=True))
         altered = publication.changed(Path(published.folder(given.folder, places.home())))
+        compared = verify(Path(given.folder), given.runs, given.seed, given.cores, lambda line: print(line, flush=True))
     except (settings.ConfigError, RecordError, RuntimeError) as error:
         sys.exit(str(error))
     print(summary(compared))
