@@ -16,7 +16,12 @@ INTERRUPTED = 130  # exit code of a command that was interrupted: 128 + SIGINT, 
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+    """
     top = argparse.ArgumentParser(prog="flatchannels", description="Flat channels to infinity in the loss landscapes of neural networks.")
     top.add_argument("--version", action="version", version=flatchannels.__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -26,7 +31,18 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit code."""
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     given = parser().parse_args(arguments)
     try:
         return given.function(given) or 0

@@ -26,8 +26,16 @@ SECONDS_BETWEEN_RECORDS = 10.0
 class Block:
     """What is to be run, in JSON types.
 
-    network : inputs, widths, activation, bias.  training : the settings of `train`.  source : file, standardise.
-    seeds : the first and the last.
+    Parameters
+    ----------
+    network : dict
+        inputs, widths, activation, bias.
+    training : dict
+        The settings of `train`.
+    source : dict
+        file, standardise.
+    seeds : (int, int)
+        The first and the last.
     """
 
     network: dict[str, Any]
@@ -36,12 +44,30 @@ class Block:
     seeds: tuple[int, int]
 
     def origin(self, data: Dataset) -> dict[str, Any]:
-        """What runs that are kept to go on with must have in common with this block."""
+        """What runs that are kept to go on with must have in common with this block.
+
+        Parameters
+        ----------
+        data : Dataset
+
+        Returns
+        -------
+        dict[str, Any]
+        """
         job = {"network": self.network, "training": self.training}
         return {"job": job, "data": digest(data), "versions": {"flatchannels": flatchannels.__version__, "numpy": np.__version__}}
 
     def meta(self, data: Dataset) -> dict[str, Any]:
-        """The metadata of the record."""
+        """The metadata of the record.
+
+        Parameters
+        ----------
+        data : Dataset
+
+        Returns
+        -------
+        dict[str, Any]
+        """
         origin = self.origin(data)
         named = {"sweep": "train", "dataset": Path(self.source["file"]).stem, "seed": 0, "cpu": "", "asked_seeds": list(self.seeds)}
         return named | self.network | {"training": self.training, "spec": {"target": "file", **self.source}, "data": origin["data"],
@@ -49,7 +75,22 @@ class Block:
 
 
 def block_of(meta: Mapping[str, Any]) -> Block:
-    """The block that a record was made for.  ValueError where it was not made by `flatchannels train`."""
+    """The block that a record was made for.
+
+    Parameters
+    ----------
+    meta : mapping
+        Of the record.
+
+    Returns
+    -------
+    Block
+
+    Raises
+    ------
+    ValueError
+        It was not made by `flatchannels train`.
+    """
     if meta.get("sweep") != "train" or "asked_seeds" not in meta:
         raise ValueError(
             "it was not made by flatchannels train; runs of the workflow go on with "
@@ -68,15 +109,26 @@ def run_block(
 
     Parameters
     ----------
-    earlier : seed → Run of those that there are.  workers : processes.  progress : told how many runs are done, and of how many.
+    block : Block
+    data : Dataset
+    out : Path
+        The record.
+    earlier : mapping
+        Seed → Run of those that there are.
+    workers : int
+        How many processes.
+    progress : function
+        Told how many runs are done, and of how many.
 
     Returns
     -------
-    `Run`s and `Failure`s, from the first seed on without a gap: all of them, unless there was an interruption.
+    list of Run and Failure
+        From the first seed on without a gap: all of them, unless there was an interruption.
 
     Raises
     ------
-    KeyboardInterrupt: after the record of what is finished has been written.
+    KeyboardInterrupt
+        After the record of what is finished has been written.
     """
     first, last = block.seeds
     seeds = range(first, last + 1)
@@ -96,7 +148,17 @@ def run_block(
 
 
 def with_limits(block: Block, limits: Mapping[str, Any]) -> Block:
-    """The block with other limits."""
+    """The block with other limits.
+
+    Parameters
+    ----------
+    block : Block
+    limits : mapping
+
+    Returns
+    -------
+    Block
+    """
     return replace(block, training={**block.training, **limits})
 
 

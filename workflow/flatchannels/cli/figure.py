@@ -24,7 +24,12 @@ exit codes: 0 made; 2 no such figure, or no checkout; otherwise that of snakemak
 
 
 def add_to(commands: Any) -> None:
-    """Add the command to the sub-parsers."""
+    """Add the command to the sub-parsers.
+
+    Parameters
+    ----------
+    commands : argparse sub-parsers
+    """
     parser = commands.add_parser(
         "figure", help="a figure of the paper, in a checkout", description=FIGURE, epilog=FIGURE_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -38,7 +43,22 @@ def add_to(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Make it, or list them; returns the exit code."""
+    """Make a figure, or list them.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Raises
+    ------
+    ValueError
+        There is no such figure, or no checkout.
+    """
     checkout = find_checkout(Path.cwd())
     names = figure_names(checkout)
     if given.name is None:
@@ -63,7 +83,21 @@ def run(given: argparse.Namespace) -> int:
 
 
 def find_checkout(start: Path) -> Path:
-    """The checkout that holds a folder, or the one that this package was imported from.  ValueError where there is none."""
+    """The checkout that holds a folder, or the one that this package was imported from.
+
+    Parameters
+    ----------
+    start : Path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
     for folder in (start, *start.parents, Path(__file__).parents[3]):
         if (folder / "workflow" / "rules").is_dir() and (folder / "config").is_dir():
             return folder
@@ -71,6 +105,15 @@ def find_checkout(start: Path) -> Path:
 
 
 def figure_names(checkout: Path) -> list[str]:
-    """The figures that the workflow of a checkout can make: those of the paper's text, then those of its appendices."""
+    """The figures that the workflow of a checkout can make: those of the paper's text, then those of its appendices.
+
+    Parameters
+    ----------
+    checkout : Path
+
+    Returns
+    -------
+    list of str
+    """
     table = (checkout / "workflow" / "rules" / "figures.smk").read_text()
     return sorted(re.findall(r"Figure\(\s*\"(fig\w+)\"", table), key=natural_key)

@@ -37,7 +37,12 @@ exit codes: 0 inspected, whatever was found; 2 a file or word that makes no sens
 
 
 def add_to(commands: Any) -> None:
-    """Add the command to the sub-parsers."""
+    """Add the command to the sub-parsers.
+
+    Parameters
+    ----------
+    commands : argparse sub-parsers
+    """
     parser = commands.add_parser(
         "inspect", help="what stands in the weights of a network", description=INSPECT, epilog=INSPECT_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,7 +64,17 @@ def add_to(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    """Inspect, and print."""
+    """Inspect, and print.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+
+    Raises
+    ------
+    ValueError
+        As `inspect`.
+    """
     from flatchannels.inspection.history import history
     from flatchannels.inspection.inspection import inspect
 

@@ -47,7 +47,12 @@ new ones; and with seeds that an interruption left out. The record is replaced w
 
 
 def add_to(commands: Any) -> None:
-    """Add both commands to the sub-parsers."""
+    """Add both commands to the sub-parsers.
+
+    Parameters
+    ----------
+    commands : argparse sub-parsers
+    """
     raw = argparse.RawDescriptionHelpFormatter
     train = commands.add_parser(
         "train", help="gradient flows from many initialisations", description=TRAIN, epilog=TRAIN_EXAMPLES, formatter_class=raw
@@ -90,7 +95,17 @@ def _shared(add: Any) -> None:
 
 
 def run_train(given: argparse.Namespace) -> None:
-    """Train from all seeds, and print how the runs ended."""
+    """Train from all seeds, and print how the runs ended.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+
+    Raises
+    ------
+    ValueError
+        An option that cannot be, or data that cannot be read.
+    """
     from flatchannels.dynamics.settings import check_settings  # here, and not above: it loads the kernels
     from flatchannels.networks.checks import checked_sizes
 
@@ -110,7 +125,17 @@ def run_train(given: argparse.Namespace) -> None:
 
 
 def run_continue(given: argparse.Namespace) -> None:
-    """Go on with what is unfinished, and print how the runs ended."""
+    """Go on with what is unfinished, and print how the runs ended.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+
+    Raises
+    ------
+    ValueError
+        An option that cannot be, or a record that cannot be continued.
+    """
     from flatchannels.dynamics.settings import check_settings
 
     out = Path(given.record)

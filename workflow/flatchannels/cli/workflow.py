@@ -14,7 +14,12 @@ exit codes: 0 laid out; 2 the folder has something in it"""
 
 
 def add_to(commands: Any) -> None:
-    """Add the command to the sub-parsers."""
+    """Add the command to the sub-parsers.
+
+    Parameters
+    ----------
+    commands : argparse sub-parsers
+    """
     parser = commands.add_parser(
         "workflow", help="lay out the Snakemake workflow in a folder", description=DESCRIPTION, epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -26,7 +31,17 @@ def add_to(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> None:
-    """Lay it out, and say how to go on."""
+    """Lay it out, and say how to go on.
+
+    Parameters
+    ----------
+    given : argparse.Namespace
+
+    Raises
+    ------
+    ValueError
+        The folder is not empty.
+    """
     from flatchannels.pipeline import places
 
     try:

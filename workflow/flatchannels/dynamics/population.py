@@ -35,19 +35,39 @@ LEAST_DETERMINANT = 1e-30  # smallest determinant of two normalised neurons: rel
 
 
 def gauss_hermite(nodes: int, target: Callable[[Array], Array]) -> Dataset:
-    """A `Dataset` whose weighted means are those over x ~ N(0, 1), exact for polynomials of degree < 2·nodes.
+    """Data whose weighted means are those over x ~ N(0, 1), exact for polynomials of degree < 2·nodes.
 
-    target : function from x (nodes,) to y (nodes,).  Neurons with input weight w need about 50 w² nodes for 1e-12.
+    Neurons with input weight w need about 50 w² nodes for 1e-12.
+
+    Parameters
+    ----------
+    nodes : int
+    target : function
+        x (nodes,) → y (nodes,).
+
+    Returns
+    -------
+    Dataset
     """
     x, weights = roots_hermitenorm(nodes)
     return Dataset(x, target(x), weights / weights.sum())
 
 
 def trapezoid(nodes: int, target: Callable[[Array], Array]) -> Dataset:
-    """The same with equally spaced nodes, of which about 30 |w| are enough.
+    """Data whose weighted means are those over x ~ N(0, 1), by equally spaced nodes, of which about 30 |w| are enough.
 
     The error falls like exp(−2π² / (1 + 2w²)h²) with the spacing h, because erf of wx and its products are entire, and no
     nodes are lost in the far tails, where those of Gauss and Hermite lie.  Source: Trefethen & Weideman 2014, section 5.
+
+    Parameters
+    ----------
+    nodes : int
+    target : function
+        x (nodes,) → y (nodes,).
+
+    Returns
+    -------
+    Dataset
     """
     x = TRAPEZOID_RANGE * (2 * np.arange(nodes) + 1 - nodes) / nodes
     weights = np.exp(-0.5 * x**2)
@@ -58,7 +78,18 @@ def trapezoid(nodes: int, target: Callable[[Array], Array]) -> Dataset:
 
 
 def univariate(m: Array, A: Array | float) -> list[Array]:
-    """[G, G', G'', …] up to the fourth derivative, of G(m) = P(X < m) for normal X of variance A: arrays like m."""
+    """G(m) = P(X < m) for normal X of variance A, with its first four derivatives.
+
+    Parameters
+    ----------
+    m : float array
+    A : float array
+
+    Returns
+    -------
+    list of arrays like m
+        G, G', G'', …
+    """
     G = [ndtr(m / np.sqrt(A)), np.exp(-0.5 * m**2 / A) / np.sqrt(2 * math.pi * A)]
     for order in range(2, 5):
         G.append(-(m * G[-1] + (order - 2) * G[-2]) / A)
@@ -70,11 +101,15 @@ def bivariate(m: Array, n: Array, A: Array, C: Array, B: Array, determinant: Arr
 
     Parameters
     ----------
-    m, n, A, C, B : float arrays of one shape.  determinant : AB − C² > 0, given because it cancels.
+    m, n, A, C, B : float
+        Arrays of one shape.
+    determinant
+        AB − C² > 0, given because it cancels.
 
     Returns
     -------
-    dict (p, q) → array, for q ≤ p, p + q ≤ 4, and (0, 1).
+    dict
+        (p, q) → array, for q ≤ p, p + q ≤ 4, and (0, 1).
     """
     above_m, above_n = (n - C / A * m) / np.sqrt(determinant / A), (m - C / B * n) / np.sqrt(determinant / B)
     p, q = (B * m - C * n) / determinant, (A * n - C * m) / determinant
@@ -105,13 +140,35 @@ def _below(h: Array, k: Array, above_h: Array, above_k: Array, angle: Array) -> 
 
 
 def erf_moments(m: Array, A: Array) -> list[Array]:
-    """[E[σ(u)], E[σ'(u)], …] up to the fourth derivative for σ(z) = erf(z/√2), u ~ N(m, A)."""
+    """E[σ(u)] with its first four derivatives, for σ(z) = erf(z/√2), u ~ N(m, A).
+
+    Parameters
+    ----------
+    m : float array
+    A : float array
+
+    Returns
+    -------
+    list of arrays like m
+    """
     G = univariate(m, A + 1)
     return [2 * G[0] - 1, *(2 * g for g in G[1:])]
 
 
 def erf_products(m: Array, n: Array, A: Array, C: Array, B: Array, determinant: Array) -> Moments:
-    """K_pq of erf neurons: dict (p, q) → array for q ≤ p; u ~ N(m, A), v ~ N(n, B), covariance C, determinant AB − C²."""
+    """K_pq of erf neurons: u ~ N(m, A), v ~ N(n, B), covariance C.
+
+    Parameters
+    ----------
+    m, n, A, C, B : float arrays of one shape
+    determinant : float array
+        AB − C² > 0, given because it cancels.
+
+    Returns
+    -------
+    dict
+        (p, q) → array for q ≤ p.
+    """
     F = bivariate(m, n, A + 1, C, B + 1, determinant + A + B + 1)
     G = univariate(m, A + 1)
     K = {(p, q): 4 * F[p, q] - 2 * G[p] if q == 0 else 4 * F[p, q] for p, q in F}
@@ -120,7 +177,17 @@ def erf_products(m: Array, n: Array, A: Array, C: Array, B: Array, determinant: 
 
 
 def relu_moments(m: Array, A: Array) -> list[Array]:
-    """As `erf_moments`, for relu."""
+    """As `erf_moments`, for relu.
+
+    Parameters
+    ----------
+    m : float array
+    A : float array
+
+    Returns
+    -------
+    list of arrays like m
+    """
     G = univariate(m, A)
     return [m * G[0] + A * G[1], *G[:4]]
 
@@ -130,6 +197,17 @@ def relu_products(m: Array, n: Array, A: Array, C: Array, B: Array, determinant:
 
     Where u = v the moments with δ(u)² are infinite, but not the sums of them that a Hessian takes: for E[σσ''' + 3σ'σ''] a
     half of E[(σ²)'''] is put into K_30, with 0 in K_21, and the same for the fourth derivative into K_40.
+
+    Parameters
+    ----------
+    m, n, A, C, B : float arrays of one shape
+    determinant : float array
+        AB − C² > 0, given because it cancels.
+
+    Returns
+    -------
+    dict
+        (p, q) → array for q ≤ p.
     """
     determinant = np.maximum(determinant, LEAST_DETERMINANT * A * B)
     F = bivariate(m, n, A, C, B, determinant)
@@ -156,13 +234,18 @@ class Population:
 
     Parameters
     ----------
-    network : Network with one hidden layer of erf or relu neurons.
-    teacher : Network with as many inputs and the same activation, of any width, with or without biases.  theta : its (P',).
+    network : Network
+        With one hidden layer of erf or relu neurons.
+    teacher : Network
+        With as many inputs and the same activation, of any width, with or without biases.
+    theta : (P',)
+        The teacher's.
 
     Raises
     ------
-    ValueError: another number of hidden layers, another activation, a teacher of another kind, or a network of relu neurons
-    with one input and no biases.
+    ValueError
+        Another number of hidden layers, another activation, a teacher of another kind, or a network of relu neurons with one input
+        and no biases.
     """
 
     def __init__(self, network: Network, teacher: Network, theta: Array) -> None:
@@ -179,15 +262,46 @@ class Population:
         self.square = self.outputs @ self._products(self.rows, self.rows)[0, 0] @ self.outputs
 
     def linear_neurons(self, theta: Array) -> int:
-        """0: normal samples reach every part of an activation."""
+        """None: normal samples reach every part of an activation.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        int
+            0.
+        """
         return 0
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """float, (P,)."""
+        """Loss and gradient.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         return self.derivatives(theta)[:2]
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """Loss, gradient and Hessian: float, (P,), (P, P)."""
+        """Loss, gradient and Hessian.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         rows, a, constant = _neurons(self.network, theta)
         everyone = np.concatenate([rows, self.rows])
         q, q0 = np.concatenate([a, -self.outputs]), constant - self.constant  # f − y = Σ q σ + q0

@@ -17,10 +17,24 @@ DOES_NOT_APPLY = "does not apply"
 class Certificate:
     """Whether a network's channels lead to a minimum at infinity.
 
-    verdict : "certified", "turns back", "undecided" or "does not apply".  reason : of any but "certified".
-    route : the units at infinity that are no neurons, such as "2 pair".  loss_infinity : the loss there, at its minimum.
-    h, epsilon : of each pair, in the order of the route.  ratio : of L − L_∞ over what h predicts.
-    gradient_norm, hessian_min, hessian_max : of the loss at infinity.  None and () where they are not known.
+    What is not known is None, or ().
+
+    Parameters
+    ----------
+    verdict : str
+        "certified", "turns back", "undecided" or "does not apply".
+    reason : str
+        Of any but "certified".
+    route : str
+        The units at infinity that are no neurons, such as "2 pair".
+    loss_infinity : float or None
+        The loss there, at its minimum.
+    gradient_norm, hessian_min, hessian_max : float or None
+        Of the loss at infinity.
+    ratio : float or None
+        Of L − L_∞ over what h predicts.
+    h, epsilon : tuple of float
+        Of each pair, in the order of the route.
     """
 
     verdict: str

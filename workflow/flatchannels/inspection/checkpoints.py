@@ -24,7 +24,15 @@ NEAR_THE_WALL = 1 - 1e-6  # of maxnorm, from which on a flow no longer follows t
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network at some step, or time, of its training.  name : of its file."""
+    """A network at some step, or time, of its training.
+
+    Parameters
+    ----------
+    step : float
+    name : str
+        Of its file.
+    model : Model
+    """
 
     step: float
     name: str
@@ -37,9 +45,21 @@ def read_folder(folder: str | PathLike[str], activation: str | None = None, laye
     The step is the number after "step", "epoch" or the like in the name of a file, else its last number; where not every name has
     one of its own, files count from 1 in natural order (2 before 10).
 
+    Parameters
+    ----------
+    folder : path
+    activation : str, optional
+    layers : sequence of str
+        Names of the matrices to take; all by default.
+
+    Returns
+    -------
+    list of list of Checkpoint
+
     Raises
     ------
-    ModelError: no two models in the folder, one that cannot be read, or whose shapes are not those of the first.
+    ModelError
+        No two models in the folder, one that cannot be read, or one whose shapes are not those of the first.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -67,11 +87,19 @@ def read_trajectory(path: str | Path, seed: int | None = None) -> list[Checkpoin
 
     Parameters
     ----------
-    seed : of the run; None where the record has one alone.
+    path : path
+        Of the file.
+    seed : int, optional
+        Of the run; None where the record has one alone.
+
+    Returns
+    -------
+    list of Checkpoint
 
     Raises
     ------
-    ModelError: no record, or no such run, or one that failed.
+    ModelError
+        No record, no such run, or one that failed.
     """
     meta, arrays, n = _run(path, seed, ["seed", "trajectory_t", "trajectory_theta"])
     t, theta = arrays["trajectory_t"][n], arrays["trajectory_theta"][n]
@@ -82,13 +110,40 @@ def read_trajectory(path: str | Path, seed: int | None = None) -> list[Checkpoin
 
 
 def read_end(path: str | Path, seed: int | None = None) -> Model:
-    """The network in which a run of a record ended.  ModelError as `read_trajectory`."""
+    """The network in which a run of a record ended.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    seed : int, optional
+        Of the run; None where the record has one alone.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        As `read_trajectory`.
+    """
     meta, arrays, n = _run(path, seed, ["seed", "theta"])
     return _model(layout_of(meta), arrays["theta"][n], meta["activation"])
 
 
 def is_record(path: str | Path) -> bool:
-    """Whether a file is a record of runs of this package, by the names of its arrays."""
+    """Whether a file is a record of runs of this package, by the names of its arrays.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Returns
+    -------
+    bool
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return {"meta.npy", "theta.npy", "trajectory_theta.npy"} <= set(archive.namelist())

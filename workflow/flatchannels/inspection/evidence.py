@@ -39,9 +39,18 @@ HIGHEST = 4  # derivative of σ that an activation's record holds
 
 @dataclass(frozen=True)
 class GroupEvidence:
-    """Of one group: by how much the loss changes with its limit and with its merged neuron in its place; h and slope of a pair.
+    """What data say about one group.
 
-    Both are None for other groups, and for activations with a kink, which have no σ''.
+    h and slope are None for other groups than pairs, and for activations with a kink, which have no σ''.
+
+    Parameters
+    ----------
+    limit_change : float
+        By how much the loss changes with its limit in its place.
+    merged_change : float
+        By how much it changes with its merged neuron in its place.
+    h : float or None
+    slope : float or None
     """
 
     limit_change: float
@@ -61,10 +70,20 @@ class GroupEvidence:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Of a network on data.
+    """What data say about a network.
 
-    loss_name : a key of `losses.LOSSES`.  loss : its value.  gradient_norm : ‖∇L‖∞.  spectrum : of ∇²L, None where not asked for.
-    groups : for each hidden layer one `GroupEvidence` for each of its groups.
+    Parameters
+    ----------
+    loss_name : str
+        A key of `losses.LOSSES`.
+    samples : int
+    loss : float
+    gradient_norm : float
+        ‖∇L‖∞.
+    spectrum : Spectrum or None
+        Of ∇²L, where it was asked for.
+    groups : tuple
+        For each hidden layer one `GroupEvidence` for each of its groups.
     """
 
     loss_name: str
@@ -76,15 +95,26 @@ class Evidence:
 
 
 def evidence(model: Model, structures: tuple[LayerStructure, ...], samples: Samples, loss: Loss, hessian: bool = True) -> Evidence:
-    """The `Evidence` about a model whose hidden layers have these structures.
+    """What data say about a model.
 
     Parameters
     ----------
-    hessian : whether to look for its eigenvalues, which takes by far the longest.
+    model : Model
+    structures : tuple of LayerStructure
+        Of its hidden layers.
+    samples : Samples
+    loss : Loss
+    hessian : bool
+        Whether to look for its eigenvalues, which takes by far the longest.
+
+    Returns
+    -------
+    Evidence
 
     Raises
     ------
-    ValueError: a model whose activation is not known, or whose loss on the data is not finite.
+    ValueError
+        A model whose activation is not known, or whose loss on the data is not finite.
     """
     objective = Objective(model, samples, loss)
     value = objective.loss()

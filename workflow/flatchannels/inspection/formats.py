@@ -44,11 +44,21 @@ def load(path: str | PathLike[str], activation: str | None = None, layers: Seque
 
     Parameters
     ----------
-    activation : between the layers, if known.  layers : names of the matrices to take, from the inputs to the outputs; all by default.
+    path : path
+        Of the file.
+    activation : str, optional
+        Between the layers, if known.
+    layers : sequence of str
+        Names of the matrices to take, from the inputs to the outputs; all by default.
+
+    Returns
+    -------
+    list of Model
 
     Raises
     ------
-    ModelError: a file that is not there, is damaged, would have to execute code to be read, or holds no two layers that fit.
+    ModelError
+        A file that is not there, is damaged, would have to execute code to be read, or holds no two layers that fit.
     """
     path = Path(path)
     if path.suffix not in MODEL_SUFFIXES:
@@ -142,7 +152,26 @@ def _from_tensor(value: Any) -> NDArray:
 
 
 def chains(arrays: Mapping[str, NDArray], activation: str | None = None, layers: Sequence[str] = ()) -> list[Model]:
-    """The chains of fully connected layers among named arrays.  ModelError where there is none, or a named one does not fit."""
+    """The chains of fully connected layers among named arrays.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Name → array.
+    activation : str, optional
+        Between the layers, if known.
+    layers : sequence of str
+        Names of the matrices to take, from the inputs to the outputs; all by default.
+
+    Returns
+    -------
+    list of Model
+
+    Raises
+    ------
+    ModelError
+        There is none, or a named one does not fit.
+    """
     dense, skipped = _dense_layers(arrays, layers)
     found: list[list[Dense]] = []
     for layer in dense:

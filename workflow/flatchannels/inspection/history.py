@@ -39,11 +39,21 @@ WIDEST_INTERVAL = 0.25  # interval of that exponent, beyond which nothing can be
 
 @dataclass(frozen=True)
 class GroupHistory:
-    """A group of the last checkpoint along the training, each array (S,) over the checkpoints.
+    """A group of the last checkpoint along the training; each array (S,) is over the checkpoints.
 
-    epsilon, cosine, cancellation : as of a `Group`.  strength : Σ|a|.  member : whether it was found as a group there.
-    laws : of "epsilon", "strength" and "cosine", over the checkpoints since which it has been found throughout; without those that
-    cannot be fitted.
+    Parameters
+    ----------
+    layer : int
+    neurons : tuple of int
+    epsilon, cosine, cancellation : (S,)
+        As of a `Group`.
+    strength : (S,)
+        Σ|a|.
+    member : bool (S,)
+        Whether it was found as a group there.
+    laws : dict
+        Of "epsilon", "strength" and "cosine", over the checkpoints since which it has been found throughout; without those that
+        cannot be fitted.
     """
 
     layer: int
@@ -82,10 +92,23 @@ class GroupHistory:
 
 @dataclass(frozen=True)
 class History:
-    """A training. steps (S,), names : of the checkpoints.  last : the `Inspection` of the last one.  groups : what led to its groups.
+    """A training.
 
-    counts (S,) : groups found at each checkpoint.  loss, largest (S,) : loss and λ_max there; None without data.
-    largest_law : of λ_max, over the checkpoints since which the first group has been there.
+    Parameters
+    ----------
+    steps : (S,)
+    names : tuple of str
+        Of the checkpoints.
+    last : Inspection
+        Of the last one.
+    groups : tuple of GroupHistory
+        What led to its groups.
+    counts : int (S,)
+        Groups found at each checkpoint.
+    loss, largest : (S,) or None
+        Loss and λ_max at each checkpoint; None without data.
+    largest_law : PowerLaw or None
+        Of λ_max, over the checkpoints since which the first group has been there.
     """
 
     steps: Array
@@ -98,7 +121,12 @@ class History:
     largest_law: PowerLaw | None = None
 
     def summary(self) -> str:
-        """The last checkpoint, and for each of its groups how it came about."""
+        """The last checkpoint, and for each of its groups how it came about.
+
+        Returns
+        -------
+        str
+        """
         lines = [f"{len(self.steps)} checkpoints, step {self.steps[0]:g} ({self.names[0]}) to {self.steps[-1]:g}; the last:"]
         lines.append(self.last.summary())
         if not self.groups:
@@ -116,7 +144,12 @@ class History:
         return "\n".join(lines)
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """One row for each group and checkpoint; one for each checkpoint where there is no group."""
+        """One row for each group and checkpoint; one for each checkpoint where there is no group.
+
+        Returns
+        -------
+        DataFrame
+        """
         import pandas as pd
 
         whole = {"step": self.steps, "name": self.names, "groups": self.counts}
@@ -133,7 +166,12 @@ class History:
         return pd.concat(parts, ignore_index=True)
 
     def to_json(self) -> dict[str, Any]:
-        """The last inspection, with `steps`, and with `history` and `laws` of its groups, in JSON types."""
+        """The last inspection, with `steps`, and with `history` and `laws` of its groups, in JSON types.
+
+        Returns
+        -------
+        dict[str, Any]
+        """
         laws = {"largest": self.largest_law} if self.largest_law else {}
         told = {
             "steps": self.steps.tolist(), "names": list(self.names), "groups_found": self.counts.tolist(),
@@ -152,7 +190,12 @@ class History:
         return self.last.to_json() | telling.finite(told)
 
     def plot(self) -> "Figure":
-        """ε, Σ|a|, 1 − cos and λ_max against step, with the fitted laws."""
+        """ε, Σ|a|, 1 − cos and λ_max against step, with the fitted laws.
+
+        Returns
+        -------
+        Figure
+        """
         from flatchannels.inspection.pictures import history_figure
 
         return history_figure(self)
@@ -175,13 +218,25 @@ def history(
 
     Parameters
     ----------
-    checkpoints : in the order of their steps, of the same shapes; or a folder of them.  activation, data, loss : as of `inspect`.
-    hessian : whether to look for λ_max at every checkpoint, where there are data.
-    progress : is told after each checkpoint how many are done, and of how many.  options : of `inspect`, for the last checkpoint.
+    checkpoints : sequence of Checkpoint, or path
+        In the order of their steps, of the same shapes; or a folder of them.
+    activation, data, loss
+        As of `inspect`.
+    hessian : bool
+        Whether to look for λ_max at every checkpoint, where there are data.
+    progress : function
+        Told after each checkpoint how many are done, and of how many.
+    **options
+        Of `inspect`, for the last checkpoint.
+
+    Returns
+    -------
+    History
 
     Raises
     ------
-    ValueError: as `inspect`, or fewer than two checkpoints.
+    ValueError
+        As `inspect`, or fewer than two checkpoints.
     """
     if isinstance(checkpoints, str | PathLike):
         chains = read_folder(checkpoints, activation)

@@ -38,8 +38,15 @@ Data = Samples | Dataset | Sequence[ArrayLike] | str | PathLike[str]
 class Inspection:
     """What was found in one network.
 
-    model : the network.  layers : one `LayerStructure` for each hidden layer.
-    evidence : what data say, None without data.  certificate : None where it was not asked for.
+    Parameters
+    ----------
+    model : Model
+    layers : tuple of LayerStructure
+        One for each hidden layer.
+    evidence : Evidence or None
+        What data say.
+    certificate : Certificate or None
+        Where it was asked for.
     """
 
     model: Model
@@ -58,7 +65,12 @@ class Inspection:
         return (self.model.layers[0].W.shape[1], *(len(layer.W) for layer in self.model.layers))
 
     def to_json(self) -> dict[str, Any]:
-        """The findings in JSON types; neurons are counted from 0, layers from 1."""
+        """The findings in JSON types; neurons are counted from 0, layers from 1.
+
+        Returns
+        -------
+        dict[str, Any]
+        """
         told = {
             "parameters": self.model.parameters,
             "activation": self.model.activation,
@@ -70,7 +82,12 @@ class Inspection:
         return telling.finite(told)
 
     def summary(self) -> str:
-        """A line for each layer, and one for each thing that was found."""
+        """A line for each layer, and one for each thing that was found.
+
+        Returns
+        -------
+        str
+        """
         sizes = " → ".join(map(str, self.sizes))
         lines = [f"network {sizes}, {self.model.parameters} parameters, activation {self.model.activation or 'not known'}"]
         lines += telling.data_in_words(self.evidence) if self.evidence else []
@@ -80,7 +97,12 @@ class Inspection:
         return "\n".join(lines + [f"skipped {line}" for line in self.model.skipped])
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """One row for each group."""
+        """One row for each group.
+
+        Returns
+        -------
+        DataFrame
+        """
         import pandas as pd
 
         columns = ["layer", "neurons", "kind", "epsilon", "cosine", "cancellation", "strength", "sum", "direction", "dimension"]
@@ -93,7 +115,12 @@ class Inspection:
         return pd.DataFrame(rows, columns=columns)
 
     def plot(self) -> "Figure":
-        """For each hidden layer the distances and strengths of all pairs of neurons, groups coloured."""
+        """For each hidden layer the distances and strengths of all pairs of neurons, groups coloured.
+
+        Returns
+        -------
+        Figure
+        """
         from flatchannels.inspection.pictures import inspection_figure
 
         return inspection_figure(self)
@@ -120,17 +147,29 @@ def inspect(
 
     Parameters
     ----------
-    network : a `Model`; the path of a file; [(W, b), …] from the inputs to the outputs, W of shape (out, in), b (out,) or None; named
-        arrays, such as a state_dict; or a module of torch.
-    activation : between the layers; a `Sequential` of torch says it itself. Without it antiparallel neurons, which for many
-        activations are mirror images, form no groups.
-    data : a file, `Samples`, a `Dataset`, (x, y) or (x, y, weights) as `samples_for` takes them: what data say about the groups is added.
-    loss : of the data, "mse" or "cross-entropy".  hessian : whether to look for the extreme eigenvalues of the Hessian.
-    certify : `flatchannels.certified.certificate`, which needs the compiled engine, to be called with the mean squared error.
+    network : Model, path, list of (W, b), mapping or torch module
+        (W, b) stand from the inputs to the outputs, W of shape (out, in), b (out,) or None; a mapping has named arrays, such as a
+        state_dict.
+    activation : str, optional
+        Between the layers; a `Sequential` of torch says it itself. Without it antiparallel neurons, which for many activations are
+        mirror images, form no groups.
+    data : path, Samples, Dataset, (x, y) or (x, y, weights), optional
+        As `samples_for` takes them: what data say about the groups is added.
+    loss : str
+        Of the data, "mse" or "cross-entropy".
+    hessian : bool
+        Whether to look for the extreme eigenvalues of the Hessian.
+    certify : function, optional
+        `flatchannels.certified.certificate`, which needs the compiled engine, to be called with the mean squared error.
+
+    Returns
+    -------
+    Inspection
 
     Raises
     ------
-    ValueError: arrays that do not make a network, data that do not fit it, an unknown activation or loss, data without activation.
+    ValueError
+        Arrays that do not make a network, data that do not fit it, an unknown activation or loss, or data without activation.
     """
     if activation is not None and activation not in ACTIVATIONS:
         raise ValueError(f"activation is {activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
@@ -182,7 +221,23 @@ def _plain(values: Any) -> Any:
 
 
 def samples_of(model: Model, data: Data, loss: str) -> Samples:
-    """The `Samples` in whatever `inspect` takes as data.  ValueError where they do not fit the model."""
+    """The samples in whatever `inspect` takes as data.
+
+    Parameters
+    ----------
+    model : Model
+    data : path, Samples, Dataset, (x, y) or (x, y, weights)
+    loss : str
+
+    Returns
+    -------
+    Samples
+
+    Raises
+    ------
+    ValueError
+        They do not fit the model.
+    """
     if isinstance(data, Samples):
         return data
     if isinstance(data, str | PathLike):

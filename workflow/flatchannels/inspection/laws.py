@@ -27,10 +27,19 @@ START_TIMES = 400  # values of t₀ that are tried
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """y = scale (t − start)^exponent.
+    """A law y = scale (t − start)^exponent.
 
-    low, high : interval of the exponent at the level `LEVEL`.  points : how many it was fitted to.
-    slope : of the straight line through log y against log t, without a t₀, for comparison.
+    Parameters
+    ----------
+    exponent : float
+    low, high : float
+        The interval of the exponent at the level `LEVEL`.
+    scale : float
+    start : float
+    points : int
+        How many it was fitted to.
+    slope : float
+        Of the straight line through log y against log t, without a t₀, for comparison.
     """
 
     exponent: float
@@ -42,16 +51,47 @@ class PowerLaw:
     slope: float
 
     def at(self, t: Array) -> Array:
-        """y at times t > start."""
+        """The law's values.
+
+        Parameters
+        ----------
+        t : (n,)
+            Greater than start.
+
+        Returns
+        -------
+        (n,)
+        """
         return self.scale * (t - self.start) ** self.exponent
 
     def includes(self, exponent: float, tolerance: float = 0.0) -> bool:
-        """Whether an exponent lies in the interval, or nearer to it than a tolerance."""
+        """Whether an exponent lies in the interval, or nearer to it than a tolerance.
+
+        Parameters
+        ----------
+        exponent : float
+        tolerance : float
+
+        Returns
+        -------
+        bool
+        """
         return self.low - tolerance <= exponent <= self.high + tolerance
 
 
 def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
-    """The `PowerLaw` through positive values y (n,) at increasing t (n,); None where they are too few or span too little."""
+    """The power law through some values.
+
+    Parameters
+    ----------
+    t : (n,), increasing
+    y : (n,), positive
+
+    Returns
+    -------
+    PowerLaw or None
+        None where they are too few or span too little.
+    """
     known = (t > 0) & (y > 0) & np.isfinite(y)
     t, log_y = t[known], np.log(y[known])
     count = len(t)
@@ -85,7 +125,18 @@ def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
 
 
 class Lines(NamedTuple):
-    """Straight lines, each array (lines,): slopes, intercepts, sums of squared residuals, Σ (x − mean)²."""
+    """Straight lines.
+
+    Parameters
+    ----------
+    slopes : (lines,)
+    levels : (lines,)
+        Intercepts.
+    squares : (lines,)
+        Sums of squared residuals.
+    spreads : (lines,)
+        Σ (x − mean)².
+    """
 
     slopes: Array
     levels: Array

@@ -16,9 +16,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Loss:
-    """ℓ(f, y) of outputs f and targets y, both (n, m).
+    """A loss ℓ(f, y) of outputs f and targets y, both (n, m).
 
-    value : (f, y) → (n,).  slope : (f, y) → (n, m), ∂ℓ/∂f.  bend : (f, u) → (n, m), the Hessian of ℓ by f times u.
+    Parameters
+    ----------
+    name : str
+    value : function, (f, y) → (n,)
+    slope : function, (f, y) → (n, m)
+        ∂ℓ/∂f.
+    bend : function, (f, u) → (n, m)
+        The Hessian of ℓ by f times u.
     """
 
     name: str
@@ -53,7 +60,21 @@ LOSSES = {loss.name: loss for loss in (MEAN_SQUARED_ERROR, CROSS_ENTROPY)}
 
 
 def loss_named(name: str) -> Loss:
-    """The `Loss` of a name.  ValueError for an unknown one."""
+    """The loss of a name.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    ValueError
+        The name is not known.
+    """
     if name not in LOSSES:
         raise ValueError(f"loss is {name!r}; it must be one of {', '.join(LOSSES)}")
     return LOSSES[name]

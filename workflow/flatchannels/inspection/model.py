@@ -19,7 +19,12 @@ Array = NDArray[np.float64]
 class Dense:
     """One layer z = W h + b.
 
-    name : what it is called where it comes from.  W : (out, in).  b : (out,), or None.
+    Parameters
+    ----------
+    name : str
+        What it is called where it comes from.
+    W : (out, in)
+    b : (out,) or None
     """
 
     name: str
@@ -36,8 +41,13 @@ class Dense:
 class Model:
     """Layers from the inputs to the outputs, with one activation between all of them.
 
-    activation : name of an activation of this package; None where it is not known, and what depends on it is left out.
-    skipped : what the source holds besides, with the reason why it is left out.
+    Parameters
+    ----------
+    layers : tuple of Dense
+    activation : str or None
+        The name of an activation of this package; None where it is not known, and what depends on it is left out.
+    skipped : tuple of str
+        What the source holds besides, with the reason why it is left out.
     """
 
     layers: tuple[Dense, ...]
@@ -60,7 +70,16 @@ class Model:
         return np.concatenate([layer.rows.ravel() for layer in self.layers])
 
     def at(self, theta: Array) -> "Model":
-        """The model of the same shapes with other parameters (P,)."""
+        """The model of the same shapes with other parameters.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        Model
+        """
         layers, start = [], 0
         for layer in self.layers:
             rows = theta[start : start + layer.rows.size].reshape(layer.rows.shape)
@@ -70,12 +89,23 @@ class Model:
 
 
 def from_layers(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation: str | None = None) -> Model:
-    """A `Model` from [(W, b), …], hidden layers first; W is (out, in), b (out,) or None.
+    """A model of some layers.
+
+    Parameters
+    ----------
+    layers : sequence of (W, b)
+        Hidden layers first; W is (out, in), b (out,) or None.
+    activation : str, optional
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
-    ValueError: fewer than two layers, arrays that are no matrices and vectors of finite real numbers, or shapes that do not follow
-    one another.
+    ValueError
+        Fewer than two layers, arrays that are no matrices and vectors of finite real numbers, or shapes that do not follow one
+        another.
     """
     if len(layers) < 2:
         raise ValueError(f"{len(layers)} layers given; a network with a hidden layer has at least 2")

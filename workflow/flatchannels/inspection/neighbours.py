@@ -23,9 +23,15 @@ PRODUCTS_AT_ONCE = 2**22  # products at a time
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs of rows, first < second, each array (pairs,), in lexicographic order.
+    """Pairs of rows, first < second, in lexicographic order.
 
-    plain, mirrored : distances |u − v| and |u + v| over the mean length.  cosine : of the angle between the two.
+    Parameters
+    ----------
+    first, second : int (pairs,)
+    plain, mirrored : (pairs,)
+        The distances |u − v| and |u + v| over the mean length.
+    cosine : (pairs,)
+        Of the angle between the two.
     """
 
     first: Index
@@ -35,16 +41,45 @@ class Pairs:
     cosine: Array
 
     def among(self, chosen: NDArray[np.bool_]) -> "Pairs":
-        """Those of which both rows are chosen: a mask over the rows."""
+        """Those of which both rows are chosen.
+
+        Parameters
+        ----------
+        chosen : bool (n,)
+            A mask over the rows.
+
+        Returns
+        -------
+        Pairs
+        """
         return self.where(chosen[self.first] & chosen[self.second])
 
     def where(self, mask: NDArray[np.bool_]) -> "Pairs":
-        """Some of the pairs."""
+        """Some of the pairs.
+
+        Parameters
+        ----------
+        mask : bool (pairs,)
+
+        Returns
+        -------
+        Pairs
+        """
         return Pairs(self.first[mask], self.second[mask], self.plain[mask], self.mirrored[mask], self.cosine[mask])
 
 
 def close_pairs(rows: Array) -> Pairs:
-    """The `Pairs` of rows (n, k), none of which is 0: all, or of wide layers those of near neighbours."""
+    """Pairs of rows: all, or of wide layers those of near neighbours.
+
+    Parameters
+    ----------
+    rows : (n, k)
+        None of them is 0.
+
+    Returns
+    -------
+    Pairs
+    """
     if len(rows) <= WIDE_LAYER:
         first, second = np.triu_indices(len(rows), 1)
         plain = pdist(rows) if len(rows) > 1 else np.zeros(0)

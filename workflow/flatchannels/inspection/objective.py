@@ -28,7 +28,12 @@ KEPT = 2**25  # numbers of activations that are kept for the next Hessian-vector
 class Change:
     """Something that is added to what a hidden layer hands to the next one.
 
-    layer : number of the hidden layer, from 1.  difference : its inputs (n, k), bias included → (n, m), added to z of the next layer.
+    Parameters
+    ----------
+    layer : int
+        Number of the hidden layer, from 1.
+    difference : function
+        Its inputs (n, k), bias included → (n, m), added to z of the next layer.
     """
 
     layer: int
@@ -54,11 +59,16 @@ class Objective:
 
     Parameters
     ----------
-    model : Model, with a known activation.  samples : Samples that fit it.  loss : Loss.
+    model : Model
+        With a known activation.
+    samples : Samples
+        That fit it.
+    loss : Loss
 
     Raises
     ------
-    ValueError: a model whose activation is not known.
+    ValueError
+        The activation of the model is not known.
     """
 
     def __init__(self, model: Model, samples: Samples, loss: Loss) -> None:
@@ -70,11 +80,25 @@ class Objective:
         self._kept: list[tuple[_Pass, list[Array]]] | None = None
 
     def loss(self, change: Change | None = None) -> float:
-        """The loss, with a `Change` or as it is."""
+        """The loss, with a `Change` or as it is.
+
+        Parameters
+        ----------
+        change : Change, optional
+
+        Returns
+        -------
+        float
+        """
         return sum(float(p.weights @ self.loss_function.value(p.f, p.y)) for p in self._passes(change))
 
     def gradient(self) -> Array:
-        """∇L (P,), in the order of `Model.theta`."""
+        """∇L, in the order of `Model.theta`.
+
+        Returns
+        -------
+        (P,)
+        """
         total = [np.zeros_like(matrix) for matrix in self.matrices]
         for here in self._passes():
             for sum_, slope, inputs in zip(total, self._slopes(here), here.inputs):
@@ -82,21 +106,44 @@ class Objective:
         return np.concatenate([matrix.ravel() for matrix in total])
 
     def slope_times(self, layer: int, term: Callable[[Array], Array]) -> float:
-        """Σ_n ∂L/∂z · term, z what hidden layer `layer` hands to the next one: the derivative of the loss along a `term` there.
+        """Σ_n ∂L/∂z · term, z what a hidden layer hands to the next one: the derivative of the loss along a term there.
 
-        term : inputs of the layer (n, k) → (n, m).
+        Parameters
+        ----------
+        layer : int
+            From 1.
+        term : function
+            Inputs of the layer (n, k) → (n, m).
+
+        Returns
+        -------
+        float
         """
         return sum(float((self._slopes(p)[layer] * term(p.inputs[layer - 1])).sum()) for p in self._passes())
 
     def hessian_product(self, direction: Array) -> Array:
-        """∇²L times a direction (P,)."""
+        """∇²L times a direction.
+
+        Parameters
+        ----------
+        direction : (P,)
+
+        Returns
+        -------
+        (P,)
+        """
         total = np.zeros(direction.size)
         for here, slopes in self._passes_and_slopes():
             total += self._product(here, slopes, direction)
         return total
 
     def hessian(self) -> Array:
-        """∇²L (P, P), symmetric to rounding."""
+        """∇²L, symmetric to rounding.
+
+        Returns
+        -------
+        (P, P)
+        """
         columns = np.stack([self.hessian_product(row) for row in np.eye(self.model.parameters)])
         return (columns + columns.T) / 2
 

@@ -16,7 +16,16 @@ SMALLEST = 1e-17  # distance at which identical neurons are drawn on a logarithm
 
 
 def inspection_figure(found: "Inspection") -> Figure:
-    """For each hidden layer all pairs of neurons: how close their input weights are, how strong their output weights; groups coloured."""
+    """For each hidden layer all pairs of neurons: how close their input weights are, how strong their output weights; groups coloured.
+
+    Parameters
+    ----------
+    found : Inspection
+
+    Returns
+    -------
+    Figure
+    """
     figure = Figure(figsize=(4.2 * len(found.layers), 3.6), layout="constrained")
     axes = figure.subplots(1, len(found.layers), squeeze=False)[0]
     for axis, layer, below, above in zip(axes, found.layers, found.model.layers, found.model.layers[1:]):
@@ -39,7 +48,16 @@ def inspection_figure(found: "Inspection") -> Figure:
 
 
 def history_figure(found: "History") -> Figure:
-    """ε, Σ|a|, 1 − cos and, with data, λ_max against step, with the fitted laws dashed."""
+    """ε, Σ|a|, 1 − cos and, with data, λ_max against step, with the fitted laws dashed.
+
+    Parameters
+    ----------
+    found : History
+
+    Returns
+    -------
+    Figure
+    """
     panels = {"epsilon": "ε", "strength": "Σ|a|", "cosine": "1 − cos"}
     with_largest = found.largest is not None and bool(np.isfinite(found.largest).any())
     figure = Figure(figsize=(3.4 * (3 + with_largest), 3.2), layout="constrained")

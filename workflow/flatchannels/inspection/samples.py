@@ -17,7 +17,16 @@ SUM_OF_PROBABILITIES = 1e-6  # how far from 1 the probabilities of the classes o
 
 @dataclass(frozen=True)
 class Samples:
-    """x (N, d), y (N, m): values, or for cross entropy probabilities of the classes; weights (N,) that sum to 1."""
+    """Data that fit a network.
+
+    Parameters
+    ----------
+    x : (N, d)
+    y : (N, m)
+        Values, or for cross entropy probabilities of the classes.
+    weights : (N,)
+        They sum to 1.
+    """
 
     x: Array
     y: Array
@@ -32,16 +41,27 @@ class Samples:
 
 
 def samples_for(model: Model, x: ArrayLike, y: ArrayLike, loss: str = "mse", weights: ArrayLike | None = None) -> Samples:
-    """`Samples` that fit a network.
+    """Samples that fit a network.
 
     Parameters
     ----------
-    x : (N, d), or (N,) where d is 1.  loss : a key of `losses.LOSSES`.  weights : (N,), of any sum; None for equal ones.
-    y : (N, m), or (N,) where m is 1. For cross entropy the numbers of the classes (N,), from 0, or their probabilities (N, m).
+    model : Model
+    x : (N, d), or (N,) where d is 1
+    y : (N, m), or (N,) where m is 1
+        For cross entropy the numbers of the classes (N,), from 0, or their probabilities (N, m).
+    loss : str
+        A key of `losses.LOSSES`.
+    weights : (N,), optional
+        Of any sum; equal ones by default.
+
+    Returns
+    -------
+    Samples
 
     Raises
     ------
-    ValueError: shapes that do not fit each other or the network, values that are no finite numbers, or that are no classes.
+    ValueError
+        Shapes that do not fit each other or the network, values that are no finite numbers, or that are no classes.
     """
     inputs, outputs = model.layers[0].W.shape[1], len(model.layers[-1].W)
     x, y = real_array("x", x), real_array("y", y)
@@ -73,11 +93,24 @@ def _probabilities(y: Array, outputs: int) -> Array:
 
 
 def read_samples(path: str | PathLike[str], model: Model, loss: str = "mse") -> Samples:
-    """`Samples` from `.npz` (x, y, perhaps weights), `.csv` or `.parquet` (a column y, perhaps weights, all others inputs).
+    """Samples from `.npz` (x, y, perhaps weights), `.csv` or `.parquet` (a column y, perhaps weights, all others inputs).
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+    model : Model
+    loss : str
+        A key of `losses.LOSSES`.
+
+    Returns
+    -------
+    Samples
 
     Raises
     ------
-    ValueError: as `samples_for` and `data.files.read`; the text names the file.
+    ValueError
+        As `samples_for` and `data.files.read`; the text names the file.
     """
     path = Path(path)
     if path.suffix != ".npz":

@@ -23,9 +23,15 @@ BASIS = 24
 
 @dataclass(frozen=True)
 class Spectrum:
-    """smallest, largest : eigenvalues of ∇²L.  resolution : what is below it is rounding, or not resolved.
+    """The extreme eigenvalues of ∇²L.
 
-    products : Hessian-vector products that it took; 0 where the whole Hessian was made.
+    Parameters
+    ----------
+    smallest, largest : float
+    resolution : float
+        What is below it is rounding, or not resolved.
+    products : int
+        Hessian-vector products that it took; 0 where the whole Hessian was made.
     """
 
     smallest: float
@@ -38,6 +44,14 @@ def spectrum(objective: Objective) -> Spectrum:
     """The extreme eigenvalues of the Hessian of a loss.
 
     Where the iterations do not converge to `RESOLUTION`, the resolution is infinite and the values are the last estimates.
+
+    Parameters
+    ----------
+    objective : Objective
+
+    Returns
+    -------
+    Spectrum
     """
     size = objective.model.parameters
     if size <= DENSE:
@@ -60,7 +74,17 @@ def spectrum(objective: Objective) -> Spectrum:
 
 
 def largest_eigenvalue(objective: Objective) -> float:
-    """λ_max of ∇²L, to `RESOLUTION`; NaN where the iterations do not converge."""
+    """λ_max of ∇²L, to `RESOLUTION`.
+
+    Parameters
+    ----------
+    objective : Objective
+
+    Returns
+    -------
+    float
+        NaN where the iterations do not converge.
+    """
     size = objective.model.parameters
     if size <= 2 * BASIS:
         return float(eigvalsh(objective.hessian())[-1])

@@ -37,12 +37,28 @@ LARGEST_GROUP = 32  # neurons
 class Group:
     """Neurons of one hidden layer that form a channel.
 
-    neurons : counted from 0, in increasing order.  signs : −1 for those that are taken as their mirror image.
-    kind : pair, triple or group.  epsilon : half the largest distance of their input weights.
-    cosine : the largest 1 − cos of two of them.  weights (n, k), outputs (n, m) : their input and output weights, mirrored.
-    center (k,) : mean input weights.  sum (m,) : Σ a, what stays of them at infinity as a neuron.
-    direction (m, k) : Σ a (w − center), the gate: at infinity the group computes sum σ(center·x) + (direction·x) σ'(center·x).
-    cancellation : |Σ a| / Σ |a|.
+    Parameters
+    ----------
+    neurons : tuple of int
+        From 0, in increasing order.
+    signs : tuple of int
+        −1 for those that are taken as their mirror image.
+    epsilon : float
+        Half the largest distance of their input weights.
+    cosine : float
+        The largest 1 − cos of two of them.
+    weights : (n, k)
+        Their input weights, mirrored.
+    outputs : (n, m)
+        Their output weights, mirrored.
+    center : (k,)
+        The mean input weights.
+    sum : (m,)
+        Σ a, what stays of them at infinity as a neuron.
+    direction : (m, k)
+        Σ a (w − center), the gate: at infinity the group computes sum σ(center·x) + (direction·x) σ'(center·x).
+    cancellation : float
+        |Σ a| / Σ |a|.
     """
 
     neurons: tuple[int, ...]
@@ -69,10 +85,21 @@ class Group:
 
 @dataclass(frozen=True)
 class LayerStructure:
-    """One hidden layer, counted from 1.
+    """What stands in one hidden layer.
 
-    dead : neurons whose input or output weights are 0.  duplicates : pairs of the same input weights.
-    parallel, antiparallel : pairs whose input weights are close up to their length and the sign, and that are in no group.
+    Parameters
+    ----------
+    layer : int
+        From 1.
+    neurons : int
+        How many.
+    groups : tuple of Group
+    duplicates : tuple of (i, j)
+        Pairs of the same input weights.
+    dead : tuple of int
+        Neurons whose input or output weights are 0.
+    parallel, antiparallel : tuple of (i, j)
+        Pairs whose input weights are close up to their length and the sign, and that are in no group.
     """
 
     layer: int
@@ -89,8 +116,18 @@ def layer_structure(layer: int, rows: Array, columns: Array, activation: str | N
 
     Parameters
     ----------
-    layer : its number, from 1.  rows (r, k) : input weights of its neurons, bias included where there is one.
-    columns (r, m) : their output weights.  activation : its name, or None; its symmetry lets antiparallel neurons form groups.
+    layer : int
+        From 1.
+    rows : (r, k)
+        Input weights of its neurons, bias included where there is one.
+    columns : (r, m)
+        Their output weights.
+    activation : str, optional
+        Its symmetry lets antiparallel neurons form groups.
+
+    Returns
+    -------
+    LayerStructure
     """
     lengths, strengths = np.linalg.norm(rows, axis=1), np.linalg.norm(columns, axis=1)
     alive = (lengths > DEAD_WEIGHTS * lengths.max(initial=0.0)) & (strengths > DEAD_WEIGHTS * strengths.max(initial=0.0))
@@ -128,13 +165,34 @@ def _copies(pairs: Pairs, neurons: int) -> list[tuple[int, int]]:
 
 
 def mirror_sign(activation: str | None) -> float | None:
-    """s of the symmetry σ(−z) = s σ(z) + l z + k of an activation; None without one, or where it is not known."""
+    """s of the symmetry σ(−z) = s σ(z) + l z + k of an activation.
+
+    Parameters
+    ----------
+    activation : str or None
+        Its name, where it is known.
+
+    Returns
+    -------
+    float or None
+        None without one, or where it is not known.
+    """
     mirror = ACTIVATIONS[activation].reflection if activation in ACTIVATIONS else None
     return mirror.sign if mirror else None
 
 
 def summed_over_copies(columns: Array, copies: Iterable[tuple[int, int]]) -> Array:
-    """Output weights with those of copies added to the neuron that they are copies of."""
+    """Output weights with those of copies added to the neuron that they are copies of.
+
+    Parameters
+    ----------
+    columns : (r, m)
+    copies : iterable of (i, j)
+
+    Returns
+    -------
+    (r, m)
+    """
     summed = columns.copy()
     for i, j in copies:
         summed[i] += columns[j]
@@ -211,7 +269,20 @@ def _replaces(whole: Group, part: Group) -> bool:
 
 
 def group_of(neurons: NDArray[np.int64], rows: Array, outputs: Array, parity: float | None) -> Group:
-    """The `Group` of some neurons, all taken to the side of the first where the activation has a parity (`mirror_sign`)."""
+    """The group of some neurons, all taken to the side of the first where the activation has a parity.
+
+    Parameters
+    ----------
+    neurons : int (n,)
+    rows : (r, k)
+    outputs : (r, m)
+    parity : float or None
+        `mirror_sign`.
+
+    Returns
+    -------
+    Group
+    """
     w, a = rows[neurons].copy(), outputs[neurons].copy()
     signs = np.where(w @ w[0] < 0, -1, 1) if parity is not None else np.ones(len(w), dtype=int)
     w[signs < 0] *= -1

@@ -10,7 +10,16 @@ from flatchannels.inspection.structure import Group, LayerStructure
 
 
 def finite(value: Any) -> Any:
-    """The same JSON with null for numbers that JSON lacks: NaN and infinities."""
+    """The same JSON with null for numbers that JSON lacks: NaN and infinities.
+
+    Parameters
+    ----------
+    value : JSON types
+
+    Returns
+    -------
+    JSON types
+    """
     if isinstance(value, dict):
         return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -19,7 +28,19 @@ def finite(value: Any) -> Any:
 
 
 def layer_json(layer: LayerStructure, name: str, found: tuple[GroupEvidence, ...]) -> dict[str, Any]:
-    """One hidden layer; `found` is what data say about its groups, () without data."""
+    """One hidden layer in JSON types.
+
+    Parameters
+    ----------
+    layer : LayerStructure
+    name : str
+    found : tuple of GroupEvidence
+        What data say about its groups, () without data.
+
+    Returns
+    -------
+    dict
+    """
     told = [evidence_json(one) for one in found] or [{}] * len(layer.groups)
     return {
         "layer": layer.layer, "name": name, "neurons": layer.neurons,
@@ -30,7 +51,16 @@ def layer_json(layer: LayerStructure, name: str, found: tuple[GroupEvidence, ...
 
 
 def group_json(group: Group) -> dict[str, Any]:
-    """With one output sum is a number and direction a vector; with several a vector and a matrix."""
+    """One group in JSON types: with one output sum is a number and direction a vector, with several a vector and a matrix.
+
+    Parameters
+    ----------
+    group : Group
+
+    Returns
+    -------
+    dict
+    """
     one = len(group.sum) == 1
     return {
         "neurons": list(group.neurons), "kind": group.kind, "signs": list(group.signs), "epsilon": group.epsilon, "cosine": group.cosine,
@@ -42,12 +72,31 @@ def group_json(group: Group) -> dict[str, Any]:
 
 
 def evidence_json(found: GroupEvidence) -> dict[str, Any]:
-    """What data say about one group."""
+    """What data say about one group, in JSON types.
+
+    Parameters
+    ----------
+    found : GroupEvidence or None
+        What data say.
+
+    Returns
+    -------
+    dict
+    """
     return {"loss_change_limit": found.limit_change, "loss_change_merged": found.merged_change, "h": found.h, "slope": found.slope}
 
 
 def data_json(found: Evidence) -> dict[str, Any]:
-    """What data say about the whole network."""
+    """What data say about the whole network, in JSON types.
+
+    Parameters
+    ----------
+    found : Evidence
+
+    Returns
+    -------
+    dict
+    """
     ends = found.spectrum
     return {
         "loss_name": found.loss_name, "samples": found.samples, "loss": found.loss, "gradient_norm": found.gradient_norm,
@@ -57,12 +106,34 @@ def data_json(found: Evidence) -> dict[str, Any]:
 
 
 def certificate_json(found: Certificate) -> dict[str, Any]:
-    """A certificate."""
+    """A certificate in JSON types.
+
+    Parameters
+    ----------
+    found : Certificate
+
+    Returns
+    -------
+    dict
+    """
     return vars(found) | {"h": list(found.h), "epsilon": list(found.epsilon)}
 
 
 def group_row(layer: int, group: Group, found: GroupEvidence | None) -> dict[str, Any]:
-    """One row of the table of groups."""
+    """One row of the table of groups.
+
+    Parameters
+    ----------
+    layer : int
+        From 1.
+    group : Group
+    found : GroupEvidence or None
+        What data say.
+
+    Returns
+    -------
+    dict
+    """
     return {
         "layer": layer, "neurons": group.neurons, "kind": group.kind, "epsilon": group.epsilon, "cosine": group.cosine,
         "cancellation": group.cancellation, "strength": float(np.linalg.norm(group.outputs, axis=1).sum()),
@@ -71,7 +142,18 @@ def group_row(layer: int, group: Group, found: GroupEvidence | None) -> dict[str
 
 
 def layer_in_words(layer: LayerStructure, name: str, found: tuple[GroupEvidence, ...]) -> list[str]:
-    """A line for the layer, and one for each thing in it."""
+    """A line for the layer, and one for each thing in it.
+
+    Parameters
+    ----------
+    layer : LayerStructure
+    name : str
+    found : tuple of GroupEvidence
+
+    Returns
+    -------
+    list of str
+    """
     lines = [f"hidden layer {layer.layer} ({name}), {layer.neurons} neurons: {_counted(layer)}"]
     for number, group in enumerate(layer.groups):
         lines.append(f"  {_group_in_words(group)}")
@@ -81,7 +163,16 @@ def layer_in_words(layer: LayerStructure, name: str, found: tuple[GroupEvidence,
 
 
 def data_in_words(found: Evidence) -> list[str]:
-    """Loss, gradient and spectrum."""
+    """Loss, gradient and spectrum.
+
+    Parameters
+    ----------
+    found : Evidence
+
+    Returns
+    -------
+    list of str
+    """
     lines = [f"on {found.samples} samples: loss ({found.loss_name}) {found.loss:.6g}, largest gradient component {found.gradient_norm:.3g}"]
     if ends := found.spectrum:
         known = f"resolved to {ends.resolution:.1g}" if np.isfinite(ends.resolution) else "estimates: Lanczos iterations did not converge"
@@ -90,7 +181,16 @@ def data_in_words(found: Evidence) -> list[str]:
 
 
 def certificate_in_words(found: Certificate) -> str:
-    """The verdict in a line."""
+    """The verdict in a line.
+
+    Parameters
+    ----------
+    found : Certificate
+
+    Returns
+    -------
+    str
+    """
     infinity = "" if found.loss_infinity is None else f"loss at infinity {found.loss_infinity:.10g}"
     if found.verdict == "certified":
         slopes = f"h = {', '.join(f'{h:.3g}' for h in found.h)}" if found.h else ""
