@@ -12,8 +12,12 @@
 #   make bench              kernels and solvers beside their peers
 #   make lint               ruff, the dependency rule, types, snakemake --lint
 #   make docs               the documentation site, into site/; its links are checked
+#   make datasets           every dataset of the preset, with checksums in SHA256SUMS beside them
+#   make card               docs/card.md anew; RESULTS=results takes hardware, versions and datasets from records first
+#   make notebooks          the worked examples run anew, with their full sizes; the site shows what they print (a quarter of an hour)
+#   make notebooks-environment   .venv-notebooks, in which the tests run them with small sizes
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
-#   make lock               requirements.lock and requirements-docs.txt anew, from pyproject.toml (needs uv)
+#   make lock               requirements.lock, requirements-docs.txt and requirements-notebooks.txt anew, from pyproject.toml (needs uv)
 #   make clean              removes what the pipeline made, and the environments
 
 CORES ?= all
@@ -32,10 +36,11 @@ PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 pytho
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 GP_VENV := .venv-gp
 DOCS_VENV := .venv-docs
+NOTEBOOKS_VENV := .venv-notebooks
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
-.PHONY: figures report verify publish test thorough-test slurm-test repair bench lint docs lock clean gp-environment
+.PHONY: figures report verify publish test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -87,6 +92,9 @@ lock:
 	$(RUN) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' | \
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --custom-compile-command "make lock" - --output-file requirements-docs.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --custom-compile-command "make lock" --extra notebooks --constraint requirements.lock pyproject.toml \
+	    --output-file requirements-notebooks.txt
 
 # Reads the code without importing it, hence an environment of its own, without the packages of the pipeline.
 docs: $(DOCS_VENV)/requirements-docs.txt
@@ -94,8 +102,23 @@ docs: $(DOCS_VENV)/requirements-docs.txt
 
 gp-environment: $(GP_VENV)/requirements-gp.txt
 
+datasets: $(VENV)/requirements.lock
+	@! PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG) | grep -q Gaussian || \
+	  $(MAKE) --no-print-directory gp-environment || echo "make: all else is made without them" >&2
+	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.dataset_list $(CONFIG)) || exit 1; \
+	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $$targets
+	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.dataset_list $(CONFIG) --checksums
+
+card: $(VENV)/requirements.lock
+	$(RUN) docs/card/make.py $(if $(RESULTS),--records $(RESULTS))
+
+notebooks: notebooks-environment
+	$(NOTEBOOKS_VENV)/bin/python docs/examples/execute.py
+
+notebooks-environment: $(NOTEBOOKS_VENV)/requirements-notebooks.txt
+
 clean:
-	rm -rf $(VENV) $(GP_VENV) $(DOCS_VENV) .snakemake site
+	rm -rf $(VENV) $(GP_VENV) $(DOCS_VENV) $(NOTEBOOKS_VENV) .snakemake site
 	find results -mindepth 1 ! -name README.md -delete
 
 # The environment carries a copy of the lock that it was made from: it is remade when the lock's content changes.
@@ -122,3 +145,12 @@ $(DOCS_VENV)/requirements-docs.txt: requirements-docs.txt | $(VENV)/requirements
 	  $(VENV)/bin/python -m venv --clear $(DOCS_VENV) && \
 	  $(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
 	  cp $< $@; }
+
+# torch without a hash, at the version of requirements-gp.txt: it comes in several builds.
+$(NOTEBOOKS_VENV)/requirements-notebooks.txt: requirements-notebooks.txt requirements-gp.txt | $(VENV)/requirements.lock
+	@cmp -s $< $@ && touch $@ || { \
+	  echo "Installing requirements-notebooks.txt and torch into $(NOTEBOOKS_VENV) ..."; \
+	  { $(VENV)/bin/python -m venv --clear $(NOTEBOOKS_VENV) && \
+	    $(NOTEBOOKS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< && \
+	    $(NOTEBOOKS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements-gp.txt)" && \
+	    cp $< $@; } || { rm -rf $(NOTEBOOKS_VENV); echo "make: the notebooks cannot be run" >&2; exit 1; }; }

@@ -1,9 +1,10 @@
-"""What mkdocs cannot do by itself: pages from files beside the code, and links that lead out of docs."""
+"""What mkdocs cannot do by itself: pages from files beside the code and from notebooks, and links that lead out of docs."""
 
 import re
 from pathlib import Path, PurePosixPath
 
 from mkdocs.structure.files import File
+from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"config/README.md": "configuration.md", "results/README.md": "results.md"}  # file of the repository → page of the site
@@ -14,7 +15,19 @@ def on_files(files, config):
     """Add the pages that stand elsewhere in the repository."""
     for source, page in PAGES.items():
         files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+    for notebook in sorted((ROOT / "docs" / "examples").glob("*.ipynb")):
+        for page, content in pages_of(notebook).items():
+            files.append(File.generated(config, f"examples/{page}", content=content))
     return files
+
+
+def pages_of(notebook):
+    """The Markdown of a notebook as it was last run, and its pictures: file names below examples → contents."""
+    name = notebook.stem
+    text, resources = MarkdownExporter().from_filename(str(notebook), {"unique_key": name, "output_files_dir": "pictures"})
+    source = f"*This page is a notebook: [{notebook.name}]({notebook.name}). It shows what it printed when it was last run as a whole.*"
+    title, rest = text.strip().split("\n", 1)
+    return {f"{name}.md": f"{title}\n\n{source}\n{rest}\n"} | {path.replace("\\", "/"): data for path, data in resources["outputs"].items()}
 
 
 def on_page_markdown(markdown, page, config, files):
