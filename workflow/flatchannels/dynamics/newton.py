@@ -16,9 +16,20 @@ Array = NDArray[np.float64]
 
 
 def minimum(objective: TwiceDifferentiable, guesses: Sequence[Array], iterations: int) -> Polish:
-    """The `Polish` from the guess (P,) at which an objective is lowest, in coordinates in which its Hessian has ones on the diagonal.
+    """The minimum from the guess at which an objective is lowest, in coordinates in which its Hessian has ones on the diagonal.
 
     For hinges: along its kink the curvature of one is of the order of |w|, in the log of its scale of 1/|w|.
+
+    Parameters
+    ----------
+    objective : TwiceDifferentiable
+    guesses : sequence of (P,)
+    iterations : int
+        At most so many.
+
+    Returns
+    -------
+    Polish
     """
     guess = min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0])
     scale = _scale(objective.derivatives(guess)[2])
@@ -29,7 +40,17 @@ def minimum(objective: TwiceDifferentiable, guesses: Sequence[Array], iterations
 
 
 def scaled_newton_step(gradient: Array, hessian: Array) -> Array:
-    """−H⁻¹ g (P,), each entry to the precision of its own scale; of least length where H is singular."""
+    """−H⁻¹ g, each entry to the precision of its own scale; of least length where H is singular.
+
+    Parameters
+    ----------
+    gradient : (P,)
+    hessian : (P, P)
+
+    Returns
+    -------
+    (P,)
+    """
     scale = _scale(hessian)
     return -scale * np.linalg.lstsq(hessian * np.multiply.outer(scale, scale), scale * gradient, rcond=None)[0]
 

@@ -182,7 +182,7 @@ def follow_pairs(route: Route, network: Network, data: Dataset, theta: Array, lo
 
 
 def name(units: Iterable[str]) -> str:
-    """ "2 pair + steep" from a list of names."""
+    """The name of a route from those of its units: "2 pair + steep"."""
     counts = Counter(units)
     return " + ".join(f"{counts[unit]} {unit}" if counts[unit] > 1 else unit for unit in sorted(counts)) or "unknown"
 

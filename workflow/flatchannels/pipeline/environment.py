@@ -20,6 +20,10 @@ def of_jobs(workflow: Path, around: Mapping[str, str]) -> dict[str, str]:
         The folder with the package and the scripts.
     around : mapping
         The environment in which they are set.
+
+    Returns
+    -------
+    dict
     """
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), around.get("PATH", os.defpath)]),

@@ -26,8 +26,14 @@ def protocols(entry: dict, maxnorm: float) -> list[dict[str, Any]]:
 
     Parameters
     ----------
-    entry : of a sweep.
-    maxnorm : that of `training`, which runs have for default.
+    entry : dict
+        Of a sweep.
+    maxnorm : float
+        That of `training`, which runs have for default.
+
+    Returns
+    -------
+    list of dict
     """
     defaults = DEFAULTS | {"maxnorm": maxnorm}
     given = {key: [_number(key, value) for value in listed(entry[key])] for key in names.PROTOCOL if key in entry}
@@ -41,7 +47,19 @@ def protocols(entry: dict, maxnorm: float) -> list[dict[str, Any]]:
 
 
 def wrong_keys(where: str, entry: dict) -> Iterator[str]:
-    """Mistakes: a key that none of the entry's optimisers has, or one that is missing."""
+    """Mistakes: a key that none of the entry's optimisers has, or one that is missing.
+
+    Parameters
+    ----------
+    where : str
+        Where the entry stands, for the messages.
+    entry : dict
+        Of a sweep.
+
+    Yields
+    ------
+    str
+    """
     optimisers = listed(entry.get("optimiser", DEFAULTS["optimiser"]))
     for key in ("rate", "batch", "budget"):
         homes = [name for name, keys in KEYS.items() if key in keys]
@@ -54,7 +72,21 @@ def wrong_keys(where: str, entry: dict) -> Iterator[str]:
 
 
 def wrong_batches(where: str, entry: dict, spec: dict) -> Iterator[str]:
-    """A batch that is larger than the dataset, where the configuration tells its size."""
+    """A batch that is larger than the dataset, where the configuration tells its size.
+
+    Parameters
+    ----------
+    where : str
+        Where the entry stands, for the messages.
+    entry : dict
+        Of a sweep.
+    spec : dict
+        What the configuration says about the dataset.
+
+    Yields
+    ------
+    str
+    """
     samples = spec["points"] ** 2 if "points" in spec else spec.get("samples")
     for batch in listed(entry.get("batch", [])):
         if samples is not None and batch > samples:
@@ -67,5 +99,14 @@ def _number(key: str, value: Any) -> Any:
 
 
 def listed(value: Any) -> list:
-    """A value, or a list of such values, as a list."""
+    """A value, or a list of such values, as a list.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    list
+    """
     return value if isinstance(value, list) else [value]

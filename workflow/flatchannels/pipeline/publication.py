@@ -79,7 +79,21 @@ def lay_out(
 def origin(configuration: Mapping[str, Any], records: Sequence[str]) -> dict[str, Any]:
     """How results came about: preset, seed, numbers of runs, software and processors of the runs, code, machine, dates.
 
-    RecordError for a record without metadata.
+    Parameters
+    ----------
+    configuration : mapping
+        Validated.
+    records : sequence of str
+        Paths of the records.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    RecordError
+        A record has no metadata.
     """
     runs: Counter[str] = Counter()
     versions, processors = set(), set()
@@ -106,12 +120,27 @@ def origin(configuration: Mapping[str, Any], records: Sequence[str]) -> dict[str
 
 
 def day(seconds: float) -> str:
-    """2026-11-28, in UTC."""
+    """A time as its day in UTC: 2026-11-28.
+
+    Parameters
+    ----------
+    seconds : float
+        Since the epoch.
+
+    Returns
+    -------
+    str
+    """
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def commit() -> str:
-    """The commit of the checkout, with + where files differ from it; "" outside of a repository."""
+    """The commit of the checkout, with + where files differ from it; "" outside of a repository.
+
+    Returns
+    -------
+    str
+    """
     try:
         found = [
             subprocess.run(["git", *words], cwd=places.home(), capture_output=True, text=True, check=True).stdout.strip()
@@ -123,7 +152,12 @@ def commit() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, number of cores and memory of this machine, as far as it says."""
+    """Processor, number of cores and memory of this machine, as far as it says.
+
+    Returns
+    -------
+    dict
+    """
     told: dict[str, Any] = {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()}
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -135,18 +169,42 @@ def machine() -> dict[str, Any]:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Returns
+    -------
+    str
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def changed(folder: Path) -> list[str]:
-    """Published files of a folder that are missing, or are not those that were published."""
+    """Published files of a folder that are missing, or are not those that were published.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of str
+    """
     told = json.loads((folder / published.ORIGIN_FILE).read_text(encoding="utf-8"))["files"]
     return [name for name, each in told.items() if not (folder / name).is_file() or digest(folder / name) != each["sha256"]]
 
 
 def clear(folder: Path) -> None:
-    """Empty a folder, but for its README.md; make it where there is none."""
+    """Empty a folder, but for its README.md; make it where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.name != KEPT_FILE:
@@ -154,7 +212,14 @@ def clear(folder: Path) -> None:
 
 
 def main(configuration: str, target: str) -> None:
-    """Put what `snakemake publish` laid out into a folder, and say how large it is."""
+    """Put what `snakemake publish` laid out into a folder, and say how large it is.
+
+    Parameters
+    ----------
+    configuration : path
+    target : path
+        The folder.
+    """
     try:
         given = config.validate(config.load(configuration), configuration)
     except config.ConfigError as error:

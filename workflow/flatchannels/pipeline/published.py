@@ -23,6 +23,15 @@ DRAWN_RESULTS = f"{settings.RESULTS}/{SWITCH}"  # where the figures go by defaul
 def folder(name: str, checkout: Path) -> str:
     """The folder of that name, from where the pipeline runs or else in the checkout.
 
+    Parameters
+    ----------
+    name : str
+    checkout : Path
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     ConfigError
@@ -46,8 +55,12 @@ def configuration(place: str, results: str | None, given: Collection[str]) -> di
         The folder.
     results : str or None
         `results_dir`, if it was given.
-    given : Collection[str]
+    given : collection of str
         The keys of the command line.
+
+    Returns
+    -------
+    dict
 
     Raises
     ------
@@ -62,5 +75,15 @@ def configuration(place: str, results: str | None, given: Collection[str]) -> di
 
 
 def left_out(place: str) -> set[str]:
-    """Datasets whose runs are not among the published ones, because they could not be drawn."""
+    """Datasets whose runs are not among the published ones, because they could not be drawn.
+
+    Parameters
+    ----------
+    place : str
+        The folder.
+
+    Returns
+    -------
+    set of str
+    """
     return set(json.loads(Path(place, ORIGIN_FILE).read_text(encoding="utf-8"))["left_out"])

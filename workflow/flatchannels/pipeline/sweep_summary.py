@@ -51,7 +51,17 @@ class Job:
 
 
 def jobs(results: Path) -> list[Job]:
-    """All jobs of which there is a benchmark; of one that was repeated, its last success."""
+    """All jobs of which there is a benchmark; of one that was repeated, its last success.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of results.
+
+    Returns
+    -------
+    list of Job
+    """
     found = []
     for path in sorted((results / "benchmarks").rglob("*.tsv")):
         with open(path, encoding="utf-8", newline="") as lines:
@@ -74,7 +84,20 @@ def _number(text: str) -> float:
 
 
 def read(results: Path) -> tuple[pd.DataFrame, list[str]]:
-    """One row per run of all records that there are, and a line for each record that cannot be used."""
+    """All runs, and what cannot be read.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of results.
+
+    Returns
+    -------
+    DataFrame
+        One row per run of all records that there are.
+    list of str
+        A line for each record that cannot be used.
+    """
     frames, damaged = [], []
     for path in sorted((results / "runs").rglob("*.npz")):
         try:
@@ -89,7 +112,17 @@ def read(results: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def costs(done: Iterable[Job]) -> pd.DataFrame:
-    """Jobs, core-hours and largest memory, MB, by kind of job, with their sum."""
+    """Jobs, core-hours and largest memory, MB, by kind of job, with their sum.
+
+    Parameters
+    ----------
+    done : iterable of Job
+        `jobs`.
+
+    Returns
+    -------
+    DataFrame
+    """
     table = pd.DataFrame([vars(job) for job in done], columns=["kind", "place", "seconds", "memory"])
     groups = table.groupby("kind")
     sums = pd.DataFrame({"jobs": groups.size(), "core_hours": groups["seconds"].sum() / HOUR, "memory_mb": groups["memory"].max()})
@@ -102,10 +135,15 @@ def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str = "channel
 
     Parameters
     ----------
-    done : Iterable[Job]
+    done : iterable of Job
         `jobs`.
     runs : DataFrame
         `read`, which says the dimension of a dataset.
+    sweep : str
+
+    Returns
+    -------
+    DataFrame
     """
     mine = runs[runs["sweep"] == sweep]
     dimensions = dict(zip(mine["dataset"], mine["dimension"]))
@@ -120,7 +158,18 @@ def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str = "channel
 
 
 def seconds_by_size(runs: pd.DataFrame, sweep: str = "channels") -> pd.DataFrame:
-    """Mean wall time of a run of a sweep, s: a row for each network r, a column for each dimension d."""
+    """Mean wall time of a run of a sweep, s: a row for each network r, a column for each dimension d.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        `read`.
+    sweep : str
+
+    Returns
+    -------
+    DataFrame
+    """
     mine = runs[runs["sweep"] == sweep]
     return _by_size(mine.groupby(["widths", "dimension"])["seconds"].mean(), "")
 
@@ -138,12 +187,32 @@ def _by_size(values: pd.Series, total: str) -> pd.DataFrame:
 
 
 def endings(runs: pd.DataFrame) -> pd.DataFrame:
-    """How many runs of each sweep ended for which reason, with sums."""
+    """How many runs of each sweep ended for which reason, with sums.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        `read`.
+
+    Returns
+    -------
+    DataFrame
+    """
     return pd.crosstab(runs["sweep"], runs["stop"], margins=True, margins_name="all") if len(runs) else pd.DataFrame()
 
 
 def convergence(runs: pd.DataFrame) -> pd.DataFrame:
-    """Runs, converged ones and their share, network by network."""
+    """Runs, converged ones and their share, network by network.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        `read`.
+
+    Returns
+    -------
+    DataFrame
+    """
     keys = ["sweep", "dataset", "activation", "network"]
     table = runs.assign(converged=runs["converged"].astype(bool)).groupby(keys)["converged"].agg(["size", "sum", "mean"]).reset_index()
     table = table.set_axis([*keys, "runs", "converged", "share"], axis=1)
@@ -152,7 +221,17 @@ def convergence(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def calls(logs: Iterable[Path]) -> dict[str, int]:
-    """From snakemake's logs: how often it was called, how many jobs were restarted, and how many failed, by rule."""
+    """How often snakemake was called, how many jobs were restarted, and how many failed, by rule.
+
+    Parameters
+    ----------
+    logs : iterable of Path
+        Snakemake's.
+
+    Returns
+    -------
+    dict
+    """
     counts: Counter[str] = Counter()
     for path in logs:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -164,7 +243,17 @@ def calls(logs: Iterable[Path]) -> dict[str, int]:
 
 
 def logs_beside(results: Path) -> list[Path]:
-    """The logs of the calls that made a folder of results: in .snakemake of the nearest folder around it that has one."""
+    """The logs of the calls that made a folder of results: in .snakemake of the nearest folder around it that has one.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of results.
+
+    Returns
+    -------
+    list of Path
+    """
     for around in results.absolute().parents:
         if (around / ".snakemake" / "log").is_dir():
             return sorted((around / ".snakemake" / "log").glob("*.log"))
@@ -172,7 +261,17 @@ def logs_beside(results: Path) -> list[Path]:
 
 
 def describe(results: Path) -> str:
-    """The summary, as a text."""
+    """The summary, as a text.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of results.
+
+    Returns
+    -------
+    str
+    """
     done = jobs(results)
     runs, damaged = read(results)
     networks = convergence(runs)

@@ -68,6 +68,7 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
+        """Whether loss, stop and route are all the same."""
         return self.loss and self.stop and self.route
 
 
@@ -82,12 +83,29 @@ def repeatable(ends: pd.DataFrame, drawn: Iterable[str]) -> pd.DataFrame:
         Table of ends.
     drawn : iterable of str
         The datasets that can be made here.
+
+    Returns
+    -------
+    DataFrame
     """
     return ends[(ends["stop"] != Stop.TIME_LIMIT.name) & ends["dataset"].isin(set(drawn))]
 
 
 def picked(ends: pd.DataFrame, runs: int, seed: int) -> pd.DataFrame:
-    """A random sample of so many rows, without repetition; all rows where there are no more. Equal seeds pick equal rows."""
+    """A random sample of some rows, without repetition; all rows where there are no more. Equal seeds pick equal rows.
+
+    Parameters
+    ----------
+    ends : DataFrame
+        The table of ends.
+    runs : int
+        How many.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+    """
     rows = np.random.default_rng(seed).choice(len(ends), size=min(runs, len(ends)), replace=False)
     return ends.iloc[np.sort(rows)]
 
@@ -103,6 +121,10 @@ def compare(name: str, row: Mapping[str, Any], fresh: Mapping[str, Any], route: 
         Of the table of ends.
     route, fresh_route : str
         "pair, certified", NO_ROUTE within the wall.
+
+    Returns
+    -------
+    Comparison
     """
     both_exact = row["stop"] == fresh["stop"] == Stop.EXACT.name
     both_failed = row["stop"] == fresh["stop"] == Stop.FAILED.name
@@ -119,7 +141,16 @@ def compare(name: str, row: Mapping[str, Any], fresh: Mapping[str, Any], route: 
 
 
 def summary(compared: list[Comparison]) -> str:
-    """How many agree, in what, and those that do not, one a line."""
+    """How many agree, in what, and those that do not, one a line.
+
+    Parameters
+    ----------
+    compared : list of Comparison
+
+    Returns
+    -------
+    str
+    """
     walls = [each for each in compared if each.wall]
     lines = [
         f"{sum(each.agrees for each in compared)} of {len(compared)} runs agree in everything: "
@@ -151,11 +182,33 @@ class Workshop:
 
     @staticmethod
     def key(row: Mapping[str, Any]) -> tuple:
-        """By which the network of a row is known."""
+        """By which the network of a row is known.
+
+        Parameters
+        ----------
+        row : mapping
+            Of the table of ends.
+
+        Returns
+        -------
+        tuple
+        """
         return tuple(row[name] for name in NETWORK_KEY)
 
     def call(self, script: str, *words: str) -> None:
-        """Run a script of the workflow; RuntimeError with its last line where it fails."""
+        """Run a script of the workflow.
+
+        Parameters
+        ----------
+        script : str
+        *words : str
+            Its arguments.
+
+        Raises
+        ------
+        RuntimeError
+            It fails; the text is its last line.
+        """
         done = subprocess.run([sys.executable, self.scripts / script, *words], env=self.environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(((done.stderr or done.stdout).strip() or f"{script} failed").splitlines()[-1])
@@ -165,14 +218,37 @@ class Workshop:
         self.call("compile.py", str(self.place / "compiled.txt"))
 
     def dataset(self, name: str) -> str:
-        """Make a dataset; returns its path."""
+        """Make a dataset.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        str
+            Its path.
+        """
         path = self.place / "datasets" / f"{name}.npz"
         path.parent.mkdir(exist_ok=True)
         self.call("dataset.py", str(path), json.dumps(self.datasets[name] | {"seed": self.configuration["seed"]}))
         return str(path)
 
     def run(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-        """Make a run of the table of ends afresh; returns what that table says of it, and its route."""
+        """Make a run of the table of ends afresh.
+
+        Parameters
+        ----------
+        row : mapping
+            Of the table of ends.
+
+        Returns
+        -------
+        dict
+            What that table says of it.
+        str
+            Its route.
+        """
         block = self.blocks[self.key(row)]
         block = replace(block, first=int(row["seed"]), last=int(row["seed"]))
         record, routes = self.place / block.record, self.place / "routes" / f"{block.record}.parquet"
@@ -188,12 +264,36 @@ class Workshop:
 
 
 def route_name(rows: pd.DataFrame) -> str:
-    """The route and verdict of the only row, if there is one."""
+    """The route and verdict of the only row, if there is one.
+
+    Parameters
+    ----------
+    rows : DataFrame
+
+    Returns
+    -------
+    str
+    """
     return f"{rows['route'].iloc[0]}, {rows['verdict'].iloc[0]}" if len(rows) else NO_ROUTE
 
 
 def verify(folder: Path, runs: int, seed: int, cores: int, say: Progress) -> list[Comparison]:
     """Make a sample of the published runs of a folder afresh, and compare.
+
+    Parameters
+    ----------
+    folder : Path
+    runs : int
+        How many.
+    seed : int
+        Of the sample.
+    cores : int
+    say : function
+        Told of the progress.
+
+    Returns
+    -------
+    list of Comparison
 
     Raises
     ------
@@ -229,7 +329,16 @@ def verify(folder: Path, runs: int, seed: int, cores: int, say: Progress) -> lis
 
 
 def cores(text: str) -> int:
-    """A number of cores; "all" are those of the machine."""
+    """A number of cores; "all" are those of the machine.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+    """
     return (os.cpu_count() or 1) if text == "all" else int(text)
 
 

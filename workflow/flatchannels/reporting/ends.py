@@ -14,6 +14,16 @@ from flatchannels.storage.table_files import typed_table
 def end_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
     """One row per run of all the given records, in their order; θ of a run that failed is NaN.
 
+    Parameters
+    ----------
+    paths : iterable of path
+        Of the records.
+
+    Returns
+    -------
+    DataFrame
+        The table of ends.
+
     Raises
     ------
     RecordError

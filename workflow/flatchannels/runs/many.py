@@ -49,11 +49,12 @@ def train_many(
     workers
         Processes. A script needs `if __name__ == "__main__":` around its call where there are several; a notebook does not.
     folder
-        Where each run is written as it ends, `seed-<seed>.npz`, for `Run.load`. The same call again reads what is there, goes on with runs
-        that met a limit where the limit is now higher (or was that of time), and trains the rest. None: nothing is kept but the table.
+        Where each run is written as it ends, `seed-<seed>.npz`, for `Run.load`. The same call again reads what is there, goes on
+        with runs that met a limit where the limit is now higher (or was that of time), and trains the rest. None: nothing is kept
+        but the table.
     progress
         Whether to show a bar.
-    settings
+    **settings
         Keywords of `train`, such as max_seconds.
 
     Returns
@@ -102,7 +103,17 @@ def train_many(
 
 
 def record_of(folder: Path, seed: int) -> Path:
-    """The file of a run."""
+    """The file of a run.
+
+    Parameters
+    ----------
+    folder : Path
+    seed : int
+
+    Returns
+    -------
+    Path
+    """
     return folder / f"seed-{seed}.npz"
 
 

@@ -21,7 +21,16 @@ OUTCOMES = (
 
 
 def outcome(run: Any) -> dict[str, Any]:
-    """The end of a run of `train`, by the names in OUTCOMES; of a `Failure` its seed, FAILED and its message."""
+    """The end of a run of `train`, by the names in OUTCOMES; of a `Failure` its seed, FAILED and its message.
+
+    Parameters
+    ----------
+    run : Run or Failure
+
+    Returns
+    -------
+    dict
+    """
     if isinstance(run, Failure):
         return {"seed": run.seed, "stop": "FAILED", "message": run.message}
     return {

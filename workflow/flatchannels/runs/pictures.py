@@ -15,8 +15,21 @@ if TYPE_CHECKING:
 
 
 def closest_pairs(run: "Run") -> NDArray[np.float64]:
-    """The least 1 − cos(w_i, w_j) of each hidden layer along a run: (samples, layers); NaN where a layer has no two neurons with a
-    direction. Biases count as weights.  Source: paper, Appendix B.3, condition 2."""
+    """The least 1 − cos(w_i, w_j) of each hidden layer along a run; biases count as weights.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    (samples, layers)
+        NaN where a layer has no two neurons with a direction.
+
+    Notes
+    -----
+    Source: paper, Appendix B.3, condition 2.
+    """
     layers = len(run.network.widths)
     distances = np.full((len(run.flow.t), layers), np.nan)
     for k, theta in enumerate(run.flow.theta):
@@ -28,7 +41,16 @@ def closest_pairs(run: "Run") -> NDArray[np.float64]:
 
 
 def run_figure(run: "Run") -> Figure:
-    """Loss, norm ‖θ‖, λ_max and the closest pair of each hidden layer against t, all on logarithmic axes."""
+    """Loss, norm ‖θ‖, λ_max and the closest pair of each hidden layer against t, all on logarithmic axes.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    Figure
+    """
     figure = Figure(figsize=(9.6, 5.4), layout="constrained")
     (loss, norm), (largest, closest) = figure.subplots(2, 2, sharex=True)
     later = run.flow.t > 0

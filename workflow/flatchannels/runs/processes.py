@@ -33,6 +33,10 @@ def results(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int
     workers
         Processes; with 1, or one job, all happens in this one.
 
+    Yields
+    ------
+    Result
+
     Raises
     ------
     ValueError

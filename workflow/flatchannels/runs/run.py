@@ -53,13 +53,23 @@ class Run(training.Run):
     data: str
 
     def plot(self) -> "Figure":
-        """Loss, norm, λ_max and the closest pair of each hidden layer against t."""
+        """Loss, norm, λ_max and the closest pair of each hidden layer against t.
+
+        Returns
+        -------
+        Figure
+        """
         from flatchannels.runs.pictures import run_figure
 
         return run_figure(self)
 
     def summary(self) -> str:
-        """One line: how it ended."""
+        """One line: how it ended.
+
+        Returns
+        -------
+        str
+        """
         flow = self.flow
         return (
             f"{self.stop.name} at t = {flow.t_end:.3g} after {flow.steps} steps: loss {self.loss:.6g}, gradient {self.gradient_norm:.1g}, "
@@ -74,6 +84,11 @@ class Run(training.Run):
         """Write it to an `.npz` that `Run.load`, `flatchannels inspect` and NumPy read.
 
         A run that met a limit has a second file beside it, of the same name with the ending `.unfinished`, by which it can go on.
+
+        Parameters
+        ----------
+        path : path
+            Of the file.
 
         Raises
         ------
@@ -146,14 +161,29 @@ def _kept_whole(path: str | PathLike[str]) -> dict[int, Any]:
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as JSON has them: it knows no infinity, which stands for no limit, and no optimiser."""
+    """Settings as JSON has them: it knows no infinity, which stands for no limit, and no optimiser.
+
+    Parameters
+    ----------
+    settings : dict
+        Keywords of `train`.
+
+    Returns
+    -------
+    dict
+    """
     numbers = {name: min(value, sys.float_info.max) for name, value in settings.items() if isinstance(value, int | float)}
     optimiser = settings.get("optimiser")
     return settings | numbers | ({"optimiser": asdict(optimiser)} if isinstance(optimiser, Optimiser) else {})
 
 
 def versions() -> dict[str, str]:
-    """What can take up the state of a run that this process has kept."""
+    """What can take up the state of a run that this process has kept.
+
+    Returns
+    -------
+    dict
+    """
     return {"flatchannels": flatchannels.__version__, "numpy": np.__version__}
 
 
@@ -200,7 +230,17 @@ def _with_picture_and_file(engine: Callable[P, training.Run]) -> Callable[P, Run
 
 
 def arguments(*args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Those of a call of `train`, with the defaults, as plain values; without the start and an earlier flow."""
+    """Those of a call of `train`, with the defaults, as plain values; without the start and an earlier flow.
+
+    Parameters
+    ----------
+    args, kwargs
+        Of a call of `train`.
+
+    Returns
+    -------
+    dict
+    """
     bound = inspect.signature(training.train).bind(*args, **kwargs)
     bound.apply_defaults()
     kept = {name: value for name, value in bound.arguments.items() if name not in ("theta0", "seed", "flow")}

@@ -97,7 +97,16 @@ def read_dataset_arrays(path: str | PathLike[str], asked: Mapping[str, Any] | No
 
 
 def digest(data: Dataset) -> str:
-    """SHA-256 of what a dataset holds: x, y and weights."""
+    """SHA-256 of what a dataset holds: x, y and weights.
+
+    Parameters
+    ----------
+    data : Dataset
+
+    Returns
+    -------
+    str
+    """
     return content_digest({key: getattr(data, key) for key in DATASET_ARRAYS})
 
 

@@ -49,7 +49,6 @@ def route_table(paths: Iterable, dataset: Any) -> pd.DataFrame:
 
 def _rows(path: str, meta: dict[str, Any], arrays: dict[str, Any], data: Dataset) -> Iterator[dict[str, Any]]:
     """A dict for each run of a record that rests at the wall."""
-
     network = network_of(meta)
     maxnorm = meta["training"]["maxnorm"]
     for n in np.flatnonzero(on_the_wall(arrays["weight_norm"], maxnorm)):

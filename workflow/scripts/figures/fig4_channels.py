@@ -102,7 +102,7 @@ def losses_panel(axes, runs, column, label):
     axes.set_ylim(0, 1.5 * axes.get_ylim()[1])
     style.log_ticks(axes.xaxis)
     style.few_ticks(axes.yaxis)
-    axes.legend(loc="upper right", ncols=2, fontsize=6.5, borderaxespad=0.2)
+    axes.legend(loc="upper right", ncols=2, fontsize=6.5, borderaxespad=0.2, handlelength=1.2)
     axes.text(0.02, 0.95, label, transform=axes.transAxes, va="top", fontsize=7)
 
 

@@ -122,7 +122,18 @@ def number(meaning: str, unit: str = ONE) -> Column:
 
 
 def numbers(meaning: str, unit: str = ONE) -> Column:
-    """A column of lists of numbers."""
+    """A column of lists of numbers.
+
+    Parameters
+    ----------
+    meaning : str
+        What it holds, in a sentence.
+    unit : str
+
+    Returns
+    -------
+    Column
+    """
     return Column("object", meaning, unit)
 
 
