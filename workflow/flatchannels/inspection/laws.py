@@ -127,7 +127,7 @@ def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
 class Lines(NamedTuple):
     """Straight lines.
 
-    Parameters
+    Attributes
     ----------
     slopes : (lines,)
     levels : (lines,)

@@ -16,7 +16,7 @@ class Pair(NamedTuple):
 
     As ε → 0 the pair computes c σ(w·x) + a (Δ·x) σ'(w·x).  Source: paper, section 3.
 
-    Parameters
+    Attributes
     ----------
     w : (k,)
         The mean of the input weights.

@@ -19,7 +19,7 @@ from scipy.stats import norm, t
 class Estimate(NamedTuple):
     """An estimate with its interval.
 
-    Parameters
+    Attributes
     ----------
     value : float
     low : float

@@ -17,7 +17,7 @@ RUNS_FORM = "flatchannels runs"
 class ArrayForm(NamedTuple):
     """The form of an array of a run record.
 
-    Parameters
+    Attributes
     ----------
     dtype
         Its type.

@@ -56,7 +56,7 @@ def power_laws(tables: Tables) -> Verdict:
 class PowerLaw(NamedTuple):
     """A power law, values ≈ e^constant · ε^exponent.
 
-    Parameters
+    Attributes
     ----------
     exponent : float
     constant : float

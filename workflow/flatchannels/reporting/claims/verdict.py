@@ -72,7 +72,7 @@ Judge = Callable[[Tables], Verdict]
 class Claim(NamedTuple):
     """What the paper says, and the function that judges it.
 
-    Parameters
+    Attributes
     ----------
     statement : str
     judge : function
