@@ -12,9 +12,10 @@ from flatchannels.data import datasets
 from flatchannels.dynamics.polish import polish
 from flatchannels.infinity import jumps
 from flatchannels.infinity.candidates import LIMIT_OF_KIND, candidates, partitions
-from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify_deep
-from flatchannels.infinity.charts import Chart, layered_pairs
+from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify
+from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.jumps import along
+from flatchannels.infinity.layered_candidates import candidate_of_pairs
 from flatchannels.infinity.limits import LimitNetwork, Unit
 from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.coordinates import Pair, from_channel
@@ -185,9 +186,13 @@ def test_a_run_in_a_channel_is_certified_with_the_same_end_from_earlier_points_a
         guess = next(guess for guess in candidates(net, data, point) if guess.names == ["pair"])
         assert polish(guess.limit, guess.start).loss == pytest.approx(route.loss_infinity, rel=1e-13)
     assert find_route(net, data, run.flow.theta[0]).verdict == UNDECIDED
-    deep = certify_deep(net, data, run.theta, run.loss, [(0, 0, 1)])
-    assert deep.loss_infinity == pytest.approx(route.loss_infinity, rel=1e-11)
-    assert deep.h == pytest.approx(route.h, rel=1e-2) and deep.verdict == CERTIFIED
+    deep = certify(candidate_of_pairs(net, data, run.theta, [(0, 0, 1)]), run.loss, 0.0)
+    assert deep.loss_infinity == pytest.approx(route.loss_infinity, rel=1e-13) and deep.verdict == CERTIFIED
+    assert deep.h == pytest.approx(route.h, rel=1e-6) and deep.ratio == pytest.approx(route.ratio, rel=1e-6)
+    chart = Chart(net, data, run.theta, [(0, 0, 1)])  # the minima at K, 2K and 4K, extrapolated in K⁻²
+    losses = [polish(chart.at(factor), chart.start).loss for factor in (1.0, 2.0, 4.0)]
+    first, second = ((4 * b - a) / 3 for a, b in zip(losses, losses[1:]))
+    assert (16 * second - first) / 15 == pytest.approx(route.loss_infinity, rel=1e-11)
 
 
 def test_jumps_follow_the_channel_to_its_end_by_the_powers_of_the_paper(channel_run):
@@ -211,7 +216,6 @@ def test_the_chart_of_pairs_in_two_layers_is_the_network_and_its_loss_tends_to_a
     upper = Pair(second[0] + 1, 0.02, np.array([0, 0, 1.0, 0]), 0.7, 0.3)
     second[1], second[2], last[0, 1], last[0, 2] = from_channel(upper)
     pairs = [(1, 1, 2), (0, 0, 1)]
-    assert pairs in layered_pairs(net, theta)
     chart = Chart(net, data, theta, pairs)
     place = chart.at(1.0)
     assert np.allclose(place.theta(chart.start), theta, rtol=1e-12, atol=1e-9)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.polish import polish
-from flatchannels.infinity.certificates import CERTIFIED, UNDECIDED, VERDICTS, Route, certify_deep
+from flatchannels.infinity.certificates import CERTIFIED, UNDECIDED, UNLIKE_PREDICTED, VERDICTS, Route, certify, follow_pairs
 from flatchannels.infinity.charts import Chart
+from flatchannels.infinity.layered_candidates import candidate_of_pairs
 from flatchannels.infinity.routes import find_route
 from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate
 from flatchannels.inspection.model import Model
@@ -58,7 +59,10 @@ def _best_route(network: Network, data: Dataset, theta: Array, pairs: list[tuple
         return found
     chart = Chart(network, data, theta, pairs)
     rest = polish(chart.at(1.0), chart.start, max_iterations=ITERATIONS)
-    alone = certify_deep(network, data, chart.at(1.0).theta(rest.theta), rest.loss, pairs)
+    there = chart.at(1.0).theta(rest.theta)
+    alone = certify(candidate_of_pairs(network, data, there, pairs), rest.loss, 0.0)
+    if alone.reason == UNLIKE_PREDICTED:
+        follow_pairs(alone, network, data, there, rest.loss)
     return min(found, alone, key=lambda route: VERDICTS.index(route.verdict))
 
 

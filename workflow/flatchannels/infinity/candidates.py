@@ -27,7 +27,7 @@ REMAINING_NORM = 0.2  # share of Σθ² that may be left in the parameters of th
 MISMATCH = 0.1  # relative difference of the losses of a run and of the first guess of its limit
 FITS = 1e-3  # the same, up to which guesses with fewer units come first
 GROUPS = ("pair", "triple", "quadruple")  # kinds of two, three and four neurons
-CANDIDATES = 8  # how many are tried
+CANDIDATES, NEAREST = 8, 2  # how many are tried, of those whose loss is near, and where none is
 
 
 @dataclass
@@ -78,13 +78,18 @@ def candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]
 
 
 def ranked(guesses: list[Candidate], loss: float, theta: Array) -> list[Candidate]:
-    """Those of the guesses whose loss is near that of the network and in which hardly any of Σθ² is left, the best first."""
+    """Those of the guesses whose loss is near that of the network and in which hardly any of Σθ² is left, the best first.
+
+    Where no loss is near, the nearest: of small losses a first guess may miss a multiple, and its minimum fits all the same.
+    """
     entries: list[tuple[float, int, int, Candidate]] = []
     for guess in guesses:
-        mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
-        if mismatch < MISMATCH and _remaining(guess) < REMAINING_NORM * (theta @ theta):
+        if _remaining(guess) < REMAINING_NORM * (theta @ theta):
+            mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
             entries.append((max(mismatch, FITS), len(guess.limit.units), len(entries), guess))
-    return [guess for *_, guess in sorted(entries, key=lambda entry: entry[:3])][:CANDIDATES]
+    entries.sort(key=lambda entry: entry[:3])
+    near = [guess for mismatch, *_, guess in entries if mismatch < MISMATCH]
+    return near[:CANDIDATES] or [guess for mismatch, *_, guess in entries if np.isfinite(mismatch)][:NEAREST]
 
 
 def _remaining(guess: Candidate) -> float:

@@ -8,9 +8,8 @@ Source: paper, section 4 (the slope h of a pair); the certificate is this projec
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from flatchannels.infinity.hinges import Receded, recede
 from flatchannels.infinity.limits import SECOND_ORDER, AnyLimit
 from flatchannels.infinity.predictions import Approach
 from flatchannels.networks.network import Network
-from flatchannels.precision import CONVERGED_GRADIENT, ROUNDING, SIGN_RESOLUTION
+from flatchannels.precision import CONVERGED_GRADIENT, SIGN_RESOLUTION
 
 Array = NDArray[np.float64]
 
@@ -56,7 +55,7 @@ class Route:
         the minimum at infinity predicts them (`predictions`).
     loss_beyond, norm_beyond : of the flow continued to ten times the wall, where it was.
     pairs : (layer, i, j) of each pair, layers counted from 0, the highest first; none if one is antiparallel.
-    end : the `LimitNetwork` or `LayeredLimit` and its θ at the minimum; None where only pairs of a deep network were looked at.
+    end : the `LimitNetwork` or `LayeredLimit` and its θ at the minimum.
     """
 
     route: str = "unknown"
@@ -185,40 +184,3 @@ def name(units: Iterable[str]) -> str:
     """The name of a route from those of its units: "2 pair + steep"."""
     counts = Counter(units)
     return " + ".join(f"{counts[unit]} {unit}" if counts[unit] > 1 else unit for unit in sorted(counts)) or "unknown"
-
-
-def certify_deep(network: Network, data: Dataset, theta: Array, loss: float, pairs: Sequence[tuple[int, ...]]) -> Route:
-    """The `Route` of a deep network by its pairs: minima of the loss at 1, 2 and 4 times its K, extrapolated in K⁻².
-
-    Gradient and curvature are those at 4 K. The slope with each K⁻² comes from the derivative of the loss by K.
-    """
-    chart = Chart(network, data, theta, pairs)
-    ends, eta = [], chart.start
-    for factor in (1.0, 2.0, 4.0):
-        place = chart.at(factor)
-        ends.append(polish(place, eta, max_iterations=ITERATIONS))
-        eta = ends[-1].theta
-    first, second = ((4 * b.loss - a.loss) / 3 for a, b in pairwise(ends))
-    infinity = (16 * second - first) / 15
-    predicted, epsilon = chart.differences(ends[0].theta)
-    values, last = eigvalsh(ends[-1].hessian), ends[-1]
-    route = Route(
-        route=name([f"pair in layer {number + 1}" for number, *_ in pairs]),
-        loss_infinity=infinity,
-        gradient_norm=float(abs(last.gradient).max()),
-        hessian_min=float(values[0]),
-        hessian_max=float(values[-1]),
-        iterations=sum(end.iterations for end in ends),
-        h=tuple((predicted / epsilon**2).tolist()),
-        epsilon=tuple(epsilon.tolist()),
-        ratio=float((loss - infinity) / predicted.sum()),
-        pairs=tuple(pairs),
-    )
-    noise = ROUNDING * (4 * max(chart.K)) ** 2  # of the rows' second derivatives, which cancel
-    if not route.gradient_norm < CONVERGED_GRADIENT:
-        route.reason = "Newton's method does not converge"
-    elif not values[0] > -max(SIGN_RESOLUTION, noise) * values[-1]:
-        route.reason = "the limit is a saddle"
-    else:
-        compare(route, last.theta, chart.start, bool(np.any(predicted < 0)))
-    return route

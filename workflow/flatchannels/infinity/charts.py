@@ -10,39 +10,11 @@ from numpy.typing import NDArray
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.objectives import Affine, Objective
-from flatchannels.infinity.candidates import LINKS, STRONG
 from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
 
 LOG_STEP = 1e-3  # of K, for the derivative of an affine function of K and 1/K: an error of 2e-7, relative
-
-
-def layered_pairs(network: Network, theta: Array) -> list[list[tuple[int, int, int]]]:
-    """The sets of channel pairs to try in a deep network, one per threshold of ε: lists of (layer, i, j), highest first.
-
-    Two neurons are a pair if each is the other's only partner below the threshold and their outputs are strong. In the rows
-    of the next layer the outputs of a pair count as their sum, and as their difference over K: these stay finite.
-    """
-    result: list[list[tuple[int, int, int]]] = []
-    for relative in (False, True):
-        for threshold in LINKS:
-            inside = theta.copy()
-            pairs: list[tuple[int, int, int]] = []
-            for number, layer in enumerate(network.layout.hidden_layers):
-                rows = inside[layer.rows]
-                lengths = np.linalg.norm(rows, axis=1)
-                epsilon = 0.5 * np.linalg.norm(rows[:, None] - rows, axis=2)
-                linked = epsilon < threshold * (0.5 * (lengths[:, None] + lengths) if relative else 1.0)
-                for i, j in zip(*np.nonzero(np.triu(linked, 1))):
-                    ahead, behind = layer.columns[i], layer.columns[j]
-                    K = np.linalg.norm(inside[ahead] - inside[behind])
-                    if linked[i].sum() == linked[j].sum() == 2 and K > STRONG:
-                        pairs.insert(0, (number, int(i), int(j)))
-                        inside[ahead], inside[behind] = inside[ahead] + inside[behind], (inside[ahead] - inside[behind]) / K
-            if pairs and pairs not in result:
-                result.append(pairs)
-    return result
 
 
 class Chart:

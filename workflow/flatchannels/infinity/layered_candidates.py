@@ -6,7 +6,7 @@ because only so do they stay finite.
 Source: this project's, after `candidates`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
+
+Grouping = Callable[[int, Array], Iterable[list[int]]]  # the number of a layer from 0, its rows → groups of its neurons
 
 MOST_CANDIDATES = 4  # at most: each takes seconds where neurons are steep
 
@@ -42,43 +44,63 @@ class Guess:
 def layered_candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]:
     """The limits to try for a network of several layers with θ (P,): best guess first, as `candidates`."""
     found: dict[tuple, Candidate] = {}
+    much = STEEP_SHARE * float(theta @ theta)
     for relative in (False, True):
         for threshold in LINKS:
             for special in (True, False):
-                guess = _guess(network, data, theta, threshold, relative, special)
+                guess = _guess(network, data, theta, _linked_below(threshold, relative), special, much)
                 if guess is not None:
                     found.setdefault(tuple((unit.kind, unit.neurons) for unit in guess.limit.units), guess)
     return ranked(list(found.values()), network.loss(theta, data), theta)[:MOST_CANDIDATES]
 
 
-def _guess(network: Network, data: Dataset, theta: Array, threshold: float, relative: bool, special: bool) -> Candidate | None:
-    """The `Candidate` of one threshold; None where more than three neurons are linked.
+def candidate_of_pairs(network: Network, data: Dataset, theta: Array, pairs: Sequence[tuple[int, ...]]) -> Candidate:
+    """The limit of a network of any depth in which nothing but some pairs, (layer, i, j) with layers from 0, is at infinity."""
 
-    special : whether neurons alone may be exponential or linear.
+    def groups(number: int, rows: Array) -> list[list[int]]:
+        together = [list(neurons) for layer, *neurons in pairs if layer == number]
+        return [*together, *([i] for i in range(len(rows)) if not any(i in group for group in together))]
+
+    guess = _guess(network, data, theta, groups, special=False, much=np.inf, strong=0.0)
+    assert guess is not None
+    return guess
+
+
+def _guess(
+    network: Network, data: Dataset, theta: Array, groups_of: Grouping, special: bool, much: float, strong: float = STRONG / 2
+) -> Candidate | None:
+    """The `Candidate` of one way to group neurons; None where more than three are linked.
+
+    special : whether neurons alone may be exponential or linear.  much : Σw² from which on they have the coordinates of steep ones.
+    strong : length of the outputs from which on linked neurons are a group.
     """
-    matrices, squares = network.matrices(theta), float(theta @ theta)
+    matrices = network.matrices(theta)
     rows, layers = matrices[0].copy(), []
     h = data.x.T
     for number, above in enumerate(matrices[1:]):
         h = np.concatenate([h, np.ones((1, h.shape[1]))]) if network.bias else h
         z = matrices[number] @ h
         values = ACTIVATIONS[network.activation].derivatives(z)[0]
-        groups = list(linked(rows, threshold, relative))
+        groups = list(groups_of(number, rows))
         if max(map(len, groups)) > 3:
             return None
         guesses = []
         for group in groups:
             outputs = above[:, group]
-            if len(group) > 1 and np.linalg.norm(outputs, axis=0).min() > STRONG / 2:
+            if len(group) > 1 and np.linalg.norm(outputs, axis=0).min() > strong:
                 guesses.append((_pair if len(group) == 2 else _triple)(rows[group], outputs, tuple(group)))
             else:
-                guesses += [_alone(network, data, rows[i], above[:, i], i, z[i], values[i], special, STEEP_SHARE * squares) for i in group]
+                guesses += [_alone(network, data, rows[i], above[:, i], i, z[i], values[i], special, much) for i in group]
         layers.append(guesses)
         columns = [guess.coefficients for guess in guesses]
         if network.bias:
             columns.append((above[:, -1] + sum(guess.shift for guess in guesses))[:, None])
         rows, h = np.concatenate(columns, axis=1), values
     return _candidate(network, data, layers, rows[0])
+
+
+def _linked_below(threshold: float, relative: bool) -> Grouping:
+    return lambda _, rows: linked(rows, threshold, relative)
 
 
 def linked(rows: Array, threshold: float, relative: bool) -> Iterator[list[int]]:

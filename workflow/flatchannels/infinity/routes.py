@@ -4,14 +4,14 @@ Departs from the paper in going to infinity instead of following the flow for as
 channels from other ways to infinity. Source: paper, sections 3 and 4, Appendix C; the routes are this project's.
 """
 
-from collections.abc import Iterable
-from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.objectives import Regularised
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
 from flatchannels.infinity.candidates import candidates
@@ -23,11 +23,11 @@ from flatchannels.infinity.certificates import (
     VERDICTS,
     Route,
     certify,
-    certify_deep,
     follow_pairs,
     name,
 )
-from flatchannels.infinity.charts import Chart, layered_pairs
+from flatchannels.infinity.charts import Chart
+from flatchannels.infinity.compiled import network_of_units
 from flatchannels.infinity.duplicates import merged, stable
 from flatchannels.infinity.layered_candidates import layered_candidates
 from flatchannels.networks.activations import ACTIVATIONS
@@ -41,7 +41,8 @@ Array = NDArray[np.float64]
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
 POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
 FURTHER_WALLS = np.array([10.0, 100.0])  # times the wall, to which undecided runs are followed
-CONTINUED_SECONDS = 120.0  # of the flow to each, and of the polish there
+CONTINUED_STEPS, CONTINUED_SECONDS = 1000, 60.0  # of the flow to each: most take 40 to 400 steps, and a few seconds
+CONTINUED_ITERATIONS = 100  # of the polish there
 AT_REST = (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR, Stop.EXACT)  # stops of a flow at finite norm
 EPSILON_GROWTH = 10.0  # of ε, where a channel that turns back is followed on
 
@@ -64,16 +65,12 @@ def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1
     multiplier = max(weight_norm(theta) - maxnorm, 0.0) ** 2 / theta.size
     best: Route | None = None
     outputs: list[Array] = []
-    attempts: Iterable[Route]
     if len(network.widths) > 1:
-        attempts = chain(
-            (certify(guess, loss, multiplier, float(theta @ theta)) for guess in layered_candidates(network, data, theta)),
-            (certify_deep(network, data, theta, loss, pairs) for pairs in layered_pairs(network, theta)),
-        )
+        guesses = layered_candidates(network, data, theta)
     else:
         network, theta, outputs = merged(network, theta)
-        attempts = (certify(guess, loss, multiplier, float(theta @ theta)) for guess in candidates(network, data, theta))
-    for route in attempts:
+        guesses = candidates(network, data, theta)
+    for route in (certify(guess, loss, multiplier, float(theta @ theta)) for guess in guesses):
         if best is None or VERDICTS.index(route.verdict) < VERDICTS.index(best.verdict):
             best = route
         if best.verdict == CERTIFIED:
@@ -87,7 +84,7 @@ def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1
             best.finite_loss, best.finite_norm = end.loss, weight_norm(end.theta)
         else:
             best.reason += ", to the wall on another route"
-    if best and best.reason == UNLIKE_PREDICTED and best.pairs and best.route == name(["pair"] * len(best.pairs)):
+    if best and best.reason == UNLIKE_PREDICTED and best.pairs and best.route == name(_pairs(network, best.pairs)):
         follow_pairs(best, network, data, theta, loss)
     route = best or Route(route=first_impression(network, data, theta), reason="no limit network fits")
     route.wall = maxnorm
@@ -99,6 +96,11 @@ def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1
     return route
 
 
+def _pairs(network: Network, pairs: tuple[tuple[int, ...], ...]) -> list[str]:
+    """What the candidates call these pairs."""
+    return [f"pair in layer {layer + 1}" if len(network.widths) > 1 else "pair" for layer, *_ in pairs]
+
+
 def find_route_beyond(network: Network, data: Dataset, theta: Array, maxnorm: float = 1e3) -> Route:
     """The `Route` of a network that rests at the norm wall; one that is undecided is followed to walls ten and a hundred times as far.
 
@@ -108,20 +110,38 @@ def find_route_beyond(network: Network, data: Dataset, theta: Array, maxnorm: fl
     for wall in FURTHER_WALLS * maxnorm:
         if route.verdict != UNDECIDED or ACTIVATIONS[network.activation].homogeneous:
             break
-        flow = gradient_flow(Objective(network, data), theta, maxnorm=wall, max_seconds=CONTINUED_SECONDS)
-        end = polish(Objective(network, data, wall), flow.theta_end, max_seconds=CONTINUED_SECONDS)
-        theta, loss, norm = end.theta, network.loss(end.theta, data), weight_norm(end.theta)
-        if on_the_wall(norm, wall):
+        end = follow(network, data, theta, wall)
+        theta = end.theta
+        if end.at_the_wall:
             ahead = find_route(network, data, theta, wall)
             route = ahead if ahead.verdict != UNDECIDED else route
-        elif flow.stop in AT_REST:
+        elif end.stop in AT_REST:
             route.verdict, route.reason, route.loss_infinity = TURNS_BACK, "a finite minimum lies beyond the wall", np.nan
-            route.finite_loss, route.finite_norm = loss, norm
+            route.finite_loss, route.finite_norm = end.loss, end.norm
         else:
             break
         if np.isnan(route.loss_beyond):
-            route.loss_beyond, route.norm_beyond = loss, norm
+            route.loss_beyond, route.norm_beyond = end.loss, end.norm
     return route
+
+
+class Followed(NamedTuple):
+    """Where a flow from one norm wall to the next ended, polished: θ (P,), L, ‖θ‖, whether that is at the wall, and why it stopped."""
+
+    theta: Array
+    loss: float
+    norm: float
+    at_the_wall: bool
+    stop: Stop
+
+
+def follow(network: Network, data: Dataset, theta: Array, wall: float) -> Followed:
+    """Follow the gradient flow of a network to a wall further out."""
+    loss = network_of_units(network, data)
+    flow = gradient_flow(loss, theta, maxnorm=wall, max_steps=CONTINUED_STEPS, max_seconds=CONTINUED_SECONDS)
+    end = polish(Regularised(loss, wall), flow.theta_end, max_iterations=CONTINUED_ITERATIONS).theta
+    norm = weight_norm(end)
+    return Followed(end, network.loss(end, data), norm, on_the_wall(norm, wall), flow.stop)
 
 
 def first_impression(network: Network, data: Dataset, theta: Array) -> str:
