@@ -9,7 +9,7 @@
 #   make verify             fifty of the published runs, picked at random, made afresh and compared (RUNS=50 SEED=1 ALLOW=0)
 #   make publish            tables, figures and ends of all runs of finished results, into docs/reproduction (TO=… for another folder)
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
-#   make bench              kernels and solvers beside their peers
+#   make bench              kernels and solvers beside their peers; data and pictures of some go to results/bench
 #   make lint               ruff, the dependency rule, types, snakemake --lint
 #   make docs               the documentation site, into site/; its links are checked
 #   make datasets           every dataset of the preset, with checksums in SHA256SUMS beside them
@@ -17,6 +17,7 @@
 #   make notebooks          the worked examples run anew, with their full sizes; the site shows what they print (a quarter of an hour)
 #   make notebooks-environment   .venv-notebooks, in which the tests run them with small sizes
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
+#   make peers-environment  .venv-peers with jax, beside which `make bench` then measures the kernels
 #   make lock               requirements.lock, requirements-docs.txt and requirements-notebooks.txt anew, from pyproject.toml (needs uv)
 #   make clean              removes what the pipeline made, and the environments
 
@@ -37,10 +38,11 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python
 GP_VENV := .venv-gp
 DOCS_VENV := .venv-docs
 NOTEBOOKS_VENV := .venv-notebooks
+PEERS_VENV := .venv-peers
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
-.PHONY: figures report verify publish test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card
+.PHONY: figures report verify publish test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card peers-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -77,7 +79,10 @@ repair: $(VENV)/requirements.lock
 	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
 
 bench: $(VENV)/requirements.lock
-	@for script in benchmarks/*.py; do echo "== $$script"; PYTHONPATH=workflow $(RUN) $$script || exit 1; done
+	@mkdir -p results/bench
+	@for script in benchmarks/*.py; do echo "== $$script"; to=results/bench/$$(basename $$script .py); \
+	  case $$script in */kernels.py) files="--json $$to.json --plot $$to.png";; *) files=;; esac; \
+	  PYTHONPATH=workflow $(RUN) $$script $$files || exit 1; done
 
 lint: $(VENV)/requirements.lock
 	$(RUN) -m ruff check .
@@ -117,8 +122,10 @@ notebooks: notebooks-environment
 
 notebooks-environment: $(NOTEBOOKS_VENV)/requirements-notebooks.txt
 
+peers-environment: $(PEERS_VENV)/requirements.txt
+
 clean:
-	rm -rf $(VENV) $(GP_VENV) $(DOCS_VENV) $(NOTEBOOKS_VENV) .snakemake site
+	rm -rf $(VENV) $(GP_VENV) $(DOCS_VENV) $(NOTEBOOKS_VENV) $(PEERS_VENV) .snakemake site
 	find results -mindepth 1 ! -name README.md -delete
 
 # The environment carries a copy of the lock that it was made from: it is remade when the lock's content changes.
@@ -138,6 +145,13 @@ $(GP_VENV)/requirements-gp.txt: requirements-gp.txt | $(VENV)/requirements.lock
 	  { $(VENV)/bin/python -m venv --clear $(GP_VENV) && \
 	    $(GP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
 	    cp $< $@; } || { rm -rf $(GP_VENV); echo "make: no torch, so no Gaussian processes" >&2; exit 1; }; }
+
+$(PEERS_VENV)/requirements.txt: benchmarks/peers/requirements.txt | $(VENV)/requirements.lock
+	@cmp -s $< $@ && touch $@ || { \
+	  echo "Installing $< into $(PEERS_VENV) ..."; \
+	  $(VENV)/bin/python -m venv --clear $(PEERS_VENV) && \
+	  $(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
+	  cp $< $@; }
 
 $(DOCS_VENV)/requirements-docs.txt: requirements-docs.txt | $(VENV)/requirements.lock
 	@cmp -s $< $@ && touch $@ || { \
