@@ -33,10 +33,21 @@ ITERATIONS = 60  # of it
 
 
 def certificate(model: Model, structures: tuple[LayerStructure, ...], samples: Samples) -> Certificate:
-    """The `Certificate` of a network under the mean squared error, by its groups of neurons.
+    """The certificate of a network under the mean squared error, by its groups of neurons.
 
     First the engine's own search for a route to infinity (which knows more routes than groups); then, if it finds no certificate and
     all groups are pairs of the same orientation, these pairs alone, from the minimum at their own ε.
+
+    Parameters
+    ----------
+    model : Model
+    structures : tuple of LayerStructure
+        Of the model's hidden layers.
+    samples : Samples
+
+    Returns
+    -------
+    Certificate
     """
     why = _why_not(model, structures, len(samples.x))
     if why:

@@ -34,10 +34,20 @@ CANDIDATES, NEAREST = 8, 2  # how many are tried, of those whose loss is near, a
 class Candidate:
     """A limit network that a network at the wall may be on its way to, and where its minimisation starts.
 
-    small : for each unit the small number s of `slopes` at which the network stands: K⁻², 1/|a|; NaN for other kinds.
-    epsilon : for each unit half the largest distance of its input weights; NaN for neurons alone.
-    diverging, lengths : for each unit Σa² and the largest |w| of its neurons.
-    straight : (N,), what the neurons that are linear in the limit add to the output.  names : of the units that are not neurons.
+    Parameters
+    ----------
+    limit : AnyLimit
+    start : (P,)
+    small : (units,)
+        The small number s of `slopes` at which the network stands: K⁻², 1/|a|; NaN for other kinds.
+    epsilon : (units,)
+        Half the largest distance of its input weights; NaN for neurons alone.
+    diverging, lengths : (units,)
+        Σa² and the largest |w| of its neurons.
+    straight : (N,)
+        What the neurons that are linear in the limit add to the output.
+    names : list of str
+        Of the units that are not neurons.
     """
 
     limit: AnyLimit
@@ -51,11 +61,21 @@ class Candidate:
 
 
 def candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]:
-    """The limits to try for a network with one hidden layer and θ (P,): `Candidate`s, best guess first.
+    """The limits to try for a network with one hidden layer, best guess first.
 
     Neurons are grouped by ε at several thresholds, up to the symmetry of the activation; a neuron alone may be exponential,
     linear or steep (which only means that it gets other coordinates). A guess stands if its loss is near that of the network
     and hardly any of the norm is left in it.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+
+    Returns
+    -------
+    list of Candidate
     """
     hidden, output = network.matrices(theta)
     a = output[0, : len(hidden)]
@@ -78,9 +98,20 @@ def candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]
 
 
 def ranked(guesses: list[Candidate], loss: float, theta: Array) -> list[Candidate]:
-    """Those of the guesses whose loss is near that of the network and in which hardly any of Σθ² is left, the best first.
+    """Those of some guesses whose loss is near that of the network and in which hardly any of Σθ² is left, the best first.
 
     Where no loss is near, the nearest: of small losses a first guess may miss a multiple, and its minimum fits all the same.
+
+    Parameters
+    ----------
+    guesses : list of Candidate
+    loss : float
+        Of the network.
+    theta : (P,)
+
+    Returns
+    -------
+    list of Candidate
     """
     entries: list[tuple[float, int, int, Candidate]] = []
     for guess in guesses:
@@ -99,9 +130,21 @@ def _remaining(guess: Candidate) -> float:
 
 
 def partitions(hidden: Array, activation: str, bias: bool) -> set[Partition]:
-    """The different ways to group neurons by ε, one per threshold: a set of tuples of groups of (neuron, orientation ±1).
+    """The different ways to group neurons by ε, one per threshold.
 
-    hidden : (r, k).  Neurons of opposite orientation count with −w, where the activation has a symmetry that allows it.
+    Neurons of opposite orientation count with −w, where the activation has a symmetry that allows it.
+
+    Parameters
+    ----------
+    hidden : (r, k)
+        Input weights.
+    activation : str
+    bias : bool
+
+    Returns
+    -------
+    set of tuple of groups
+        A group is a tuple of (neuron, orientation ±1).
     """
     symmetric = ACTIVATIONS[activation].can_be_turned(bias)
     lengths = np.linalg.norm(hidden, axis=1)

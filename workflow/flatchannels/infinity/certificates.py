@@ -41,21 +41,40 @@ CERTIFIED, TURNS_BACK, UNDECIDED = VERDICTS = "certified", "turns back", "undeci
 class Route:
     """How a network at the norm wall goes to infinity.
 
-    route : the units of its limit that are not neurons, such as "pair" or "2 pair + steep"; duplicates count there too.
-    verdict : one of `VERDICTS`.
-    reason : what keeps the verdict from being "certified".
-    loss_infinity, gradient_norm, hessian_min, hessian_max : of the limit network at its minimum.
-    h : of each pair, as in the paper: ∂L/∂ε² at infinity.  epsilon : ε of each group at the wall.
-    ratio : (L − L_∞) over the difference that is predicted: by the slopes at infinity, at the wall or further along its pairs; for hinges
-        by the way back from infinity to the wall, and by their slopes where they have come out; the one that is further from 1.
-    iterations : of Newton's method.
-    finite_loss, finite_norm : loss and ‖θ‖ of the minimum that a network turns back to.
-    flat : how many directions of the limit have no curvature beyond rounding. The certificate says nothing about them.
-    wall : ‖θ‖ of the wall at which it was judged.  predicted_wall, predicted_beyond : the loss there and at ten times that norm, as
-        the minimum at infinity predicts them (`predictions`).
-    loss_beyond, norm_beyond : of the flow continued to ten times the wall, where it was.
-    pairs : (layer, i, j) of each pair, layers counted from 0, the highest first; none if one is antiparallel.
-    end : the `LimitNetwork` or `LayeredLimit` and its θ at the minimum.
+    Parameters
+    ----------
+    route : str
+        The units of its limit that are not neurons, such as "pair" or "2 pair + steep"; duplicates count there too.
+    verdict : str
+        One of `VERDICTS`.
+    reason : str
+        What keeps the verdict from being "certified".
+    loss_infinity, gradient_norm, hessian_min, hessian_max : float
+        Of the limit network at its minimum.
+    h : tuple of float
+        Of each pair, as in the paper: ∂L/∂ε² at infinity.
+    epsilon : tuple of float
+        ε of each group at the wall.
+    ratio : float
+        (L − L_∞) over the difference that is predicted: by the slopes at infinity, at the wall or further along its pairs; for
+        hinges by the way back from infinity to the wall, and by their slopes where they have come out; the one that is further
+        from 1.
+    iterations : int
+        Of Newton's method.
+    finite_loss, finite_norm : float
+        Loss and ‖θ‖ of the minimum that a network turns back to.
+    flat : int
+        How many directions of the limit have no curvature beyond rounding. The certificate says nothing about them.
+    wall : float
+        ‖θ‖ of the wall at which it was judged.
+    predicted_wall, predicted_beyond : float
+        The loss there and at ten times that norm, as the minimum at infinity predicts them (`predictions`).
+    loss_beyond, norm_beyond : float
+        Of the flow continued to ten times the wall, where it was.
+    pairs : tuple of (layer, i, j)
+        Each pair, layers counted from 0, the highest first; none if one is antiparallel.
+    end : (LimitNetwork or LayeredLimit, θ) or None
+        At the minimum.
     """
 
     route: str = "unknown"
@@ -82,7 +101,22 @@ class Route:
 
 
 def certify(guess: Candidate, loss: float, multiplier: float, squares: float = np.nan) -> Route:
-    """The `Route` of a `Candidate`, for a network with that loss, pull μ of the wall, and Σθ²."""
+    """Judge a candidate.
+
+    Parameters
+    ----------
+    guess : Candidate
+    loss : float
+        Of the network.
+    multiplier : float
+        The pull μ of the wall.
+    squares : float
+        Σθ² of the network.
+
+    Returns
+    -------
+    Route
+    """
     limit = guess.limit
     kinds = np.array([unit.kind for unit in limit.units])
     names = guess.names
@@ -142,14 +176,35 @@ def certify(guess: Candidate, loss: float, multiplier: float, squares: float = n
 
 
 def at_rest(limit: AnyLimit, start: Array) -> Receded:
-    """The minimum of a limit without steep units: the wall is at infinity already."""
+    """The minimum of a limit without steep units: the wall is at infinity already.
+
+    Parameters
+    ----------
+    limit : AnyLimit
+    start : (P,)
+
+    Returns
+    -------
+    Receded
+    """
     end = polish(limit, start, max_iterations=ITERATIONS)
     none = np.zeros(len(limit.units), dtype=bool)
     return Receded(end.theta, end.theta, end.loss, end.gradient, end.hessian, none, np.zeros(0), np.nan, end.iterations)
 
 
 def compare(route: Route, theta: Array, start: Array, falls: bool) -> None:
-    """Judge a `Route` whose limit `theta`, reached from `start`, is a minimum: by its ratio, and whether the loss falls inwards."""
+    """Judge a route whose limit is a minimum: by its ratio, and whether the loss falls inwards.
+
+    Parameters
+    ----------
+    route : Route
+    theta : (P,)
+        The minimum of the limit.
+    start : (P,)
+        From where it was reached.
+    falls : bool
+        Whether the loss falls inwards.
+    """
     close = abs(route.ratio - 1) < RATIO_TOLERANCE
     if theta @ theta > RUNAWAY * max(float(start @ start), 1.0):
         route.reason = "the limit runs away"
@@ -163,9 +218,18 @@ def compare(route: Route, theta: Array, start: Array, falls: bool) -> None:
 
 
 def follow_pairs(route: Route, network: Network, data: Dataset, theta: Array, loss: float) -> None:
-    """Judge a `Route` whose loss at the wall is not the one predicted again, further along the channels of its pairs.
+    """Judge again, further along the channels of its pairs, a route whose loss at the wall is not the one predicted.
 
     Their slopes predict the loss to leading order in K⁻² alone. So K grows, and the minimum with it.
+
+    Parameters
+    ----------
+    route : Route
+    network : Network
+    data : Dataset
+    theta : (P,)
+    loss : float
+        At the wall.
     """
     chart = Chart(network, data, theta, route.pairs)
     predicted, eta, before = (loss - route.loss_infinity) / route.ratio, chart.start, np.inf
@@ -181,6 +245,15 @@ def follow_pairs(route: Route, network: Network, data: Dataset, theta: Array, lo
 
 
 def name(units: Iterable[str]) -> str:
-    """The name of a route from those of its units: "2 pair + steep"."""
+    """The name of a route from those of its units: "2 pair + steep".
+
+    Parameters
+    ----------
+    units : iterable of str
+
+    Returns
+    -------
+    str
+    """
     counts = Counter(units)
     return " + ".join(f"{counts[unit]} {unit}" if counts[unit] > 1 else unit for unit in sorted(counts)) or "unknown"

@@ -24,7 +24,14 @@ class Chart:
     are affine in η = (w, v, c, e, all others), and the loss at K = ∞ is that of gated units with the outputs c and n + E e.
     An objective for `polish`. Pairs of higher layers are transformed first, as the rows that they mix contain the D below.
 
-    pairs : list of (layer, i, j), layers counted from 0, the highest first.  theta : (P,), where n and K come from.
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+        Where n and K come from.
+    pairs : sequence of (layer, i, j)
+        Layers counted from 0, the highest first.
     """
 
     def __init__(self, network: Network, data: Dataset, theta: Array, pairs: Sequence[tuple[int, ...]]) -> None:
@@ -46,7 +53,19 @@ class Chart:
         self.start = inside[self.free]
 
     def map(self, K: Sequence[float]) -> tuple[Array, Array]:
-        """M (P, Q) and offset (P,) with θ = M η + offset."""
+        """The affine map from the coordinates to the parameters: θ = M η + offset.
+
+        Parameters
+        ----------
+        K : sequence of float
+            Of each pair.
+
+        Returns
+        -------
+        matrix : (P, Q)
+            M.
+        offset : (P,)
+        """
         matrix, offset = np.eye(self.free.size), np.zeros(self.free.size)
         for (layer, i, j), (normal, basis), k in zip(self.pairs, self.normals, K):
             step, shift = np.eye(self.free.size), np.zeros(self.free.size)
@@ -62,7 +81,17 @@ class Chart:
         return matrix[:, self.free], offset
 
     def differences(self, eta: Array) -> tuple[Array, Array]:
-        """For each pair by how much the loss at η exceeds that at infinity, L − L_∞ = −(K/2) ∂L/∂K, and its ε: (pairs,) twice."""
+        """By how much the loss exceeds that at infinity, L − L_∞ = −(K/2) ∂L/∂K, for each pair, and the pair's ε.
+
+        Parameters
+        ----------
+        eta : (Q,)
+
+        Returns
+        -------
+        difference : (pairs,)
+        epsilon : (pairs,)
+        """
         matrix, offset = self.map(self.K)
         gradient = self.network.gradient(matrix @ eta + offset, self.data)
         full, predicted, epsilon = np.zeros(self.free.size), [], []
@@ -78,5 +107,14 @@ class Chart:
         return np.array(predicted), np.array(epsilon)
 
     def at(self, factor: float) -> Affine:
-        """The loss with all K multiplied by `factor`, as a function of η: an objective for `polish`."""
+        """The loss with all K multiplied by a factor, as a function of η: an objective for `polish`.
+
+        Parameters
+        ----------
+        factor : float
+
+        Returns
+        -------
+        Affine
+        """
         return Affine(Objective(self.network, self.data), *self.map([factor * k for k in self.K]))

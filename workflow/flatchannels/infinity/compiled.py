@@ -22,6 +22,15 @@ def network_of_units(network: Network, data: Dataset) -> "Compiled":
 
     For steep neurons far beyond the wall: there most samples have σ' below 1e-300, and products of these are subnormal numbers, with
     which the engine's Hessian takes eight times as long.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+
+    Returns
+    -------
+    Compiled
     """
     layers = [[("neuron", 1.0, 1.0)] * width for width in network.widths]
     everything = np.arange(network.parameters)
@@ -30,11 +39,19 @@ def network_of_units(network: Network, data: Dataset) -> "Compiled":
 
 
 class Compiled:
-    """The loss of layers of units on a dataset, as a function of θ (P,): an objective for `polish`.
+    """The loss of layers of units on a dataset, as a function of θ: an objective for `polish`.
 
-    plan : of the layers.  data : Dataset.
-    where : (P,), which parameter of the kernels each of θ is.  signs : (P,), by which it is multiplied.
-    fixed : what the other parameters of the kernels are, and 0 for those in θ.
+    Parameters
+    ----------
+    plan : Plan
+        Of the layers.
+    data : Dataset
+    where : int (P,)
+        Which parameter of the kernels each of θ is.
+    signs : (P,)
+        By which it is multiplied.
+    fixed : float array
+        What the other parameters of the kernels are, and 0 for those in θ.
     """
 
     def __init__(self, plan: Plan, data: Dataset, where: NDArray[np.int64], signs: Array, fixed: Array) -> None:
@@ -50,13 +67,34 @@ class Compiled:
         return parameters
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """float, (P,)."""
+        """Loss and gradient.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         gradient = np.empty(self.fixed.size)
         loss = kernels.loss_and_gradient(self.plan, self._parameters(theta), *self.data.blocks, self._rows, gradient)
         return float(loss), gradient[self.where] * self.signs
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """float, (P,), (P, P)."""
+        """Loss, gradient and Hessian.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         gradient, hessian = np.empty(self.fixed.size), np.empty((self.fixed.size, self.fixed.size))
         loss = kernels.derivatives(self.plan, self._parameters(theta), *self.data.blocks, self._rows, gradient, hessian)
         signs = self.signs * self.signs[:, None]

@@ -25,9 +25,17 @@ Array = NDArray[np.float64]
 def merged(network: Network, theta: Array) -> tuple[Network, Array, list[Array]]:
     """A network with one hidden layer without its duplicates.
 
+    Parameters
+    ----------
+    network : Network
+    theta : (P,)
+
     Returns
     -------
-    Network; its θ; a list with the outputs (copies,) that each of its neurons had before.
+    Network
+    theta : (P',)
+    outputs : list of (copies,)
+        That each of its neurons had before.
     """
     outputs = [np.array([a]) for a in network.matrices(theta)[1][0, : network.widths[0]]]
     while len(outputs) > 1:
@@ -41,9 +49,21 @@ def merged(network: Network, theta: Array) -> tuple[Network, Array, list[Array]]
 
 
 def stable(limit: AnyLimit, end: Array, outputs: list[Array]) -> bool:
-    """Whether no split of the duplicates lowers the loss of a `LimitNetwork` at its minimum `end` (P,).
+    """Whether no split of the duplicates lowers the loss of a limit at its minimum.
 
-    outputs : as by `merged`. Only copies of neurons alone and in pairs can be judged; others count as unstable.
+    Only copies of neurons alone and in pairs can be judged; others count as unstable.
+
+    Parameters
+    ----------
+    limit : AnyLimit
+    end : (P,)
+        The minimum.
+    outputs : list of (copies,)
+        As by `merged`.
+
+    Returns
+    -------
+    bool
     """
     slope, x = limit.slope(end), limit.features(end, 0)
     judged = set()

@@ -42,12 +42,29 @@ STEEPER, SHARPER, RATIO = 4.0, 10, 0.01  # then |w| grows by this factor, so man
 class Receded(NamedTuple):
     """The end of `recede`.
 
-    wall : (P,), the minimum at the wall, if everything but the steep neurons were at infinity.
-    theta, loss, gradient, hessian : of the limit; the latter two without the c of the hinges, which are 0 there.
-    hinges : (units,) bool.  rises : for each of them by how much the loss at `theta` exceeds that at infinity.  ratio : the
-    difference of two such losses over the one that they predict; NaN without samples on kinks, where the loss is that at
-    infinity to rounding.  iterations : of Newton's method.  pulls : μ of the minima on the way, falling from that of the wall.
-    outermost : Polish of the last of them.
+    Attributes
+    ----------
+    wall : (P,)
+        The minimum at the wall, if everything but the steep neurons were at infinity.
+    theta : (P,)
+        The limit.
+    loss : float
+    gradient : float array
+        Without the c of the hinges, which are 0 there.
+    hessian : float array
+        Without the c of the hinges.
+    hinges : bool (units,)
+    rises : float array
+        For each hinge by how much the loss at `theta` exceeds that at infinity.
+    ratio : float
+        The difference of two such losses over the one that they predict; NaN without samples on kinks, where the loss is that at
+        infinity to rounding.
+    iterations : int
+        Of Newton's method.
+    pulls : tuple of float
+        μ of the minima on the way, falling from that of the wall.
+    outermost : Polish or None
+        The last of them.
     """
 
     wall: Array
@@ -64,10 +81,21 @@ class Receded(NamedTuple):
 
 
 def recede(limit: AnyLimit, theta: Array, pull: float) -> Receded | None:
-    """Follow the minimum of L + μ/2 Σ (a² + |w|²) over the steep units of a `LimitNetwork` while μ falls from `pull` to nothing.
+    """Follow the minimum of L + μ/2 Σ (a² + |w|²) over the steep units of a limit while μ falls to nothing.
 
     It is the minimum at a norm wall that recedes. Neurons that stop growing are finite, the others end as hinges.
-    Returns `Receded`, or None where Newton's method loses the minimum.
+
+    Parameters
+    ----------
+    limit : AnyLimit
+    theta : (P,)
+    pull : float
+        μ at the start.
+
+    Returns
+    -------
+    Receded or None
+        None where Newton's method loses the minimum.
     """
     steep = np.array([unit.kind == "steep" for unit in limit.units])
     scales = limit.first[:-1][steep]  # log |c| of a steep unit is its first parameter
@@ -107,7 +135,19 @@ def _loss(limit: AnyLimit, theta: Array) -> float:
 
 
 def come_out(limit: AnyLimit, theta: Array, n: int) -> bool:
-    """Whether the samples on the kink of the steep unit n are clearly told from those off it, or there are none."""
+    """Whether the samples on the kink of a steep unit are clearly told from those off it, or there are none.
+
+    Parameters
+    ----------
+    limit : AnyLimit
+    theta : (P,)
+    n : int
+        The unit.
+
+    Returns
+    -------
+    bool
+    """
     z = abs(_z(limit, theta, n))
     return z.min() > ON_THE_KINK or not np.any((z > ON_THE_KINK) & (z < OFF_THE_KINK))
 
@@ -119,9 +159,20 @@ def _z(limit: AnyLimit, theta: Array, n: int) -> Array:
 
 
 def sharpened(limit: AnyLimit, theta: Array, change: Array, steep: NDArray[np.bool_]) -> Array:
-    """θ + change, but for the forms of those of the `steep` units on whose kinks few samples lie: there these keep their z.
+    """θ after a change, but for the forms of those steep units on whose kinks few samples lie: there these keep their z.
 
-    steep : (units,) bool.  Few: not more than a form has coefficients.
+    Few: not more than a form has coefficients.
+
+    Parameters
+    ----------
+    limit : AnyLimit
+    theta : (P,)
+    change : (P,)
+    steep : bool (units,)
+
+    Returns
+    -------
+    (P,)
     """
     result = theta + change
     for n in np.flatnonzero(steep).tolist():
@@ -165,7 +216,14 @@ def _at_infinity(limit: AnyLimit, theta: Array, hinges: NDArray[np.bool_], wall:
 
 
 class Pulled:
-    """L + μ/2 Σ (a² + |w|²) over the steep units of a `LimitNetwork`: an objective for `polish`."""
+    """L + μ/2 Σ (a² + |w|²) over the steep units of a `LimitNetwork`: an objective for `polish`.
+
+    Parameters
+    ----------
+    limit : AnyLimit
+    pull : float
+        μ.
+    """
 
     def __init__(self, limit: AnyLimit, pull: float) -> None:
         self.limit, self.pull = limit, pull
@@ -186,18 +244,49 @@ class Pulled:
         return value, gradient, hessian
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """float, (P,)."""
+        """Loss and gradient.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         loss, gradient = self.limit.loss_and_gradient(theta)
         penalty = self._penalty(theta)
         return loss + penalty[0], gradient + penalty[1]
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """float, (P,), (P, P)."""
+        """Loss, gradient and Hessian.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         with np.errstate(all="ignore"):  # a step too long gives infinities, which `polish` refuses
             loss, gradient, hessian = self.limit.derivatives(theta)
             penalty = self._penalty(theta)
             return loss + penalty[0], gradient + penalty[1], hessian + penalty[2]
 
     def tangent(self, end: Polish) -> Array:
-        """dθ/d(−log μ) (P,) along the minima, at the `Polish` that found one."""
+        """dθ/d(−log μ) along the minima.
+
+        Parameters
+        ----------
+        end : Polish
+            At the minimum.
+
+        Returns
+        -------
+        (P,)
+        """
         return -scaled_newton_step(self._penalty(end.theta)[1], end.hessian)

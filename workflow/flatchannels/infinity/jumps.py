@@ -39,11 +39,21 @@ RELAXATION_TIMES = 30.0  # of the limit network's slowest direction over which t
 
 
 def choose(routes: pd.DataFrame) -> pd.Series | None:
-    """The row of the table of routes whose channel Figure 5 shows; None if no run is certified to end in a single pair.
+    """The row of the table of routes whose channel Figure 5 shows.
 
     As many as possible of the paper's settings (Rosenbrock, d = 8, r = 8, softplus), then the largest network, then the
     lowest loss, then the first seed. The limit must be strict: along a flat direction, as of a neuron that becomes linear,
     the run may be away from it.
+
+    Parameters
+    ----------
+    routes : DataFrame
+        The table of routes.
+
+    Returns
+    -------
+    Series or None
+        None if no run is certified to end in a single pair.
     """
     strict = routes["limit_min"] > SOFTEST_DIRECTION * routes["limit_max"]
     rows = routes[(routes["verdict"] == "certified") & (routes["route"] == "pair") & routes["bias"] & strict]
@@ -56,9 +66,18 @@ def choose(routes: pd.DataFrame) -> pd.Series | None:
 
 
 def jump_table(routes: pd.DataFrame, datasets: Any) -> pd.DataFrame:
-    """The table of jumps for the channel that `choose` takes from the table of routes; empty without one.
+    """The table of jumps for the channel that `choose` takes; empty without one.
 
-    datasets : name → Dataset, those of the runs in the table.
+    Parameters
+    ----------
+    routes : DataFrame
+        The table of routes.
+    datasets : mapping
+        Name → Dataset, those of the runs in the table.
+
+    Returns
+    -------
+    DataFrame
     """
     row = choose(routes)
     if row is None:
@@ -72,13 +91,24 @@ def jump_table(routes: pd.DataFrame, datasets: Any) -> pd.DataFrame:
 
 
 def along(network: Network, data: Dataset, theta: Array, trajectory: Array, smallest: float = SMALLEST_EPSILON) -> list[dict[str, Any]]:
-    """A dict for each point, first along the flow that led to θ, then by jumps from there.
+    """What there is to see at each point, first along the flow that led to θ, then by jumps from there.
 
     Parameters
     ----------
-    network : Network with one hidden layer.  data : Dataset.  theta : (P,), in a channel of a single pair.
-    trajectory : (T, P), the flow.  smallest : the ε below which no jump leads, nor where
-        rounding would hide L − L_∞.
+    network : Network
+        With one hidden layer.
+    data
+        Dataset.
+    theta : (P,)
+        In a channel of a single pair.
+    trajectory : (T, P)
+        The flow.
+    smallest : float
+        The ε below which no jump leads, nor where rounding would hide L − L_∞.
+
+    Returns
+    -------
+    list of dict
     """
     guess = next(guess for guess in candidates(network, data, theta) if guess.names == ["pair"])
     end = polish(guess.limit, guess.start)
@@ -103,20 +133,58 @@ def along(network: Network, data: Dataset, theta: Array, trajectory: Array, smal
 
 
 def settled(network: Network, data: Dataset, theta: Array, i: int, j: int) -> Array:
-    """The point of the valley at the a_i − a_j of θ, by Newton's method, which goes on where the flow counts as stationary."""
+    """The point of the valley at the a_i − a_j of θ, by Newton's method, which goes on where the flow counts as stationary.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+    i : int
+    j : int
+
+    Returns
+    -------
+    (P,)
+    """
     chart = Chart(network, data, theta, [(0, i, j)])
     place = chart.at(1.0)
     return place.theta(polish(place, chart.start, max_iterations=SETTLING).theta)
 
 
 def pair_of(network: Network, theta: Array, i: int, j: int) -> Pair:
-    """The `coordinates.Pair` of neurons i and j."""
+    """Neurons i and j in the coordinates of a channel.
+
+    Parameters
+    ----------
+    network : Network
+    theta : (P,)
+    i : int
+    j : int
+
+    Returns
+    -------
+    Pair
+    """
     hidden, output = network.matrices(theta)
     return to_channel(hidden[i], hidden[j], output[0, i], output[0, j])
 
 
 def with_pair(network: Network, theta: Array, i: int, j: int, pair: Pair) -> Array:
-    """θ with the weights of neurons i and j from a `coordinates.Pair`."""
+    """θ with the weights of neurons i and j from the coordinates of a channel.
+
+    Parameters
+    ----------
+    network : Network
+    theta : (P,)
+    i : int
+    j : int
+    pair : Pair
+
+    Returns
+    -------
+    (P,)
+    """
     theta = theta.copy()
     hidden, output = network.matrices(theta)  # views into θ
     hidden[i], hidden[j], output[0, i], output[0, j] = from_channel(pair)

@@ -67,8 +67,11 @@ class LayeredLimit:
 
     Parameters
     ----------
-    network : whose activation, inputs and bias are taken.  data : Dataset.
-    layers : the units of each hidden layer, the one next to the inputs first.
+    network : Network
+        Whose activation, inputs and bias are taken.
+    data : Dataset
+    layers : sequence of sequence of Unit
+        The units of each hidden layer, the one next to the inputs first.
     """
 
     def __init__(self, network: Network, data: Dataset, layers: Sequence[Sequence[Unit]]) -> None:
@@ -101,7 +104,17 @@ class LayeredLimit:
         return np.concatenate([rows, np.ones((1, rows.shape[1]))]) if self.bias else np.ascontiguousarray(rows)
 
     def forms_at(self, n: int) -> NDArray[np.int64]:
-        """Where in θ the coefficients of the forms of unit n stand: (forms, k)."""
+        """Where in θ the coefficients of the forms of a unit stand.
+
+        Parameters
+        ----------
+        n : int
+            The unit.
+
+        Returns
+        -------
+        int (forms, k)
+        """
         start, unit = self.first[n] + SHAPES[self.units[n].kind].scaled, self.units[n]
         return np.arange(start, self.first[n + 1]).reshape(SHAPES[unit.kind].forms, -1)
 
@@ -113,14 +126,34 @@ class LayeredLimit:
         return np.concatenate([self.forms_at(m)[:, column] for m, layer in enumerate(self.layer_of) if layer == above])
 
     def unpack(self, theta: Array) -> tuple[list[tuple[float, Array]], Array]:
-        """[(log s or 1, forms (m, k)), …] of the units, and the coefficients of the output."""
+        """The parameters of all units.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        list of (log s or 1, forms (m, k))
+        output : float array
+            The coefficients of the output.
+        """
         parts = [
             (float(theta[self.first[n]]) if SHAPES[unit.kind].scaled else 1.0, theta[self.forms_at(n)]) for n, unit in enumerate(self.units)
         ]
         return parts, theta[self.first[-1] :]
 
     def squares(self, theta: Array) -> float:
-        """Σθ² of the network whose limit this is, if its units are all finite."""
+        """Σθ² of the network whose limit this is, if its units are all finite.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        float
+        """
         total = float(theta @ theta)
         for n, unit in enumerate(self.units):
             if unit.kind == "steep":
@@ -198,11 +231,32 @@ class LayeredLimit:
         return Compiled(layout, self.data, where, np.ones(where.size), np.zeros(where.size))
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """float, (P,)."""
+        """Loss and gradient.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         return _sums(self._compiled.loss_and_gradient(theta), self._holding(theta))
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """float, (P,), (P, P)."""
+        """Loss, gradient and Hessian.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         return _sums(self._compiled.derivatives(theta), self._holding(theta))
 
     def _holding(self, theta: Array) -> tuple[float, Array, Array]:
@@ -235,9 +289,20 @@ class LayeredLimit:
         return value, gradient, hessian
 
     def normalise(self, theta: Array, n: int, small: float) -> float:
-        """Bring the held coefficients of unit n to where they are held, in place, without a change of the function.
+        """Bring the held coefficients of a unit to where they are held, in place, without a change of the function.
 
-        small : its small number (`slopes`).  Returns what that becomes.
+        Parameters
+        ----------
+        theta : (P,)
+        n : int
+            The unit.
+        small : float
+            Its small number (`slopes`).
+
+        Returns
+        -------
+        float
+            What that becomes.
         """
         unit, at = self.units[n], self.forms_at(n)
         for channel in SHAPES[unit.kind].held:
@@ -264,11 +329,31 @@ class LayeredLimit:
         return small
 
     def features(self, theta: Array, n: int) -> Array:
-        """What the forms of unit n are linear in: (k, N)."""
+        """What the forms of a unit are linear in.
+
+        Parameters
+        ----------
+        theta : (P,)
+        n : int
+            The unit.
+
+        Returns
+        -------
+        (k, N)
+        """
         return np.concatenate([self._forward(theta, x, y).inputs[self.layer_of[n]] for x, y, _ in self.samples], axis=1)
 
     def slope(self, theta: Array) -> Array:
-        """2ω(f − y) (N,), the derivative of the loss by the output at each sample."""
+        """2ω(f − y), the derivative of the loss by the output at each sample.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (N,)
+        """
         return np.concatenate([2 * weights * self._forward(theta, x, y).error for x, y, weights in self.samples])
 
     def slopes(self, theta: Array) -> Array:
@@ -276,6 +361,14 @@ class LayeredLimit:
 
         Of a pair whose neurons have the outputs (c ± K d) / 2 and the inputs w ± v/K, d being held at length 1, s = K⁻²; of an exponential
         unit with outputs of length |a|, s = 1/|a|; NaN for other kinds.  Source: as `LimitNetwork.slopes`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (units,)
         """
         result = np.array([0.0 if unit.kind in ("pair", "exponential") else np.nan for unit in self.units])
         for x, y, weights in self.samples:

@@ -30,9 +30,19 @@ STEEP_SHARE = 0.02  # share of Σθ² in the input weights of a neuron from whic
 
 
 class Guess:
-    """A unit with its forms (m, k), its log s, and the coefficients (rows above, channels) of what it gives to the layer above.
+    """A unit, and what it gives to the layer above.
 
-    small, epsilon, diverging, length : as in `Candidate`.  shift : what it adds to the biases of the layer above.
+    Parameters
+    ----------
+    unit : Unit
+    forms : (m, k)
+    coefficients : (rows above, channels)
+    scale : float
+        log s.
+    small, epsilon, diverging, length : float
+        As in `Candidate`.
+    shift : (rows above,) or float
+        What it adds to the biases of the layer above.
     """
 
     def __init__(self, unit: Unit, forms: Array, coefficients: Array, *, scale: float = 1.0, small: float = np.nan,
@@ -42,7 +52,18 @@ class Guess:
 
 
 def layered_candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]:
-    """The limits to try for a network of several layers with θ (P,): best guess first, as `candidates`."""
+    """The limits to try for a network of several layers, best guess first, as `candidates`.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+
+    Returns
+    -------
+    list of Candidate
+    """
     found: dict[tuple, Candidate] = {}
     much = STEEP_SHARE * float(theta @ theta)
     for relative in (False, True):
@@ -55,7 +76,20 @@ def layered_candidates(network: Network, data: Dataset, theta: Array) -> list[Ca
 
 
 def candidate_of_pairs(network: Network, data: Dataset, theta: Array, pairs: Sequence[tuple[int, ...]]) -> Candidate:
-    """The limit of a network of any depth in which nothing but some pairs, (layer, i, j) with layers from 0, is at infinity."""
+    """The limit of a network of any depth in which nothing but some pairs is at infinity.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+    pairs : sequence of (layer, i, j)
+        Layers counted from 0.
+
+    Returns
+    -------
+    Candidate
+    """
 
     def groups(number: int, rows: Array) -> list[list[int]]:
         together = [list(neurons) for layer, *neurons in pairs if layer == number]
@@ -104,7 +138,19 @@ def _linked_below(threshold: float, relative: bool) -> Grouping:
 
 
 def linked(rows: Array, threshold: float, relative: bool) -> Iterator[list[int]]:
-    """The groups of neurons whose rows (r, k) are linked by ε below the threshold, absolute or relative to the rows' lengths."""
+    """The groups of neurons that are linked by ε below a threshold.
+
+    Parameters
+    ----------
+    rows : (r, k)
+    threshold : float
+    relative : bool
+        Whether it is relative to the rows' lengths.
+
+    Returns
+    -------
+    Iterator[list[int]]
+    """
     lengths = np.linalg.norm(rows, axis=1)
     bound = threshold * np.maximum(0.5 * (lengths[:, None] + lengths), np.finfo(float).tiny) if relative else threshold
     count, labels = connected_components(0.5 * euclidean_distances(rows) < bound, directed=False)

@@ -40,7 +40,18 @@ SAMPLES_AT_ONCE = 200  # arrays up to 128 kB: larger ones come from the system e
 
 
 class Unit(NamedTuple):
-    """A unit of a limit network: its kind, the sign of ½ q² or of its one term, the neurons that it is the limit of, the sign of ½ r²."""
+    """A unit of a limit network.
+
+    Attributes
+    ----------
+    kind : str
+    sign : float
+        Of ½ q², or of its one term.
+    neurons : tuple of int
+        That it is the limit of.
+    last_sign : float
+        Of ½ r².
+    """
 
     kind: str
     sign: float = 1.0
@@ -49,7 +60,17 @@ class Unit(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Some samples: x (k, n) with its row of ones where there is a bias, the terms of the affine part, y, weights."""
+    """Some samples.
+
+    Attributes
+    ----------
+    x : (k, n)
+        With its row of ones where there is a bias.
+    affine : float array
+        The terms of the affine part.
+    y : (n,)
+    weights : (n,)
+    """
 
     x: Array
     affine: Array
@@ -67,31 +88,100 @@ class AnyLimit(Protocol):
     parameters: int
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """As of `LimitNetwork`."""
+        """As of `LimitNetwork`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         ...
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """As of `LimitNetwork`."""
+        """As of `LimitNetwork`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         ...
 
     def unpack(self, theta: Array) -> tuple[list[tuple[float, Array]], Array]:
-        """As of `LimitNetwork`."""
+        """As of `LimitNetwork`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        list of (number, forms)
+        rest : float array
+        """
         ...
 
     def squares(self, theta: Array) -> float:
-        """As of `LimitNetwork`."""
+        """As of `LimitNetwork`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        float
+        """
         ...
 
     def features(self, theta: Array, n: int) -> Array:
-        """As of `LimitNetwork`."""
+        """As of `LimitNetwork`.
+
+        Parameters
+        ----------
+        theta : (P,)
+        n : int
+            The unit.
+
+        Returns
+        -------
+        (k, N)
+        """
         ...
 
     def slope(self, theta: Array) -> Array:
-        """As of `LimitNetwork`."""
+        """As of `LimitNetwork`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (N,)
+        """
         ...
 
     def slopes(self, theta: Array) -> Array:
-        """As of `LimitNetwork`."""
+        """As of `LimitNetwork`.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (units,)
+        """
         ...
 
 
@@ -102,8 +192,12 @@ class LimitNetwork:
 
     Parameters
     ----------
-    network : Network with one hidden layer, whose activation, inputs and bias are taken.  data : Dataset.
-    units : list of Unit.  linear : whether there is an ℓ.
+    network : Network
+        With one hidden layer; its activation, inputs and bias are taken.
+    data : Dataset
+    units : list of Unit
+    linear : bool
+        Whether there is an ℓ.
     """
 
     def __init__(self, network: Network, data: Dataset, units: Sequence[Unit], linear: bool = False) -> None:
@@ -123,7 +217,18 @@ class LimitNetwork:
         self.parameters = int(self.first[-1]) + outputs
 
     def unpack(self, theta: Array) -> tuple[list[tuple[float, Array]], Array]:
-        """[(c, forms (m, k)), …] of the units, and the affine part; c is 1 where the kind has none."""
+        """The parameters of all units; c is 1 where the kind has none.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        list of (c, forms (m, k))
+        affine : float array
+            The affine part.
+        """
         parts = []
         for unit, start, end in zip(self.units, self.first, self.first[1:]):
             amplitude = KINDS[unit.kind][0]
@@ -132,12 +237,31 @@ class LimitNetwork:
         return parts, theta[self.first[-1] :]
 
     def pack(self, parts: Sequence[tuple[float, Array]], affine: Array) -> Array:
-        """The inverse of `unpack`."""
+        """The inverse of `unpack`.
+
+        Parameters
+        ----------
+        parts : sequence of (c, forms)
+        affine : float array
+
+        Returns
+        -------
+        (P,)
+        """
         pieces = [np.concatenate([[c] if KINDS[unit.kind][0] else [], np.ravel(forms)]) for unit, (c, forms) in zip(self.units, parts)]
         return np.concatenate([*pieces, affine])
 
     def squares(self, theta: Array) -> float:
-        """Σθ² of the network whose limit this is, if its units are all finite."""
+        """Σθ² of the network whose limit this is, if its units are all finite.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        float
+        """
         parts, affine = self.unpack(theta)
         total = float(affine @ affine)
         for unit, (c, forms) in zip(self.units, parts):
@@ -171,11 +295,32 @@ class LimitNetwork:
         return Compiled(layout, self.data, np.array(where), signs, fixed)
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """float, (P,)."""
+        """Loss and gradient.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        """
         return self._compiled.loss_and_gradient(theta)
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
-        """float, (P,), (P, P)."""
+        """Loss, gradient and Hessian.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        loss : float
+        gradient : (P,)
+        hessian : (P, P)
+        """
         return self._compiled.derivatives(theta)
 
     def _value(self, unit: Unit, c: float, rows: Array) -> Array:
@@ -195,11 +340,31 @@ class LimitNetwork:
         return sum((self._value(unit, c, forms @ block.x) for unit, (c, forms) in zip(self.units, parts)), affine @ block.affine) - block.y
 
     def features(self, theta: Array, n: int) -> Array:
-        """What the forms of unit n are linear in: the inputs (k, N), with a row of ones where there is a bias."""
+        """What the forms of a unit are linear in: the inputs, with a row of ones where there is a bias.
+
+        Parameters
+        ----------
+        theta : (P,)
+        n : int
+            The unit.
+
+        Returns
+        -------
+        (k, N)
+        """
         return np.concatenate([block.x for block in self.blocks], axis=1)
 
     def slope(self, theta: Array) -> Array:
-        """2ω(f − y) (N,), the derivative of the loss by the output at each sample."""
+        """2ω(f − y), the derivative of the loss by the output at each sample.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (N,)
+        """
         return np.concatenate([2 * block.weights * self._error(theta, block) for block in self.blocks])
 
     def slopes(self, theta: Array) -> Array:
@@ -207,6 +372,14 @@ class LimitNetwork:
 
         Of a pair s = K⁻² (the paper's h is this over |v|²), of an exponential unit s = 1/|a|; NaN for other kinds.
         Source: paper, section 4; for exponential units the next term of σ.
+
+        Parameters
+        ----------
+        theta : (P,)
+
+        Returns
+        -------
+        (units,)
         """
         parts, result = self.unpack(theta)[0], np.full(len(self.units), np.nan)
         for block in self.blocks:

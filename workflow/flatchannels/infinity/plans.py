@@ -100,7 +100,21 @@ class Plan(NamedTuple):
 
 
 def plan(code: int, bias: bool, inputs: int, layers: Sequence[Sequence[tuple[str, float, float]]]) -> Plan:
-    """Lay out the workspace for layers of units, each a list of (kind, sign, last sign), with that code of the activation: a `Plan`."""
+    """Lay out the workspace for layers of units.
+
+    Parameters
+    ----------
+    code : int
+        Of the activation.
+    bias : bool
+    inputs : int
+    layers : sequence of sequence of (kind, sign, last sign)
+        The units of each layer.
+
+    Returns
+    -------
+    Plan
+    """
     last = len(layers) + 1
     shapes = [[SHAPES[kind] for kind, *_ in layer] for layer in layers]
     channels = np.array([inputs, *(sum(shape.channels for shape in layer) for layer in shapes), 1])
@@ -159,7 +173,16 @@ def plan(code: int, bias: bool, inputs: int, layers: Sequence[Sequence[tuple[str
 
 
 def workspace(plan: Plan) -> Array:
-    """The rows of a `Plan`, 64-byte aligned, with the rows of ones in place."""
+    """The rows of a `Plan`, 64-byte aligned, with the rows of ones in place.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    (rows, samples)
+    """
     rows = aligned((plan.total, SAMPLES_PER_BLOCK))
     rows[plan.ones] = 1.0
     for layer in range(plan.H.size - 1):

@@ -35,8 +35,17 @@ ITERATIONS = 60  # of Newton's method at each μ
 class Approach:
     """The minima at walls of every radius, on the way from a minimum at infinity.
 
-    guess : Candidate.  theta : (P,), the minimum at infinity.  pull : μ > 0 of the wall at which the network was found.
-    pulls, outermost : of `Receded`, by which hinges are followed back; () without hinges.
+    Parameters
+    ----------
+    guess : Candidate
+    theta : (P,)
+        The minimum at infinity.
+    pull : float
+        μ > 0 of the wall at which the network was found.
+    pulls : tuple of float
+        Of `Receded`, by which hinges are followed back; () without hinges.
+    outermost : Polish, optional
+        Of `Receded`.
     """
 
     def __init__(self, guess: Candidate, theta: Array, pull: float, pulls: tuple[float, ...] = (), outermost: Polish | None = None) -> None:
@@ -59,7 +68,18 @@ class Approach:
             self.back[ahead] = end.theta
 
     def at(self, pull: float) -> tuple[float, float]:
-        """The loss, and Σθ², under the pull μ. NaN where the loss falls from infinity or a hinge is lost."""
+        """The loss, and Σθ², under a pull of the wall; NaN where the loss falls from infinity or a hinge is lost.
+
+        Parameters
+        ----------
+        pull : float
+            μ.
+
+        Returns
+        -------
+        loss : float
+        squares : float
+        """
         if pull not in self.known:
             self.known[pull] = self._at(pull)
         return self.known[pull]
@@ -97,7 +117,18 @@ class Approach:
         return excess, squares
 
     def loss_at(self, squares: float) -> float:
-        """The loss of the network that rests on the sphere with that Σθ². NaN where there is none, or it is not found."""
+        """The loss of the network that rests on a sphere.
+
+        Parameters
+        ----------
+        squares : float
+            Its Σθ².
+
+        Returns
+        -------
+        float
+            NaN where there is none, or it is not found.
+        """
 
         def beyond(logarithm: float) -> float:
             return float(np.log(self.at(float(np.exp(logarithm)))[1] / squares))

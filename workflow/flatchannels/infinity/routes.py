@@ -48,16 +48,25 @@ EPSILON_GROWTH = 10.0  # of ε, where a channel that turns back is followed on
 
 
 def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1e3) -> Route:
-    """The `Route` of a network that rests at the norm wall.
-
-    Parameters
-    ----------
-    network : Network.  data : Dataset.  theta : (P,), a minimum of L + R.  maxnorm : where R begins.
+    """The route of a network that rests at the norm wall.
 
     A certificate is for a minimum at infinity: gradient and curvature of the limit network, a positive slope of the loss
     with the distance from infinity for each pair and exponential unit, and a loss at θ that these slopes predict to 10 %.
     For groups of three and four no slope is known in closed form, but the pull μ of the wall tells: L − L_∞ ∝ 1/|a| makes it μ Σa².
     Steep neurons are first followed beyond the wall (`hinges`); duplicates are merged, and judged at the end (`duplicates`).
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+        A minimum of L + R.
+    maxnorm
+        Where R begins.
+
+    Returns
+    -------
+    Route
     """
     if ACTIVATIONS[network.activation].homogeneous:
         return Route(reason=f"{network.activation} has no smooth limit")
@@ -102,9 +111,22 @@ def _pairs(network: Network, pairs: tuple[tuple[int, ...], ...]) -> list[str]:
 
 
 def find_route_beyond(network: Network, data: Dataset, theta: Array, maxnorm: float = 1e3) -> Route:
-    """The `Route` of a network that rests at the norm wall; one that is undecided is followed to walls ten and a hundred times as far.
+    """The route of a network that rests at the norm wall; one that is undecided is followed to walls ten and a hundred times as far.
 
-    There it may rest at finite norm, or be so much further on its way that the route shows. Parameters as of `find_route`.
+    There it may rest at finite norm, or be so much further on its way that the route shows.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+        A minimum of L + R.
+    maxnorm : float
+        Where R begins.
+
+    Returns
+    -------
+    Route
     """
     route = find_route(network, data, theta, maxnorm)
     for wall in FURTHER_WALLS * maxnorm:
@@ -136,7 +158,20 @@ class Followed(NamedTuple):
 
 
 def follow(network: Network, data: Dataset, theta: Array, wall: float) -> Followed:
-    """Follow the gradient flow of a network to a wall further out."""
+    """Follow the gradient flow of a network to a wall further out.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+    wall : float
+        In ‖θ‖.
+
+    Returns
+    -------
+    Followed
+    """
     loss = network_of_units(network, data)
     flow = gradient_flow(loss, theta, maxnorm=wall, max_steps=CONTINUED_STEPS, max_seconds=CONTINUED_SECONDS)
     end = polish(Regularised(loss, wall), flow.theta_end, max_iterations=CONTINUED_ITERATIONS).theta
@@ -148,6 +183,16 @@ def first_impression(network: Network, data: Dataset, theta: Array) -> str:
     """The route by how the neurons of the first hidden layer look that hold the norm, for want of a limit network.
 
     Polynomial units hardly leave one point of their activation: erf and g have no other way to be linear or quadratic.
+
+    Parameters
+    ----------
+    network : Network
+    data : Dataset
+    theta : (P,)
+
+    Returns
+    -------
+    str
     """
     hidden, above = network.matrices(theta)[:2]
     outputs = np.linalg.norm(above[:, : len(hidden)], axis=0)
