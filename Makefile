@@ -8,6 +8,7 @@
 #   make report             figures, captions, scorecard and tables in one HTML file, results/report.html (REPORT=… for another)
 #   make verify             fifty of the published runs, picked at random, made afresh and compared (RUNS=50 SEED=1 ALLOW=0)
 #   make publish            tables, figures and ends of all runs of finished results, into docs/reproduction (TO=… for another folder)
+#   make redraw             the published figures and scorecard once more, from the published tables: after an edit of a figure or claim
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers; data and pictures of some go to results/bench
 #   make lint               ruff, the dependency rule, types, snakemake --lint
@@ -42,7 +43,7 @@ PEERS_VENV := .venv-peers
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
-.PHONY: figures report verify publish test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card peers-environment
+.PHONY: figures report verify publish redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card peers-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -67,6 +68,10 @@ report:
 publish:
 	@$(MAKE) --no-print-directory figures TARGETS=publish
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication $(CONFIG) $(TO)
+
+redraw: $(VENV)/requirements.lock
+	$(RUN) -m snakemake --cores $(CORES) --config from_tables=$(TO) -- all
+	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication --redraw $(TO)
 
 verify: $(VENV)/requirements.lock
 	@$(MAKE) --no-print-directory gp-environment || echo "make: the sample is of the other runs" >&2

@@ -122,6 +122,19 @@ def test_what_lies_in_the_folder_is_replaced_but_for_its_readme(folder, tmp_path
     assert (tmp_path / "mine" / "thesis.tex").exists()
 
 
+def test_what_later_code_draws_takes_the_place_of_the_published_figure(folder, tmp_path):
+    place = shutil.copytree(folder / NAME, tmp_path / NAME)
+    drawn = tmp_path / "drawn" / "figures"
+    drawn.mkdir(parents=True)
+    shutil.copy(place / "figures" / "fig4.png", drawn)
+    assert publication.redraw(place, tmp_path / "drawn") == []
+    (drawn / "fig5.png").write_bytes(b"another picture")
+    (drawn / "fig4.svg").write_bytes(b"is not published")
+    assert publication.redraw(place, tmp_path / "drawn") == ["figures/fig5.png"]
+    assert (place / "figures" / "fig5.png").read_bytes() == b"another picture" and publication.changed(place) == []
+    assert json.loads((place / published.ORIGIN_FILE).read_text())["drawn"]
+
+
 # ------------------------------------------------------------------------------------------------------------ verifying
 
 

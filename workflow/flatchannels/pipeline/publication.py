@@ -1,7 +1,8 @@
 """What is published of finished results: tables, figures, scorecard, ends of all runs, and how they came about.
 
 The rule `publish` lays it out in <results>/published. `python -m flatchannels.pipeline.publication CONFIGURATION FOLDER` then puts
-it into a folder, such as docs/reproduction, in place of what was published there before. Only its README.md stays.
+it into a folder, such as docs/reproduction, in place of what was published there before. Only its README.md stays. With --redraw in place
+of the configuration it puts figures and scorecard there that later code drew from the tables in the folder.
 """
 
 from __future__ import annotations
@@ -211,6 +212,32 @@ def clear(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def redraw(folder: Path, drawn: Path) -> list[str]:
+    """Put figures and scorecard that were drawn from a folder's own tables, with later code, in place of those in it.
+
+    Parameters
+    ----------
+    folder : Path
+        With published results.
+    drawn : Path
+        Where `snakemake --config from_tables=FOLDER` made them.
+
+    Returns
+    -------
+    list of str
+        The names of those that changed.
+    """
+    told = json.loads((folder / published.ORIGIN_FILE).read_text(encoding="utf-8"))
+    changes = [name for name in told["files"] if (drawn / name).exists() and digest(drawn / name) != told["files"][name]["sha256"]]
+    for name in changes:
+        shutil.copyfile(drawn / name, folder / name)
+        told["files"][name] = {"bytes": (folder / name).stat().st_size, "sha256": digest(folder / name)}
+    if changes:
+        told |= {"drawn": day(datetime.now(UTC).timestamp()), "drawn_at_commit": commit()}
+        atomic.write_text(folder / published.ORIGIN_FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    return changes
+
+
 def main(configuration: str, target: str) -> None:
     """Put what `snakemake publish` laid out into a folder, and say how large it is.
 
@@ -237,5 +264,8 @@ def main(configuration: str, target: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
-        sys.exit("usage: python -m flatchannels.pipeline.publication CONFIGURATION FOLDER")
-    main(sys.argv[1], sys.argv[2])
+        sys.exit("usage: python -m flatchannels.pipeline.publication (CONFIGURATION | --redraw) FOLDER")
+    if sys.argv[1] == "--redraw":
+        print("drawn anew:", ", ".join(redraw(Path(sys.argv[2]), Path(published.DRAWN_RESULTS))) or "nothing, all are the same")
+    else:
+        main(sys.argv[1], sys.argv[2])
