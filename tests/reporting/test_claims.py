@@ -27,7 +27,7 @@ def test_c1_needs_every_width_within_the_range(counts, runs, expected):
 
 
 def test_c1_ignores_width_one_and_biased_runs():
-    others = [with_duplicates(0, 1000, "1"), with_duplicates(0, 1000, bias=True), with_duplicates(0, 1000, sweep="others")]
+    others = [with_duplicates(0, 1000, "1"), with_duplicates(0, 1000, bias=True), with_duplicates(0, 1000, activation="erf")]
     assert verdict("C1", with_duplicates(200, 1000), *others)["n"] == 1000
 
 

@@ -100,6 +100,12 @@ def records_of(sweep):
     return [record for record, block in BLOCKS.items() if block.sweep == sweep]
 
 
+def records_shown(figures):
+    """The records of the sweep that some of the paper's figures show; where it has several protocols, those of the first."""
+    records = records_of(config["figures"][figures])
+    return [record for record in records if BLOCKS[record].protocol == BLOCKS[records[0]].protocol]
+
+
 def datasets_of(records):
     """The datasets of some records."""
     return sorted({f"<results>/datasets/{BLOCKS[record].dataset}.npz" for record in records})
@@ -112,16 +118,16 @@ class Figure(NamedTuple):
     title: str  # what it shows
     script: str  # in workflow/scripts/figures
     inputs: dict[str, str | list[str]]  # name in the script → tables and products below the folder of results
-    sweep: str | None = None  # the sweep that it shows
+    sweep: str | None = None  # the key of `figures` in the configuration that names the sweep that it shows
     params: dict = {}  # more for the script
 
 
 def nothing_to_show(figure):
     """Why a figure has nothing to show, "" if it has: then its rule has no inputs, and it says so."""
-    if figure.sweep is None or records_of(figure.sweep):
+    if figure.sweep is None or records_shown(figure.sweep):
         return ""
-    there = figure.sweep in config["sweeps"]
-    return f"the datasets of the sweep {figure.sweep} cannot be made" if there else f"the configuration has no sweep {figure.sweep}"
+    sweep = config["figures"][figure.sweep]
+    return f"the datasets of the sweep {sweep} cannot be made" if sweep in config["sweeps"] else f"the configuration has no sweep {sweep}"
 
 
 def some(tables, *names):

@@ -1,7 +1,7 @@
 # One rule per figure, from this table. Every figure is written as PDF, SVG and PNG.
 
-# What Figure 2 shows: of the sweep `levels` the first dataset and activation without biases, and the target where it can be drawn.
-SHOWN = next((BLOCKS[record] for record in records_of("levels") if not BLOCKS[record].bias), None)
+# What Figure 2 shows: of the sweep `figures.levels` the first dataset and activation without biases, and the target where it can be drawn.
+SHOWN = next((BLOCKS[record] for record in records_shown("levels") if not BLOCKS[record].bias), None)
 GRIDS = [SHOWN.dataset] if SHOWN and DATASETS[SHOWN.dataset]["spec"].get("inputs") == "grid" else []
 
 # Figure B8: for each scale the first Gaussian process in two dimensions that there is.
@@ -73,7 +73,7 @@ for figure in FIGURES:
             f"<results>/logs/figures/{figure.name}.log",
         params:
             nothing=nothing_to_show(figure),
-            sweep=figure.sweep,
+            sweep=config["figures"].get(figure.sweep),
             script=figure_script(figure),
             code=code(f"figures/{figure_script(figure)}"),
             **figure.params,
@@ -89,3 +89,4 @@ for figure in FIGURES:
 rule figures:
     input:
         [getattr(rules, figure.name).output for figure in FIGURES if not nothing_to_show(figure)],
+        SWEEP_FIGURES,

@@ -48,6 +48,12 @@ if not PUBLISHED:
     include: "toy.smk"
 
 
+SWEEP_FIGURES = []
+if not PUBLISHED:
+
+    include: "sweeps.smk"
+
+
 include: "figures.smk"
 include: "report.smk"
 if not PUBLISHED:

@@ -1,8 +1,8 @@
 # Saddle lines: of all converged networks a table, and two examples with the landscape around them.
 
-LEVELS = records_of("levels")
-IN_CHANNELS = [record for record, block in BLOCKS.items() if block.sweep in {"channels", "saddles"} and len(block.widths) == 1]
-CANDIDATES = records_of("saddles")
+LEVELS, CANDIDATES = records_shown("levels"), records_shown("saddles")
+SHOWN_IN_CHANNELS = {*records_shown("channels"), *CANDIDATES}
+IN_CHANNELS = [record for record in BLOCKS if record in SHOWN_IN_CHANNELS and len(BLOCKS[record].widths) == 1]
 
 
 rule saddle_lines:

@@ -1,8 +1,7 @@
-# One table each, one row per thing that the table is named after. The sweeps `channels` and `saddles` have tables of their own,
-# so that a figure that does not show them does not need their runs.
+# What the paper's figures and claims are about. One table each, one row per thing that the table is named after. The sweeps of
+# `figures.levels` and `figures.channels` have tables of their own, so that a figure that does not show them does not need their runs.
 
-RUNS = [record for record, block in BLOCKS.items() if block.sweep not in {"channels", "saddles"}]
-CHANNELS = records_of("channels")
+RUNS, CHANNELS = records_shown("levels"), records_shown("channels")
 
 
 rule runs_table:

@@ -25,6 +25,7 @@ TAKEN = {
     "saddles",
     "scorecard.txt",
     "statistics",
+    "sweeps",
     "toy",
 }
 DRAWN = ("normal", "uniform", "sphere")
@@ -71,6 +72,10 @@ def inconsistencies(config: dict, targets: Iterable[str], place_is_given: bool) 
     yield from _wrong_place(config, place_is_given)
     for name, spec in config["datasets"].items():
         yield from _wrong_keys(f"datasets.{name}", spec, targets)
+    for figures, sweep in config["figures"].items():
+        if sweep not in config["sweeps"] and sweep != figures:  # the default, of a sweep that need not be there
+            known = mistakes.known(sweep, list(config["sweeps"]))
+            yield f"figures.{figures} is {mistakes.shown(sweep)}, which is not in sweeps{known}"
     yield from _wrong_sweeps(config)
 
 

@@ -18,7 +18,7 @@ from flatchannels.storage.schemas.catalogue import SCHEMAS
 from flatchannels.storage.schemas.infinity import ROUTES
 
 SEALED_SUFFIXES = {".npz", ".parquet", ".unfinished"}
-FOLDERS_OF_RESULTS = ["datasets", "routes", "runs", "saddles", "statistics", "toy"]
+FOLDERS_OF_RESULTS = ["datasets", "routes", "runs", "saddles", "statistics", "sweeps", "toy"]
 
 
 def damaged(
@@ -119,7 +119,8 @@ def main(configuration: str) -> None:
         print(f"{problem}: removed", file=sys.stderr)
         path.unlink()
     print(f"{len(found)} damaged files" if found else "nothing is damaged", file=sys.stderr)
-    print(*[path for path in found if str(path) in made or path.parent.name == "statistics" and path.suffix == ".parquet"])
+    tables = {"statistics", *given["sweeps"]}  # names of folders with tables that the configuration asks for
+    print(*[path for path in found if str(path) in made or path.suffix == ".parquet" and path.parent.name in tables])
 
 
 if __name__ == "__main__":

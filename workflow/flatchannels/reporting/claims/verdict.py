@@ -20,7 +20,7 @@ from flatchannels.reporting.shares import wilson_interval
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold", "undecided"
 RISK = 0.05  # chance of a false verdict that the intervals of a claim allow, all its parts together
 BY_RUN, BY_NETWORK, NUMERICAL, EXACT = "95 % interval by run", "95 % interval by network", "numerical error", "exact"
-FIGURE_2 = {"sweep": "levels", "dimension": 2, "activation": "g"}
+FIGURE_2 = {"dimension": 2, "activation": "g"}
 CONVERGED_SHARE = 0.99  # ASSUME: the paper shows histograms; this is what a reproduction should reach
 NEARLY_ALL = 0.9  # ASSUME: the share of runs or networks with which a claim about all of them holds
 
