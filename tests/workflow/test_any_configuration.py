@@ -46,15 +46,33 @@ def some(items, most=2):
 
 
 @st.composite
+def protocols(draw):
+    """Keys of an entry that say how its runs are trained; none in half of the cases."""
+    if draw(st.booleans()):
+        return {}
+    optimiser = draw(st.sampled_from(["flow", "gd", "sgd", "adam"]))
+    entry = {"optimiser": draw(st.sampled_from([optimiser, ["flow", optimiser]])) if optimiser != "flow" else "flow"}
+    if optimiser != "flow":
+        entry |= {"rate": draw(some(st.sampled_from([0.01, 0.1, 1e4]))), "budget": draw(st.sampled_from([1, 40]))}
+    if optimiser == "sgd":
+        entry["batch"] = draw(st.integers(1, 9))
+    entry |= {
+        "initial_scale": draw(some(st.sampled_from([1, 0.1, 3.0]))),
+        "scheme": draw(some(st.sampled_from(["glorot_normal", "he_uniform"]))),
+    }
+    return entry | ({"maxnorm": draw(some(st.sampled_from([0.5, 1000])))} if draw(st.booleans()) else {})
+
+
+@st.composite
 def configurations(draw):
     """A configuration that validates."""
     known = draw(st.dictionaries(names, datasets(), min_size=1, max_size=2))
     sweeps = {}
-    for sweep in draw(st.lists(st.sampled_from(["levels", "channels", "saddles"]), min_size=1, max_size=3, unique=True)):
+    for sweep in draw(st.lists(st.sampled_from(["levels", "channels", "saddles"]) | names, min_size=1, max_size=3, unique=True)):
         name = draw(st.sampled_from(sorted(known)))
         networks = st.lists(st.lists(few, min_size=1, max_size=2), min_size=1, max_size=2, unique_by=tuple)
         entry = {"dataset": name, "dimension": draw(some(st.sampled_from(known[name][1]), 1)), "activation": draw(some(activations)),
-                 "bias": draw(some(st.booleans())), "widths": draw(networks), "seeds": draw(few)}  # fmt: skip
+                 "bias": draw(some(st.booleans())), "widths": draw(networks), "seeds": draw(few)} | draw(protocols())  # fmt: skip
         sweeps[sweep] = {"seeds_per_job": draw(few), "entries": [entry]}
     saddles = {"plateau": {"width": draw(few)}, "channel": draw(st.sampled_from([{}, {"seed": 1}, {"seed": 999}]))}
     if draw(st.booleans()):
@@ -65,12 +83,21 @@ def configurations(draw):
         "trajectory_samples": draw(st.integers(2, 9)),
         "spectrum_samples": draw(few),
     }
-    return {"seed": draw(st.integers(0, 9)), "datasets": {name: spec for name, (spec, _) in known.items()}, "sweeps": sweeps,
-            "saddles": saddles, "toy": TOY, "training": training, "results_dir": "results/whole"}  # fmt: skip
+    figures = draw(st.dictionaries(st.sampled_from(["levels", "channels", "saddles"]), st.sampled_from(sorted(sweeps)), max_size=2))
+    return {"figures": figures, "seed": draw(st.integers(0, 9)),
+            "datasets": {name: spec for name, (spec, _) in known.items()}, "sweeps": sweeps, "saddles": saddles, "toy": TOY, "training": training, "results_dir": "results/whole"}  # fmt: skip
 
 
-# What has failed once, and stands for its kind.
+# What has failed once, or would easily, and stands for its kind.
 KNOWN = {
+    "a sweep of its own name, with protocols, that figures of the paper show": {
+        "datasets": {"mine": {"target": "teacher", "inputs": "normal", "samples": 20, "widths": [2], "activation": "tanh"}},
+        "sweeps": {"my-study.1": {"seeds_per_job": 2, "entries": [
+            {"dataset": "mine", "dimension": 1, "activation": "softplus", "bias": [True, False], "widths": [[1], [2]], "seeds": 2,
+             "initial_scale": [0.1, 1], "optimiser": ["flow", "gd", "adam"], "rate": [0.1, 1e6], "budget": 20, "maxnorm": [3, 1000]}]}},
+        "figures": {"levels": "my-study.1", "channels": "my-study.1"},
+        "toy": TOY, "training": {"max_steps": 40, "trajectory_samples": 5, "spectrum_samples": 1}, "results_dir": "results/whole",
+    },
     "levels on a dataset of another name, not on a grid": {
         "datasets": {"mine": {"target": "teacher", "inputs": "normal", "samples": 20, "widths": [2], "activation": "tanh"}},
         "sweeps": {"levels": {"entries": [
@@ -92,6 +119,7 @@ def plan(content):
         (Path(directory) / "mine.yaml").write_text(yaml.safe_dump(content))
         arguments = ["--snakefile", ROOT / "Snakefile", "--cores", "1", "--dry-run", "--configfile", "mine.yaml", "--"]
         figures = [path.stem for path in (ROOT / "workflow" / "report").glob("fig*.rst")]
+        figures += [f"summary_{sweep}" for sweep in content["sweeps"]]
         return forked(directory, *arguments, "all", *figures)
 
 

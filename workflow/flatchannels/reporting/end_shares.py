@@ -9,14 +9,14 @@ import pandas as pd
 from flatchannels.reasons import Stop
 from flatchannels.reporting.groups import NETWORK, grouped
 from flatchannels.reporting.shares import share_columns
-from flatchannels.storage.schemas.sweeps import END_SHARES, KINDS
+from flatchannels.storage.schemas.sweeps import END_KINDS, END_SHARES
 from flatchannels.storage.table_files import typed_table
 
 AXES = [column for column in NETWORK if column != "setting"]  # what can vary in a sweep; the setting is made of some of them
 
 
 def kinds(runs: pd.DataFrame) -> pd.Series:
-    """How each run ended: a key of `schemas.sweeps.KINDS`, the first that holds.
+    """How each run ended: a key of `schemas.sweeps.END_KINDS`, the first that holds.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def kinds(runs: pd.DataFrame) -> pd.Series:
         "plateau saddle": at_rest & (runs["duplicates"] > 0),
         "minimum": at_rest,
     }
-    others = next(kind for kind in KINDS if kind not in holds)
-    return pd.Series(np.select([holds[kind] for kind in KINDS if kind in holds], list(holds), others), index=runs.index, dtype=str)
+    others = next(kind for kind in END_KINDS if kind not in holds)
+    return pd.Series(np.select([holds[kind] for kind in END_KINDS if kind in holds], list(holds), others), index=runs.index, dtype=str)
 
 
 def end_shares(runs: pd.DataFrame) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def end_shares(runs: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {"sweep": group["sweep"].iloc[0], **dict(zip(NETWORK, key, strict=True)), "end": kind, **share_columns(found[group.index] == kind)}
         for key, group in grouped(runs, NETWORK)
-        for kind in KINDS
+        for kind in END_KINDS
     ]
     return typed_table(END_SHARES, rows)
 

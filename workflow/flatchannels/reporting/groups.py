@@ -19,7 +19,7 @@ def _widths_order(name: str) -> tuple:
     return () if name == ALL else widths_key(name)
 
 
-ORDER: dict[str, Callable[[str], Any]] = {"setting": setting_key, "widths": _widths_order, "dataset": natural_key}
+ORDER: dict[str, Callable[[str], Any]] = {"setting": setting_key, "widths": _widths_order, "dataset": natural_key, "family": natural_key}
 
 
 def ended(runs: pd.DataFrame) -> pd.DataFrame:

@@ -10,10 +10,9 @@ from figR_routes import CATEGORIES, category
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from flatchannels.names import widths_key
 from flatchannels.pipeline import jobs
 from flatchannels.reporting.end_shares import AXES, kinds, varying
-from flatchannels.reporting.groups import grouped
+from flatchannels.reporting.groups import ORDER, grouped
 from flatchannels.reporting.identity import DEFAULT_PROTOCOL
 from flatchannels.reporting.levels import find_levels
 from flatchannels.storage import table_files
@@ -25,6 +24,7 @@ SHOWN = ["exact fit", "channel", "plateau saddle"]  # whose shares have points, 
 PARALLEL_COSINE = 1e-3  # the paper's bound, Appendix B.3
 ROW, PANELS, MAPS = 0.15, 1.9, 2.0  # heights, inches: of a row, of all around the rows, of the maps
 SMALLEST_COSINE = 1e-16  # on the axis: below it a distance is rounding
+LETTERS = 20  # that stand side by side below a map
 DARK = 0.55  # share from which the numbers in a map are white
 # How values of an axis are called in the name of a row; not at all those that a protocol has by default, and the rate of a flow.
 WORDS = {
@@ -41,8 +41,14 @@ WORDS = {
     "budget": lambda value: f"{value:,} steps".replace(",", " ") if value else "",
     "maxnorm": "wall {:g}".format,
 }
-NAMES = {"family": "dataset", "dimension": "dimension $d$", "widths": "width $r$", "initial_scale": "initial scale", "rate": "learning rate",
-         "maxnorm": "norm wall"}  # fmt: skip
+NAMES = {  # of an axis of a map
+    "family": "dataset",
+    "dimension": "dimension $d$",
+    "widths": "width $r$",
+    "initial_scale": "initial scale",
+    "rate": "learning rate",
+    "maxnorm": "norm wall",
+}
 
 
 def draw(runs, layers, shares, routes):
@@ -126,7 +132,7 @@ def pairs_panel(axes, layers, rows):
         colours = np.where(chosen["channel"], COLOURS["channel"], np.where(chosen["infinite"], COLOURS["norm wall"], "0.6"))
         axes.scatter(np.maximum(chosen["cosine"], SMALLEST_COSINE), at + spread, 3, c=colours, linewidth=0)
     axes.axvline(PARALLEL_COSINE, color="black", linewidth=0.6, linestyle="--", zorder=0)
-    axes.set(xscale="log", xlim=(SMALLEST_COSINE / 5, 5), xticks=[1e-15, 1e-9, 1e-3], xlabel="distance", title="pairs")
+    axes.set(xscale="log", xlim=(SMALLEST_COSINE / 5, 5), xticks=[1e-12, 1e-3], xlabel="distance", title="pairs")
     axes.minorticks_off()
 
 
@@ -160,7 +166,7 @@ def two_axes(table, axes_names):
 
 def map_panels(owner, shares, across, up):
     """A map of each share in SHOWN over two axes, all runs of a cell together."""
-    order = {name: sorted(shares[name].unique(), key=widths_key if name == "widths" else None) for name in (across, up)}
+    order = {name: sorted(shares[name].unique(), key=ORDER.get(name)) for name in (across, up)}
     panels = owner.subplots(1, len(SHOWN), sharey=True)
     for axes, end in zip(panels, SHOWN, strict=True):
         counts = shares[shares["end"] == end].pivot_table(index=up, columns=across, values=["count", "runs"], aggfunc="sum")
@@ -171,7 +177,8 @@ def map_panels(owner, shares, across, up):
             if np.isfinite(value):
                 axes.text(j, i, f"{value:.0f}", ha="center", va="center", fontsize=6, color="white" if value > 100 * DARK else "black")
         axes.set(xticks=range(len(order[across])), yticks=range(len(order[up])), xlabel=NAMES.get(across, across), title=end)
-        axes.set_xticklabels([tick(across, value) for value in order[across]], rotation=90 if len(order[across]) > 5 else 0)
+        labels = [tick(across, value) for value in order[across]]
+        axes.set_xticklabels(labels, rotation=90 if sum(map(len, labels)) > LETTERS else 0)
         axes.set_yticklabels([tick(up, value) for value in order[up]])
         axes.spines[:].set_visible(False)
     panels[0].set_ylabel(NAMES.get(up, up))

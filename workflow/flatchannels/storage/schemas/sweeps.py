@@ -2,7 +2,7 @@
 
 from flatchannels.storage.schemas.columns import NETWORK_COLUMNS, PLACE, SHARE, Schema, text
 
-KINDS = {  # of ends, in the order in which they are asked for
+END_KINDS = {  # of ends, in the order in which they are asked for
     "failed": "no end: an error, or an optimiser that diverged",
     "exact fit": "every sample is fitted, the loss is 0 to rounding",
     "channel": "at the norm wall in a channel, by the paper's three conditions",
@@ -17,7 +17,7 @@ END_SHARES = Schema(
     {
         "sweep": PLACE["sweep"],
         **NETWORK_COLUMNS,
-        "end": text("; ".join(f"{kind}, {meaning}" for kind, meaning in KINDS.items()) + "."),
+        "end": text("; ".join(f"{kind}, {meaning}" for kind, meaning in END_KINDS.items()) + "."),
         **SHARE,
     },
 )
