@@ -89,7 +89,7 @@ MISTAKES = {
     "unknown key in an entry": ((*ENTRY, "widht"), 1, "sweeps.levels.entries[0].widht is not a known key; did you mean widths?"),
     "a sweep that is no folder": (("sweeps", "my sweep"), {"entries": []}, "sweeps.my sweep must have a name of at most 60 small letters"),
     "figures of no sweep": (("figures",), {"levels": "levles"}, 'figures.levels is "levles", which is not in sweeps; did you mean levels?'),
-    "figures of nothing": (("figures",), {"panels": "levels"}, "figures.panels is not a known key; did you mean channels? it can be levels,"),
+    "figures of nothing": (("figures",), {"panels": "levels"}, "figures.panels is not a known key; did you mean channels?"),
     "missing key": ((*ENTRY, "seeds"), DELETE, "sweeps.levels.entries[0] lacks the key seeds"),
     "missing section": (("sweeps",), DELETE, "the configuration lacks the key sweeps"),
     "negative root seed": (("seed",), -1, "seed is -1; it must be an integer that is not negative"),

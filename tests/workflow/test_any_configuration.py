@@ -84,8 +84,8 @@ def configurations(draw):
         "spectrum_samples": draw(few),
     }
     figures = draw(st.dictionaries(st.sampled_from(["levels", "channels", "saddles"]), st.sampled_from(sorted(sweeps)), max_size=2))
-    return {"figures": figures, "seed": draw(st.integers(0, 9)),
-            "datasets": {name: spec for name, (spec, _) in known.items()}, "sweeps": sweeps, "saddles": saddles, "toy": TOY, "training": training, "results_dir": "results/whole"}  # fmt: skip
+    return {"figures": figures, "seed": draw(st.integers(0, 9)), "sweeps": sweeps, "saddles": saddles, "toy": TOY, "training": training,
+            "datasets": {name: spec for name, (spec, _) in known.items()}, "results_dir": "results/whole"}  # fmt: skip
 
 
 # What has failed once, or would easily, and stands for its kind.

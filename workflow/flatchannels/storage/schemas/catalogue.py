@@ -10,6 +10,13 @@ from flatchannels.storage.schemas.sweeps import SWEEP_SCHEMAS
 from flatchannels.storage.schemas.toy import TOY_SCHEMAS
 
 _SCHEMAS = [
-    *RUN_SCHEMAS, *CHANNEL_SCHEMAS, *SADDLE_SCHEMAS, *INFINITY_SCHEMAS, *SWEEP_SCHEMAS, *TOY_SCHEMAS, *CLAIM_SCHEMAS, ENDS,
+    *RUN_SCHEMAS,
+    *CHANNEL_SCHEMAS,
+    *SADDLE_SCHEMAS,
+    *INFINITY_SCHEMAS,
+    *SWEEP_SCHEMAS,
+    *TOY_SCHEMAS,
+    *CLAIM_SCHEMAS,
+    ENDS,
 ]
 SCHEMAS: dict[str, Schema] = {schema.name: schema for schema in _SCHEMAS}
