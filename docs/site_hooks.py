@@ -8,6 +8,7 @@ from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"config/README.md": "configuration.md", "results/README.md": "results.md"}  # file of the repository → page of the site
+STYLE = re.compile(r"<style scoped>.*?</style>\n?", re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 
 
@@ -25,6 +26,8 @@ def pages_of(notebook):
     """The Markdown of a notebook as it was last run, and its pictures: file names below examples → contents."""
     name = notebook.stem
     text, resources = MarkdownExporter().from_filename(str(notebook), {"unique_key": name, "output_files_dir": "pictures"})
+    # Tables of pandas as plain ones, which the theme then styles as its own.
+    text = STYLE.sub("", text).replace('<table border="1" class="dataframe">', "<table>").replace(' style="text-align: right;"', "")
     source = f"*This page is a notebook: [{notebook.name}]({notebook.name}). It shows what it printed when it was last run as a whole.*"
     title, rest = text.strip().split("\n", 1)
     return {f"{name}.md": f"{title}\n\n{source}\n{rest}\n"} | {path.replace("\\", "/"): data for path, data in resources["outputs"].items()}

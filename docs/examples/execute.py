@@ -9,6 +9,7 @@ It runs in the environment of `make notebooks-environment`. Each notebook has a 
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -51,6 +52,8 @@ def main() -> None:
     given = parser.parse_args()
     os.environ["PYTHONPATH"] = str(EXAMPLES.parents[1] / "workflow")
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    # Compiled before, the kernels have nothing to say in a notebook.
+    subprocess.run([sys.executable, "-c", "from flatchannels.dynamics.training import compile_kernels; compile_kernels()"], check=True)
     for name in given.names or sorted(SMALL):
         path = EXAMPLES / f"{name}.ipynb"
         try:
