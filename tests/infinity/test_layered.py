@@ -14,7 +14,7 @@ from flatchannels.infinity.limits import LimitNetwork, Unit
 from flatchannels.infinity.plans import SHAPES
 from flatchannels.infinity.routes import find_route
 
-EVERY_KIND = [Unit(kind) for kind in SHAPES if kind != "quadruple"]  # which is there for one hidden layer
+EVERY_KIND = [Unit(kind) for kind in SHAPES if kind not in ("quadruple", "quadratic")]  # which are there for one hidden layer
 
 
 def realised(network, limit, theta, small):

@@ -38,6 +38,7 @@ ALL_KINDS = [
     Unit("triple", -1.0),
     Unit("quadruple", 1.0, last_sign=-1.0),
     Unit("exponential", -1.0),
+    Unit("quadratic", -1.0),
     Unit("steep"),
 ]
 
@@ -135,6 +136,28 @@ def test_a_quadruple_is_the_limit_of_four_neurons_and_is_found_again():
     assert c == pytest.approx(0.7) and np.allclose(forms[:2], [w, p], atol=0.05)
     moment = unit.sign * np.outer(forms[2], forms[2]) + unit.last_sign * np.outer(forms[3], forms[3])
     assert np.allclose(moment, np.outer(q, q) - np.outer(r, r), atol=0.05)
+
+
+def test_small_neurons_of_large_outputs_become_a_quadratic_form_of_one_rank_less_and_are_found_again():
+    net, data, random = Network(3, (3,), "erf"), points(400, 3), np.random.default_rng(3)
+    b, strengths, forms = np.array([0.4, -0.9, 1.3]), np.array([1.0, -0.8, 0.6]), random.normal(size=(3, 3))
+    first, second = ACTIVATIONS["erf"].derivatives(b)[1:3]
+    forms[2] = -(strengths[:2] * first[:2]) @ forms[:2] / (strengths[2] * first[2])  # Σ a σ'(b) w is finite
+    drift = random.normal(size=(3, 3))
+    quadratic = (forms.T * (strengths * second)) @ forms
+    exact = np.einsum("ni,ij,nj->n", data.x, quadratic, data.x) / 2 + data.x @ ((strengths * first) @ drift)
+    losses = []
+    for epsilon in (2e-2, 1e-2):
+        a = strengths / epsilon**2
+        rows = np.column_stack([epsilon * forms + epsilon**2 * drift, b])
+        offset = -a @ ACTIVATIONS["erf"].derivatives(b)[0]
+        theta = np.concatenate([rows.ravel(), a, [offset]])
+        guess = next(guess for guess in candidates(net, data, theta) if guess.names == ["quadratic"] * 2)
+        losses.append((net.loss(theta, data), guess.limit.loss_and_gradient(guess.start)[0]))
+    infinity = np.mean((exact - data.y) ** 2)
+    assert np.linalg.matrix_rank(quadratic, tol=1e-9) == 2
+    errors = [[abs(loss - infinity) for loss in pair] for pair in losses]
+    assert np.allclose(np.divide(errors[0], errors[1]), 2, rtol=0.2)  # both are there up to the third order, in proportion to ε
 
 
 @pytest.mark.parametrize("kind", ["triple", "exponential"])

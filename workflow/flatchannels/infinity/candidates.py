@@ -22,6 +22,7 @@ Part = tuple[Unit, tuple[float, Array], float]  # a unit, its (c, forms) and its
 LINKS = np.geomspace(3e-3, 0.5, 8)  # ε below which neurons are tried as a group; absolute, and relative to |w|
 ASYMPTOTIC = 0.2  # an exponential or linear unit is tried where it differs from the neuron by less, relative, root mean square
 STRONG, LINEAR = 10.0, 5.0  # and where |a| is larger than the first, or z at every sample than the second
+POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron of large |a| looks polynomial
 STEEP = 5.0  # |w| from which on a neuron has the coordinates of a steep one
 REMAINING_NORM = 0.2  # share of Σθ² that may be left in the parameters of the limit
 MISMATCH = 0.1  # relative difference of the losses of a run and of the first guess of its limit
@@ -83,15 +84,17 @@ def candidates(network: Network, data: Dataset, theta: Array) -> list[Candidate]
     x = np.column_stack([data.x, np.ones(len(data.x))]) if network.bias else data.x
     shapes = [_shape_alone(network, data.weights, x, *neuron) for neuron in zip(hidden, a)]
     lengths = np.linalg.norm(hidden, axis=1)
+    polynomial = set(np.flatnonzero((abs(a) > STRONG) & (network.first_layer(theta, data.x).std(axis=0) < POLYNOMIAL)).tolist())
     found = {}
     for groups in partitions(hidden, network.activation, network.bias):
         if max(len(group) for group in groups) > len(GROUPS) + 1:
             continue
         alone = [group[0][0] for group in groups if len(group) == 1]
+        small: dict[int, Shape] = dict.fromkeys((i for i in alone if i in polynomial), ("polynomial", None))
         steep = dict.fromkeys((i for i in alone if lengths[i] > STEEP and a[i] and ACTIVATIONS[network.activation].hinge), ("steep", None))
-        for special in ({i: shapes[i] for i in alone if shapes[i][0] != "neuron"}, {}):
+        for special in ({i: shapes[i] for i in alone if shapes[i][0] != "neuron"}, {}, small if len(small) > 1 else {}):
             chosen = steep | special
-            key = groups, frozenset(special)
+            key = groups, frozenset((i, kind) for i, (kind, _) in special.items())
             if key not in found:
                 found[key] = _candidate(network, data, theta, groups, chosen)
     return ranked(list(found.values()), loss, theta)
@@ -192,6 +195,7 @@ def _candidate(network: Network, data: Dataset, theta: Array, groups: Partition,
     units, parts, small, epsilon, names, straight = [], [], [], [], [], np.zeros(data.y.size)
     mirror = ACTIVATIONS[network.activation].reflection
     linear, linears, slope, constant = False, 0, np.zeros(hidden.shape[1]), 0.0
+    small_neurons = [group[0][0] for group in groups if len(group) == 1 and chosen.get(group[0][0], ("", None))[0] == "polynomial"]
     for group in groups:
         neurons, signs = (np.array(column) for column in zip(*group))
         w, outputs = signs[:, None] * hidden[neurons], a[neurons].copy()
@@ -202,6 +206,8 @@ def _candidate(network: Network, data: Dataset, theta: Array, groups: Partition,
             constant += mirror.constant * outputs[turned].sum()
             outputs[turned] *= mirror.sign
         kind, fit = chosen.get(neurons[0], ("neuron", None)) if len(group) == 1 else (GROUPS[len(group) - 2], None)
+        if kind == "polynomial":
+            continue
         if kind == "linear" and fit is not None:
             linear, slope, linears = True, slope + fit, linears + 1
             z = network.first_layer(theta, data.x)[:, neurons[0]]
@@ -213,13 +219,38 @@ def _candidate(network: Network, data: Dataset, theta: Array, groups: Partition,
         small.append(number)
         epsilon.append(0.5 * np.linalg.norm(w[:, None] - w, axis=2).max() if len(group) > 1 else np.nan)
         names.append(("antiparallel " if turned.any() else "") + kind)
+    if small_neurons:
+        linear, (more, affine) = True, _quadratics(network, small_neurons, hidden, a)
+        units, parts = units + [unit for unit, _ in more], parts + [part for _, part in more]
+        small, epsilon = small + [np.nan] * len(more), epsilon + [np.nan] * len(more)
+        names, slope = names + ["quadratic"] * len(more), slope + affine
+        z = network.first_layer(theta, data.x)[:, small_neurons]
+        straight += ACTIVATIONS[network.activation].derivatives(z)[0] @ a[small_neurons]
     limit = LimitNetwork(network, data, units, linear)
     inputs = data.dimension
     affine = np.concatenate([slope[:inputs] if linear else [], offset + slope[inputs:].sum() + constant])
     diverging = np.array([np.sum(a[list(unit.neurons)] ** 2) for unit in units])
-    lengths = np.array([np.linalg.norm(hidden[list(unit.neurons)], axis=1).max() for unit in units])
+    lengths = np.array([np.linalg.norm(hidden[list(unit.neurons)], axis=1).max(initial=0.0) for unit in units])
     names = [name for name in names if name not in ("neuron", "steep")] + ["linear"] * linears
     return Candidate(limit, limit.pack(parts, affine), np.array(small), np.array(epsilon), diverging, lengths, straight, names)
+
+
+def _quadratics(network: Network, neurons: list[int], hidden: Array, a: Array) -> tuple[list[tuple[Unit, tuple[float, Array]]], Array]:
+    """The sum of a σ(b + w·x) over neurons with w → 0 and a → ∞: quadratic units, and ℓ with the constant.
+
+    Of n neurons whose Σ a σ'(b) w stays finite as |a| |w|² does, the w have rank n − 1, and so has the quadratic form.
+    """
+    inputs = network.inputs
+    w, b = hidden[neurons, :inputs], hidden[neurons, inputs] if network.bias else np.zeros(len(neurons))
+    d = a[neurons] * ACTIVATIONS[network.activation].derivatives(b)
+    values, vectors = np.linalg.eigh((w.T * d[2]) @ w)
+    top = np.argsort(-abs(values))[: min(len(neurons) - 1, inputs)]
+    found = []
+    for k in top:
+        form = np.append(np.sqrt(abs(values[k])) * vectors[:, k], np.zeros(int(network.bias)))
+        unit = Unit("quadratic", float(np.sign(values[k])), tuple(neurons) if k == top[0] else ())
+        found.append((unit, (1.0, form[None])))
+    return found, np.concatenate([d[1] @ w, [d[0].sum()] * network.bias])
 
 
 # For each kind the unit, its (c, forms) and its small number, of neurons with input weights w (n, k) and outputs a (n,).

@@ -136,7 +136,8 @@ def certify(guess: Candidate, loss: float, multiplier: float, squares: float = n
         + bent
     )
     ratios = [(loss - limit.loss_and_gradient(wall)[0]) / predicted if predicted else np.nan, end.ratio if hinges.any() else np.nan]
-    at_a_wall = multiplier > 0 and np.isfinite(squares)
+    # How the outputs of quadratic units grow with the norm no formula tells.
+    at_a_wall = multiplier > 0 and np.isfinite(squares) and "quadratic" not in kinds
     approach = Approach(guess, end.theta, multiplier, end.pulls, end.outermost if hinges.any() else None) if at_a_wall else None
     expected = approach.loss_at(squares) if approach else np.nan
     if hinges.any():
@@ -209,7 +210,8 @@ def compare(route: Route, theta: Array, start: Array, falls: bool) -> None:
     if theta @ theta > RUNAWAY * max(float(start @ start), 1.0):
         route.reason = "the limit runs away"
     elif falls:
-        route.verdict = TURNS_BACK if close else UNDECIDED
+        # Where the minimum of finite norm lies that polynomials turn back to is found by following them.
+        route.verdict = TURNS_BACK if close and "quadratic" not in route.route else UNDECIDED
         route.reason = "the loss falls on the way back from infinity"
     elif not close:
         route.reason = UNLIKE_PREDICTED

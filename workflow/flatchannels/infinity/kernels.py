@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from flatchannels.infinity.plans import EXPONENTIAL, LINEAR, NEURON, QUADRUPLE, STEEP, TRIPLE, Plan
+from flatchannels.infinity.plans import EXPONENTIAL, LINEAR, NEURON, QUADRATIC, QUADRUPLE, STEEP, TRIPLE, Plan
 from flatchannels.networks import scalars
 from flatchannels.networks.compilation import SETTINGS
 from flatchannels.networks.rows import add, add_products, combine, contract, multiply, multiply_add
@@ -88,6 +88,9 @@ def jets(plan: Plan, u: int, parameters: Array, rows: Array) -> None:
     if kind == LINEAR:
         rows[h, :] = z0
         rows[slope, :] = 1.0
+    elif kind == QUADRATIC:
+        for n in range(z0.size):
+            rows[h, n], rows[slope, n], rows[bend, n] = 0.5 * z0[n] * z0[n], z0[n], 1.0
     elif kind == EXPONENTIAL:
         for n in range(z0.size):
             d0[n] = _kept(np.exp(z0[n]))

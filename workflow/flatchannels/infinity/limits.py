@@ -32,6 +32,7 @@ KINDS = {
     "triple": (True, ("z", "p", "q")),  # c σ(z) + p σ'(z) ± ½ q² σ''(z)
     "quadruple": (True, ("z", "p", "q", "r")),  # c σ(z) + p σ'(z) + ½ (± q² ± r²) σ''(z)
     "exponential": (False, ("z",)),  # ± e^z
+    "quadratic": (False, ("q",)),  # ± ½ q², whose form has no bias: that would be an ℓ
     "steep": (True, ("z",)),  # ± e^c σ(± e^−c z): a neuron, which for activations with a hinge becomes ± max(± z, 0) as c → −∞
 }
 
@@ -212,9 +213,13 @@ class LimitNetwork:
             affine = np.concatenate([inputs[: linear * len(inputs)], ones[: int(network.bias)]])
             self.blocks.append(Block(x, affine, y, data.weights[here]))
         self.inputs, outputs = len(x), len(affine)
-        sizes = [KINDS[unit.kind][0] + len(KINDS[unit.kind][1]) * self.inputs for unit in units]
+        sizes = [KINDS[unit.kind][0] + len(KINDS[unit.kind][1]) * self._columns(unit) for unit in units]
         self.first = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
         self.parameters = int(self.first[-1]) + outputs
+
+    def _columns(self, unit: Unit) -> int:
+        """How many coefficients a form of a unit has in θ."""
+        return self.dimension if unit.kind == "quadratic" else self.inputs
 
     def unpack(self, theta: Array) -> tuple[list[tuple[float, Array]], Array]:
         """The parameters of all units; c is 1 where the kind has none.
@@ -232,7 +237,9 @@ class LimitNetwork:
         parts = []
         for unit, start, end in zip(self.units, self.first, self.first[1:]):
             amplitude = KINDS[unit.kind][0]
-            forms = theta[start + amplitude : end].reshape(-1, self.inputs)
+            forms = theta[start + amplitude : end].reshape(-1, self._columns(unit))
+            if forms.shape[1] < self.inputs:
+                forms = np.column_stack([forms, np.zeros(len(forms))])
             parts.append((float(theta[start]) if amplitude else 1.0, forms))
         return parts, theta[self.first[-1] :]
 
@@ -248,7 +255,10 @@ class LimitNetwork:
         -------
         (P,)
         """
-        pieces = [np.concatenate([[c] if KINDS[unit.kind][0] else [], np.ravel(forms)]) for unit, (c, forms) in zip(self.units, parts)]
+        pieces = [
+            np.concatenate([[c] if KINDS[unit.kind][0] else [], np.ravel(forms[:, : self._columns(unit)])])
+            for unit, (c, forms) in zip(self.units, parts)
+        ]
         return np.concatenate([*pieces, affine])
 
     def squares(self, theta: Array) -> float:
@@ -284,8 +294,8 @@ class LimitNetwork:
             elif KINDS[unit.kind][0]:
                 where.append(output + channel)
             held = output + channel + np.array(SHAPES[unit.kind].held, dtype=int)
-            fixed[held] = unit.sign if unit.kind in ("steep", "exponential") else 1.0
-            where += range(begin, begin + SHAPES[unit.kind].forms * columns)
+            fixed[held] = unit.sign if unit.kind in ("steep", "exponential", "quadratic") else 1.0
+            where += range(begin, begin + SHAPES[unit.kind].forms * self._columns(unit))
         if self.linear:
             _, _, form, channel, _ = layout.units[-1]
             fixed[output + channel] = 1.0
@@ -327,6 +337,8 @@ class LimitNetwork:
         """What a unit with (c, rows (m, n) of its forms) adds to the output: (n,)."""
         if unit.kind == "exponential":
             return unit.sign * np.exp(rows[0])
+        if unit.kind == "quadratic":
+            return 0.5 * unit.sign * rows[0] ** 2
         if unit.kind == "steep":
             scale = unit.sign * np.exp(c)
             return scale * self.activation.derivatives(rows[0] / scale)[0]

@@ -13,7 +13,7 @@ from flatchannels.networks.blocks import SAMPLES_PER_BLOCK, aligned
 
 Array = NDArray[np.float64]
 
-NEURON, PAIR, TRIPLE, QUADRUPLE, EXPONENTIAL, LINEAR, STEEP = range(7)
+NEURON, PAIR, TRIPLE, QUADRUPLE, EXPONENTIAL, LINEAR, STEEP, QUADRATIC = range(8)
 
 
 class Shape(NamedTuple):
@@ -48,6 +48,7 @@ SHAPES = {
     ),
     "exponential": Shape(EXPONENTIAL, False, 1, 1, (0,), ((0, 0),), ((0, 0, 0),)),
     "linear": Shape(LINEAR, False, 1, 1, (0,), ((0, 0),), ()),
+    "quadratic": Shape(QUADRATIC, False, 1, 1, (0,), ((0, 0),), ((0, 0, 0),)),
     "steep": Shape(STEEP, True, 1, 1, (0,), ((0, 0), (0, 1)), ((0, 0, 0), (0, 0, 1), (0, 1, 1))),
 }  # fmt: skip
 

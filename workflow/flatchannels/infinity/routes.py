@@ -14,7 +14,7 @@ from flatchannels.dynamics.flow import gradient_flow
 from flatchannels.dynamics.objectives import Regularised
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
-from flatchannels.infinity.candidates import candidates
+from flatchannels.infinity.candidates import POLYNOMIAL, candidates
 from flatchannels.infinity.certificates import (
     CERTIFIED,
     TURNS_BACK,
@@ -39,15 +39,15 @@ from flatchannels.reasons import Stop
 Array = NDArray[np.float64]
 
 HOLDS_NORM = 0.01  # share of Σθ² from which on a neuron counts for the route where no limit fits
-POLYNOMIAL = 0.3  # standard deviation of z over the samples up to which a neuron then looks polynomial
 FURTHER_WALLS = np.array([10.0, 100.0])  # times the wall, to which undecided runs are followed
+HINGES_TRIED = 4, 2  # limits with steep neurons that are tried at the wall, and at each wall beyond it
 CONTINUED_STEPS, CONTINUED_SECONDS = 1000, 60.0  # of the flow to each: most take 40 to 400 steps, and a few seconds
 CONTINUED_ITERATIONS = 100  # of the polish there
 AT_REST = (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR, Stop.EXACT)  # stops of a flow at finite norm
 EPSILON_GROWTH = 10.0  # of ε, where a channel that turns back is followed on
 
 
-def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1e3) -> Route:
+def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1e3, most_hinges: int = HINGES_TRIED[0]) -> Route:
     """The route of a network that rests at the norm wall.
 
     A certificate is for a minimum at infinity: gradient and curvature of the limit network, a positive slope of the loss
@@ -63,6 +63,8 @@ def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1
         A minimum of L + R.
     maxnorm
         Where R begins.
+    most_hinges
+        How many limits with steep neurons are tried, of which each may take hundreds of Hessians.
 
     Returns
     -------
@@ -79,7 +81,9 @@ def find_route(network: Network, data: Dataset, theta: Array, maxnorm: float = 1
     else:
         network, theta, outputs = merged(network, theta)
         guesses = candidates(network, data, theta)
-    for route in (certify(guess, loss, multiplier, float(theta @ theta)) for guess in guesses):
+    with_hinges = [guess for guess in guesses if any(unit.kind == "steep" for unit in guess.limit.units)]
+    left_out = {id(guess) for guess in with_hinges[most_hinges:]}
+    for route in (certify(guess, loss, multiplier, float(theta @ theta)) for guess in guesses if id(guess) not in left_out):
         if best is None or VERDICTS.index(route.verdict) < VERDICTS.index(best.verdict):
             best = route
         if best.verdict == CERTIFIED:
@@ -135,7 +139,7 @@ def find_route_beyond(network: Network, data: Dataset, theta: Array, maxnorm: fl
         end = follow(network, data, theta, wall)
         theta = end.theta
         if end.at_the_wall:
-            ahead = find_route(network, data, theta, wall)
+            ahead = find_route(network, data, theta, wall, HINGES_TRIED[1])
             route = ahead if ahead.verdict != UNDECIDED else route
         elif end.stop in AT_REST:
             route.verdict, route.reason, route.loss_infinity = TURNS_BACK, "a finite minimum lies beyond the wall", np.nan
