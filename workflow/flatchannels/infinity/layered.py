@@ -29,7 +29,7 @@ from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
 
-SAMPLES_AT_ONCE = 200  # arrays up to 128 kB: larger ones come from the system each time, which takes ten times longer and more
+SAMPLES_PER_PASS = 200  # arrays up to 128 kB: larger ones come from the system each time, which takes ten times longer and more
 NEGLIGIBLE = 1e-30  # below it a derivative is taken as 0: products of several would be subnormal numbers, which are fifty times slower
 HELD = 1.0  # weight of the term that holds coefficients at length 1, over the mean square of the targets
 
@@ -87,7 +87,7 @@ class LayeredLimit:
         self.channels = self._first_channels()
         self.samples = [
             (self._with_ones(data.x[here].T), data.y[here], data.weights[here])
-            for here in (slice(start, start + SAMPLES_AT_ONCE) for start in range(0, data.y.size, SAMPLES_AT_ONCE))
+            for here in (slice(start, start + SAMPLES_PER_PASS) for start in range(0, data.y.size, SAMPLES_PER_PASS))
         ]
         self.weight = HELD * float(data.weights @ (data.y - data.weights @ data.y) ** 2)
         self.held = [self._coefficients(n, channel) for n, unit in enumerate(self.units) for channel in SHAPES[unit.kind].held]

@@ -37,7 +37,7 @@ KINDS = {
 }
 
 SECOND_ORDER = ("triple", "quadruple")  # kinds with σ'', whose loss exceeds that at infinity by a multiple of 1/|a|
-SAMPLES_AT_ONCE = 200  # arrays up to 128 kB: larger ones come from the system each time, which takes ten times longer
+SAMPLES_PER_PASS = 200  # arrays up to 128 kB: larger ones come from the system each time, which takes ten times longer
 
 
 class Unit(NamedTuple):
@@ -205,8 +205,8 @@ class LimitNetwork:
         self.activation, self.units, self.layer_of = ACTIVATIONS[network.activation], units, [0] * len(units)
         self.data, self.bias, self.dimension, self.linear = data, network.bias, network.inputs, linear
         self.blocks = []
-        for start in range(0, data.y.size, SAMPLES_AT_ONCE):
-            here = slice(start, start + SAMPLES_AT_ONCE)
+        for start in range(0, data.y.size, SAMPLES_PER_PASS):
+            here = slice(start, start + SAMPLES_PER_PASS)
             inputs, y = data.x[here].T, data.y[here]
             ones = np.ones((1, y.size))
             x = np.concatenate([inputs, ones]) if network.bias else np.ascontiguousarray(inputs)
