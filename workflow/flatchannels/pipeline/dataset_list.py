@@ -14,7 +14,7 @@ from flatchannels.pipeline import config as settings
 from flatchannels.pipeline import expansion
 from flatchannels.storage.atomic import write_text
 
-SUMS = "SHA256SUMS"
+CHECKSUMS = "SHA256SUMS"
 
 
 def files(config: dict, with_draws: bool = True) -> list[Path]:
@@ -56,7 +56,7 @@ def write_checksums(paths: list[Path]) -> Path:
     """
     there = [path for path in paths if path.exists()]
     lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in there]
-    sums = paths[0].parent / SUMS
+    sums = paths[0].parent / CHECKSUMS
     write_text(sums, "".join(lines))
     return sums
 
