@@ -50,7 +50,7 @@ def benchmark(folder, place, seconds, memory, wall=1.0):
 def test_core_hours_are_those_of_the_jobs_by_network_and_dimension(results):
     done = sweep_summary.jobs(results)
     runs, damaged = sweep_summary.read(results)
-    table = sweep_summary.costs_by_size(done, runs)
+    table = sweep_summary.costs_by_size(done, runs, "channels")
     assert damaged == [] and len(runs) == 18
     for (dimension, width), seconds in NETWORKS.items():
         assert table.loc[str(width), dimension] == pytest.approx(2 * seconds / 3600)

@@ -130,7 +130,7 @@ def costs(done: Iterable[Job]) -> pd.DataFrame:
     return sums.astype({"jobs": int})
 
 
-def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str = "channels") -> pd.DataFrame:
+def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str) -> pd.DataFrame:
     """Core-hours of the runs of a sweep: a row for each network r, a column for each dimension d, with sums.
 
     Parameters
@@ -157,7 +157,7 @@ def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str = "channel
     return _by_size(pd.Series(spent, dtype=float), "sum")
 
 
-def seconds_by_size(runs: pd.DataFrame, sweep: str = "channels") -> pd.DataFrame:
+def seconds_by_size(runs: pd.DataFrame, sweep: str) -> pd.DataFrame:
     """Mean wall time of a run of a sweep, s: a row for each network r, a column for each dimension d.
 
     Parameters
@@ -274,7 +274,7 @@ def describe(results: Path) -> str:
     """
     done = jobs(results)
     runs, damaged = read(results)
-    networks = convergence(runs)
+    networks, sweeps = convergence(runs), sorted(set(runs["sweep"]))
     below = networks[networks["share"] < LEAST_CONVERGED]
     failed = runs[runs["stop"] == Stop.FAILED.name]
     share = f"{runs['converged'].mean():.4%}" if len(runs) else "none"
@@ -282,8 +282,8 @@ def describe(results: Path) -> str:
         f"{len(runs)} runs in {len(list((results / 'runs').rglob('*.npz')))} records, {len(damaged)} of which cannot be used",
         *damaged,
         _titled("Processor time and memory by kind of job", costs(done)),
-        _titled("Core-hours of the runs of the sweep channels by (r, d)", costs_by_size(done, runs)),
-        _titled("Mean seconds of one of these runs", seconds_by_size(runs)),
+        *(_titled(f"Core-hours of the runs of the sweep {sweep} by (r, d)", costs_by_size(done, runs, sweep)) for sweep in sweeps),
+        *(_titled(f"Mean seconds of a run of the sweep {sweep}", seconds_by_size(runs, sweep)) for sweep in sweeps),
         _titled("How the gradient flows ended", endings(runs)),
         f"Converged: {int(runs['converged'].sum())} of {len(runs)} runs, {share}; "
         f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",
