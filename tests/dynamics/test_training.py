@@ -5,6 +5,8 @@ import pytest
 
 from flatchannels import Dataset, Network, train
 from flatchannels.data.datasets import make
+from flatchannels.dynamics import training
+from flatchannels.dynamics.polish import Polish
 from flatchannels.dynamics.training import initial
 from flatchannels.networks.norm import weight_norm
 from flatchannels.reasons import Finish, Stop
@@ -108,3 +110,14 @@ def test_relu_flows_keep_the_balance_of_every_neuron():
     assert run.stop in (Stop.STATIONARY, Stop.FLAT)
     assert np.allclose(balance(run.flow.theta_end), balance(run.theta_initial), atol=5e-3)
     assert run.loss <= run.loss_cusp * (1 + 1e-9) and run.gradient_norm < 1e-9
+
+
+@pytest.mark.parametrize(("last_loss", "kept"), [(0.5 + 1e-11, 1), (0.5 + 1e-6, 2)])
+def test_relu_finish_keeps_the_last_rounding_with_a_zero_gradient_where_the_loss_is_the_same(monkeypatch, last_loss, kept):
+    data = Dataset(np.linspace(-1.0, 1.0, 8)[:, None], np.linspace(0.0, 1.0, 8))
+    net, theta = Network(1, (1,), "relu", False), np.ones(2)
+    ends = [(1.0, 1e-13), (0.5, 1e-13), (last_loss, 1e-5)]
+    points = iter(Polish(theta + k, loss, np.full(2, slope), np.eye(2), Finish.RESOLUTION, 1, 0.0) for k, (loss, slope) in enumerate(ends))
+    monkeypatch.setattr(training, "polish", lambda *_, **__: next(points))
+    end = training.follow_smoothing(net, data, theta, 1e3, 60.0, np.array([1e-6, 1e-7, 1e-8]))
+    assert end.iterations == 3 and np.array_equal(end.theta, theta + kept)

@@ -25,6 +25,7 @@ from flatchannels.names import widths_name
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network
 from flatchannels.networks.norm import weight_norm
+from flatchannels.precision import CONVERGED_GRADIENT, SAME_MINIMUM
 from flatchannels.reasons import Finish, Stop
 
 Array = NDArray[np.float64]
@@ -303,7 +304,8 @@ def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, 
     """`polish` for relu: the minimum of the smoothed loss, followed while the smoothing falls to nothing.
 
     The exact loss of finitely many samples is covered with cusps, at which no gradient vanishes; the point returned is
-    the cusp in the middle of the smooth basin, its gradient and Hessian those of the last smoothing.
+    the cusp in the middle of the smooth basin, its gradient and Hessian those of the last smoothing at whose minimum the
+    gradient vanishes. Below 1e-7 a sample in the rounding of a kink may hold it up, and the loss is the same.
 
     Parameters
     ----------
@@ -321,12 +323,18 @@ def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, 
     Polish
     """
     iterations, seconds = 0, 0.0
+    settled: Polish | None = None
     for epsilon in path:
         objective = GaugeFixed(net.smoothed(theta, epsilon), data, maxnorm)
         end = polish(objective, theta, max_seconds=max_seconds - seconds, max_iterations=SMOOTHED_ITERATIONS)
         theta, iterations, seconds = end.theta, iterations + end.iterations, seconds + end.seconds
         if end.finish in (Finish.TIME_LIMIT, Finish.FAILED):
             break
+        if abs(end.gradient).max() < CONVERGED_GRADIENT:
+            settled = end
+    else:
+        if settled is not None and abs(settled.loss - end.loss) < SAME_MINIMUM * abs(end.loss):
+            end = settled
     return replace(end, iterations=iterations, seconds=seconds)
 
 
