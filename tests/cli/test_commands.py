@@ -15,7 +15,7 @@ import pytest
 import flatchannels
 from flatchannels.cli import blocks, main
 from flatchannels.cli.figure import figure_names, find_checkout
-from flatchannels.cli.train import TRAINING_DEFAULTS
+from flatchannels.cli.train import START_DEFAULTS, TRAINING_DEFAULTS
 from flatchannels.inspection.checkpoints import read_end
 from flatchannels.storage import run_records
 
@@ -37,7 +37,8 @@ def run(*words):
 
 def test_defaults_are_those_of_train():
     known = inspect.signature(flatchannels.train).parameters
-    assert {key: known[key].default for key in TRAINING_DEFAULTS} == TRAINING_DEFAULTS
+    for defaults in (TRAINING_DEFAULTS, START_DEFAULTS):
+        assert {key: known[key].default for key in defaults} == defaults
 
 
 def test_runs_are_those_of_train_and_the_record_holds_them(data, tmp_path, capsys):
@@ -53,6 +54,20 @@ def test_runs_are_those_of_train_and_the_record_holds_them(data, tmp_path, capsy
         assert np.array_equal(read_end(out, seed).theta, expected.theta)
     assert run("inspect", out, "--run", 2, "--data", data, "--json") == 0
     assert json.loads(capsys.readouterr().out)["loss"] == pytest.approx(told[0]["loss"], rel=1e-10)
+
+
+def test_runs_begin_where_the_scheme_and_the_scale_say_and_go_on_from_there(data, tmp_path, capsys):
+    out, words = tmp_path / "runs.npz", ["--widths", "2", "--activation", "tanh", "--initial-scale", "0.1", "--scheme", "he_normal"]
+    assert run("train", data, *words, "--out", out, "--max-steps", 10) == 0
+    start = 0.1 * flatchannels.Network(2, (2,), "tanh").initialise(np.random.default_rng(1), "he_normal")
+    assert np.array_equal(run_records.read_runs(out, ["theta_initial"])[1]["theta_initial"][0], start)
+    assert run("continue", out, "--max-steps", 20_000) == 0
+    assert run("train", data, *words, "--out", tmp_path / "whole.npz") == 0
+    ends = [run_records.read_runs(path, ["theta"])[1]["theta"] for path in (out, tmp_path / "whole.npz")]
+    assert np.array_equal(*ends)
+    capsys.readouterr()
+    assert run("train", data, "--widths", "2", "--out", tmp_path / "no.npz", "--initial-scale", "0") == 2
+    assert "initial_scale is 0.0; it must be a positive number" in capsys.readouterr().err
 
 
 def test_runs_that_met_a_limit_go_on_to_where_they_would_have_come(data, tmp_path, capsys):

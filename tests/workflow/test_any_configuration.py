@@ -90,11 +90,15 @@ def configurations(draw):
 
 # What has failed once, or would easily, and stands for its kind.
 KNOWN = {
-    "a sweep of its own name, with protocols, that figures of the paper show": {
+    "sweeps of their own names, with protocols, one of them for figures of the paper": {
         "datasets": {"mine": {"target": "teacher", "inputs": "normal", "samples": 20, "widths": [2], "activation": "tanh"}},
-        "sweeps": {"my-study.1": {"seeds_per_job": 2, "entries": [
-            {"dataset": "mine", "dimension": 1, "activation": "softplus", "bias": [True, False], "widths": [[1], [2]], "seeds": 2,
-             "initial_scale": [0.1, 1], "optimiser": ["flow", "gd", "adam"], "rate": [0.1, 1e6], "budget": 20, "maxnorm": [3, 1000]}]}},
+        "sweeps": {
+            "my-study.1": {"seeds_per_job": 2, "entries": [
+                {"dataset": "mine", "dimension": 1, "activation": "softplus", "bias": [True, False], "widths": [[1], [2]], "seeds": 2,
+                 "initial_scale": [0.1, 1], "optimiser": ["flow", "gd"], "rate": 0.1, "budget": 20}]},
+            "tables": {"seeds_per_job": 2, "entries": [
+                {"dataset": "mine", "dimension": 1, "activation": "relu", "bias": True, "widths": [[2]], "seeds": 2,
+                 "optimiser": ["flow", "adam"], "rate": [0.1, 1e6], "budget": 20, "maxnorm": [3, 1000]}]}},
         "figures": {"levels": "my-study.1", "channels": "my-study.1"},
         "toy": TOY, "training": {"max_steps": 40, "trajectory_samples": 5, "spectrum_samples": 1}, "results_dir": "results/whole",
     },

@@ -14,6 +14,7 @@ from flatchannels.data import files
 from flatchannels.data.dataset import Dataset
 from flatchannels.names import widths_of
 from flatchannels.networks.activations import ACTIVATIONS
+from flatchannels.networks.initialisation import SCHEMES
 from flatchannels.runs.outcomes import outcome
 from flatchannels.runs.progress import Progress
 from flatchannels.storage import continuation
@@ -25,6 +26,7 @@ from flatchannels.storage.errors import RecordError
 # The defaults of `flatchannels.train`, which a test compares: importing it would compile kernels before --help.
 TRAINING_DEFAULTS = {"rtol": 1e-5, "maxnorm": 1e3, "max_seconds": 3600.0, "max_steps": 20_000, "max_t": 1e16, "trajectory_samples": 250,
             "spectrum_samples": 50}  # fmt: skip
+START_DEFAULTS = {"initial_scale": 1.0, "scheme": "glorot_normal"}  # which have no place in a record
 TRAINING_LIMITS = {
     "max_seconds": "wall time of a run, of flow and finish each",
     "max_steps": "steps of the flow",
@@ -68,6 +70,8 @@ def add_to(commands: Any) -> None:
     add("--standardise", action="store_true", help="shift and scale inputs and targets to mean 0 and variance 1: the walls suppose such")
     add("--rtol", type=float, default=TRAINING_DEFAULTS["rtol"], help="relative tolerance of the flow (%(default)g)")
     add("--maxnorm", type=float, default=TRAINING_DEFAULTS["maxnorm"], help="the norm wall, in Σθ²/(2P) (%(default)g)")
+    add("--initial-scale", type=float, default=START_DEFAULTS["initial_scale"], help="factor on the initial weights (%(default)g)")
+    add("--scheme", default=START_DEFAULTS["scheme"], choices=SCHEMES, help="of the initial weights (%(default)s)")
     for key, text in TRAINING_LIMITS.items():
         add(
             f"--{key.replace('_', '-')}",
@@ -117,6 +121,7 @@ def run_train(given: argparse.Namespace) -> None:
     data = _read(given.data, given.standardise)
     _, widths = checked_sizes(data.dimension, _widths(given.widths))
     training = {**TRAINING_DEFAULTS, **{key: getattr(given, key) for key in ("rtol", "maxnorm", *TRAINING_LIMITS)}}
+    training |= {key: getattr(given, key) for key, default in START_DEFAULTS.items() if getattr(given, key) != default}
     check_settings(training)
     network = {"inputs": data.dimension, "widths": list(widths), "activation": given.activation, "bias": not given.no_bias}
     source = {"file": given.data, "standardise": given.standardise}
