@@ -229,11 +229,12 @@ def redraw(folder: Path, drawn: Path) -> list[str]:
     """
     told = json.loads((folder / published.ORIGIN_FILE).read_text(encoding="utf-8"))
     changes = [name for name in told["files"] if (drawn / name).exists() and digest(drawn / name) != told["files"][name]["sha256"]]
+    by = commit()  # before the folder, which may be part of the checkout, changes
     for name in changes:
         shutil.copyfile(drawn / name, folder / name)
         told["files"][name] = {"bytes": (folder / name).stat().st_size, "sha256": digest(folder / name)}
     if changes:
-        told |= {"drawn": day(datetime.now(UTC).timestamp()), "drawn_at_commit": commit()}
+        told |= {"drawn": day(datetime.now(UTC).timestamp()), "drawn_at_commit": by}
         atomic.write_text(folder / published.ORIGIN_FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     return changes
 
