@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from flatchannels import Dataset, Network, train
 from flatchannels.data import datasets
 from flatchannels.dynamics.polish import polish
 from flatchannels.infinity import jumps
-from flatchannels.infinity.candidates import LIMIT_OF_KIND, candidates, partitions
+from flatchannels.infinity.candidates import LIMIT_OF_KIND, candidates, partitions, ranked
 from flatchannels.infinity.certificates import CERTIFIED, TURNS_BACK, UNDECIDED, certify
 from flatchannels.infinity.charts import Chart
 from flatchannels.infinity.jumps import along
@@ -158,6 +159,16 @@ def test_small_neurons_of_large_outputs_become_a_quadratic_form_of_one_rank_less
     assert np.linalg.matrix_rank(quadratic, tol=1e-9) == 2
     errors = [[abs(loss - infinity) for loss in pair] for pair in losses]
     assert np.allclose(np.divide(errors[0], errors[1]), 2, rtol=0.2)  # both are there up to the third order, in proportion to ε
+
+
+def test_where_no_loss_is_near_the_two_nearest_guesses_are_tried():
+    def guess(loss):
+        limit = SimpleNamespace(loss_and_gradient=lambda theta: (loss, None), units=[], first=np.zeros(1, dtype=int))
+        return SimpleNamespace(limit=limit, start=np.zeros(2))
+
+    far, near = [guess(loss) for loss in (5.0, np.nan, 2.0, 3.0)], guess(1.05)
+    assert ranked(far, 1.0, np.ones(4)) == [far[2], far[3]]
+    assert ranked([*far, near], 1.0, np.ones(4)) == [near]
 
 
 @pytest.mark.parametrize("kind", ["triple", "exponential"])

@@ -120,10 +120,11 @@ def ranked(guesses: list[Candidate], loss: float, theta: Array) -> list[Candidat
     for guess in guesses:
         if _remaining(guess) < REMAINING_NORM * (theta @ theta):
             mismatch = abs(guess.limit.loss_and_gradient(guess.start)[0] / loss - 1)
-            entries.append((max(mismatch, FITS), len(guess.limit.units), len(entries), guess))
+            if np.isfinite(mismatch):
+                entries.append((max(mismatch, FITS), len(guess.limit.units), len(entries), guess))
     entries.sort(key=lambda entry: entry[:3])
     near = [guess for mismatch, *_, guess in entries if mismatch < MISMATCH]
-    return near[:CANDIDATES] or [guess for mismatch, *_, guess in entries if np.isfinite(mismatch)][:NEAREST]
+    return near[:CANDIDATES] or [guess for *_, guess in entries][:NEAREST]
 
 
 def _remaining(guess: Candidate) -> float:
