@@ -91,15 +91,17 @@ def block_of(meta: Mapping[str, Any]) -> Block:
     ValueError
         It was not made by `flatchannels train`.
     """
-    if meta.get("sweep") != "train" or "asked_seeds" not in meta:
+    if not isinstance(meta, Mapping) or meta.get("sweep") != "train" or "asked_seeds" not in meta:
         raise ValueError(
             "it was not made by flatchannels train; runs of the workflow go on with "
             "continue_unfinished in its configuration, those of the library with train_many, or train(…, flow=run.flow)"
         )
     network = {key: meta[key] for key in ("inputs", "widths", "activation", "bias")}
     source = {key: value for key, value in meta["spec"].items() if key != "target"}
+    if not isinstance(source.get("file"), str):
+        raise ValueError("its metadata do not name the file of its data")
     first, last = meta["asked_seeds"]
-    return Block(network, dict(meta["training"]), source, (first, last))
+    return Block(network, dict(meta["training"]), {"standardise": False, **source}, (int(first), int(last)))
 
 
 def run_block(

@@ -22,6 +22,7 @@ from flatchannels.storage.archives import read_meta
 from flatchannels.storage.continuation import REASON_OF_LIMIT
 from flatchannels.storage.dataset_files import digest
 from flatchannels.storage.errors import RecordError
+from flatchannels.storage.foreign import foreign
 
 # The defaults of `flatchannels.train`, which a test compares: importing it would compile kernels before --help.
 TRAINING_DEFAULTS = {"rtol": 1e-5, "maxnorm": 1e3, "max_seconds": 3600.0, "max_steps": 20_000, "max_t": 1e16, "trajectory_samples": 250,
@@ -144,15 +145,17 @@ def run_continue(given: argparse.Namespace) -> None:
     from flatchannels.dynamics.settings import check_settings
 
     out = Path(given.record)
+    with foreign(out):
+        meta = read_meta(out)
     try:
-        block = block_of(read_meta(out))
-    except (KeyError, TypeError, ValueError) as error:
+        block = block_of(meta)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # metadata of something else
         raise ValueError(f"{out}: {error}") from None
     place = given.data or block.source["file"]
     if not Path(place).exists():
         raise ValueError(f"{place}, on which {out} was trained, is not there; --data says where it is")
     data = _read(place, block.source["standardise"])
-    if digest(data) != read_meta(out)["data"]:
+    if digest(data) != meta["data"]:
         raise ValueError(f"{place} does not hold the data on which {out} was trained")
     block = with_limits(block, {key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None})
     check_settings(block.training)

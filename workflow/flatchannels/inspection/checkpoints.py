@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from flatchannels.inspection.formats import MODEL_SUFFIXES, ModelError, load
 from flatchannels.inspection.model import Dense, Model
 from flatchannels.names import natural_key
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout, layout_of
 from flatchannels.storage.errors import RecordError
+from flatchannels.storage.foreign import foreign
 from flatchannels.storage.run_records import read_runs
 
 STEP = re.compile(r"(?:step|iter|iteration|epoch|t)[=_-]?(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
@@ -104,7 +106,7 @@ def read_trajectory(path: str | Path, seed: int | None = None) -> list[Checkpoin
     meta, arrays, n = _run(path, seed, ["seed", "trajectory_t", "trajectory_theta"])
     t, theta = arrays["trajectory_t"][n], arrays["trajectory_theta"][n]
     norms = (theta**2).sum(axis=1) / (2 * theta.shape[1])
-    inside = np.isfinite(t) & (norms < NEAR_THE_WALL * float(meta["training"].get("maxnorm", np.inf)))
+    inside = np.isfinite(t) & (norms < NEAR_THE_WALL * meta["training"]["maxnorm"])
     layout = layout_of(meta)
     return [Checkpoint(float(t[k]), f"t = {t[k]:.3g}", _model(layout, theta[k], meta["activation"])) for k in np.flatnonzero(inside)]
 
@@ -154,7 +156,11 @@ def is_record(path: str | Path) -> bool:
 def _run(path: str | Path, seed: int | None, keys: list[str]) -> tuple[dict, dict[str, NDArray], int]:
     """Metadata and arrays of a record, and the number of a run in it."""
     try:
-        meta, arrays = read_runs(path, keys)
+        with foreign(path):
+            meta, arrays = read_runs(path, keys)
+            if meta["activation"] not in ACTIVATIONS:
+                raise RecordError(path, f"has the activation {str(meta['activation'])[:40]!r}; it must be one of {', '.join(ACTIVATIONS)}")
+            meta["training"]["maxnorm"] = float(meta["training"].get("maxnorm", np.inf))
     except RecordError as error:
         raise ModelError(str(error)) from None
     seeds = arrays["seed"].tolist()

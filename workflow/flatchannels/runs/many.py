@@ -18,6 +18,7 @@ from flatchannels.runs.progress import Progress
 from flatchannels.storage import continuation
 from flatchannels.storage.archives import read_meta
 from flatchannels.storage.dataset_files import digest
+from flatchannels.storage.foreign import foreign
 from flatchannels.storage.run_records import Failure
 
 if TYPE_CHECKING:
@@ -122,9 +123,10 @@ def _finished(net: Network, data: Dataset, seeds: list[int], folder: Path, setti
     there = [(seed, record_of(folder, seed)) for seed in seeds if record_of(folder, seed).exists()]
     asked, rows = _origin(net, digest(data), runs.plain(settings)), {}
     for seed, path in there:
-        meta = read_meta(path)
-        known = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
-        made = _origin(known, meta["data"], meta["training"])
+        with foreign(path):
+            meta = read_meta(path)
+            known = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
+            made = _origin(known, meta["data"], meta["training"])
         for what, value in asked.items():
             if made.get(what) != value:
                 raise ValueError(f"{path} was made with {what} {made.get(what)}; now it is {value}: give another folder")

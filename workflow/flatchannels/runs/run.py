@@ -25,6 +25,7 @@ from flatchannels.reasons import Finish, Stop
 from flatchannels.storage import continuation, run_records
 from flatchannels.storage.dataset_files import digest
 from flatchannels.storage.errors import RecordError
+from flatchannels.storage.foreign import foreign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,7 +134,8 @@ class Run(training.Run):
         ValueError
             It has no such run, or that one failed.
         """
-        meta, arrays = run_records.read_runs(path)
+        with foreign(path):
+            meta, arrays = run_records.read_runs(path)
         seeds = arrays["seed"].tolist()
         if seed is None and len(seeds) > 1:
             raise ValueError(f"{path} has the runs of seeds {seeds[0]} to {seeds[-1]}; name one")
@@ -142,20 +144,22 @@ class Run(training.Run):
         row = {key: array[0 if seed is None else seeds.index(seed)] for key, array in arrays.items()}
         if not np.isfinite(row["theta"]).all():
             raise ValueError(f"the run of seed {row['seed']} in {path} failed: {row['message']}")
-        network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
-        settings = dict(meta["training"])
-        if settings.get("optimiser"):
-            settings["optimiser"] = Optimiser(**settings["optimiser"])
-        belonging = {"network": network, "settings": settings, "data": meta["data"]}
-        drawn = {"seed": int(row["seed"]) if meta.get("drawn", True) else None}
-        whole = _kept_whole(path).get(int(row["seed"]))
-        return cls(**{**_values(whole or _from_row(row, meta)), **drawn}, **belonging)
+        with foreign(path):
+            network = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
+            settings = dict(meta["training"])
+            if settings.get("optimiser"):
+                settings["optimiser"] = Optimiser(**settings["optimiser"])
+            belonging = {"network": network, "settings": settings, "data": meta["data"]}
+            drawn = {"seed": int(row["seed"]) if meta.get("drawn", True) else None}
+            whole = _kept_whole(path).get(int(row["seed"]))
+            return cls(**{**_values(whole or _from_row(row, meta)), **drawn}, **belonging)
 
 
 def _kept_whole(path: str | PathLike[str]) -> dict[int, Any]:
     """Seed → run of those that are kept beside a record to go on; none where another version kept them."""
     try:
-        return continuation.read_unfinished(path, {"versions": versions()})
+        with foreign(continuation.unfinished_path(path)):
+            return continuation.read_unfinished(path, {"versions": versions()})
     except RecordError:
         return {}
 
