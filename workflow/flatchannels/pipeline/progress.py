@@ -34,8 +34,11 @@ class Call:
         """
         jobs = internals.planned_jobs(workflow)
         self.outputs = [Path(path) for _, _, outputs in jobs for path in outputs]
-        pending = {number: blocks[outputs[0]] for number, rule, outputs in jobs if rule == "runs"}
-        progress = Progress(pending, blocks.values())
+        records = {number: outputs[0] for number, rule, outputs in jobs if rule == "runs"}
+        pending = {number: blocks[record] for number, record in records.items()}
+        # Not every record that is missing need be asked for: a call may want one figure, or some records by name.
+        made = [block for record, block in blocks.items() if record not in records.values() and Path(record).exists()]
+        progress = Progress(pending, [*pending.values(), *made])
         for handler in internals.console():  # the log file keeps everything
             handler.addFilter(progress)
         if pending:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snakemake.logging import DefaultFilter, logger
 from snakemake.settings.enums import Quietness
 from snakemake.settings.types import DeploymentMethod
-from snakemake.workflow import Workflow
 from snakemake_interface_logger_plugins.common import LogEvent
+
+if TYPE_CHECKING:  # by itself it cannot be imported before the rest of snakemake
+    from snakemake.workflow import Workflow
 
 JOBS_ABOVE = "(check individual jobs above for details)"  # in what a dry run says last
 
