@@ -78,7 +78,7 @@ def opcodes(module, name, argument):
     ("flatchannels.cli.figure", "subprocess.Popen"),  # a class that a module of ours imports
     ("flatchannels.cli.figure", "Path"),
     ("flatchannels.storage.continuation", "pickle.Unpickler"),
-    ("planted", "Anything"),  # importing it would run it
+    ("planted_by_a_stranger", "Anything"),  # importing it would run it
     ("numpy_planted", "ndarray"),
     ("flatchannels.dynamics.planted", "os.system"),
     ("flatchannels.dynamics.flow", "copy.deepcopy"),
@@ -87,11 +87,11 @@ def opcodes(module, name, argument):
 ])  # fmt: skip
 def test_a_kept_state_imports_and_calls_nothing_but_what_runs_consist_of(tmp_path, monkeypatch, module, name):
     record, trace = tmp_path / "seeds-1-1.npz", tmp_path / "trace"
-    for planted in ("planted.py", "numpy_planted.py"):
+    for planted in ("planted_by_a_stranger.py", "numpy_planted.py"):
         (tmp_path / planted).write_text(f"open({str(trace)!r}, 'w')")
     monkeypatch.syspath_prepend(tmp_path)
     content = np.frombuffer(opcodes(module, name, str(trace)), np.uint8)
     write_archive(continuation.unfinished_path(record), continuation.UNFINISHED_FORM, ORIGIN | {"reasons": {}}, {"runs": content})
     with pytest.raises(RecordError, match="cannot be read"):
         continuation.read_unfinished(record, ORIGIN)
-    assert not trace.exists() and "planted" not in sys.modules
+    assert not trace.exists() and "planted_by_a_stranger" not in sys.modules

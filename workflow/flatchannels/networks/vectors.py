@@ -60,11 +60,11 @@ class Rows:
 
     def load(self, pointer: Value, sample: Value, offset: int = 0) -> Value:
         """That vector."""
-        return self.builder.load(self.at(pointer, sample, offset), align=8 * LANES)
+        return self.builder.load(self.at(pointer, sample, offset), align=8)
 
     def store(self, vector: Value, pointer: Value, sample: Value, offset: int = 0) -> None:
         """Put a vector there."""
-        self.builder.store(vector, self.at(pointer, sample, offset), align=8 * LANES)
+        self.builder.store(vector, self.at(pointer, sample, offset), align=8)
 
     def loop(self, vectors: int = 1) -> Any:
         """Context manager of a loop over the samples, so many vectors at a time; gives (sample, …)."""
