@@ -21,7 +21,7 @@ from flatchannels.storage import run_records, table_files
 from flatchannels.storage.schemas import runs as run_schemas
 
 SCRIPTS = ROOT / "workflow" / "scripts"
-STEPS = 185  # between the shortest and the longest run of the sweep
+STEPS = 100  # between the shortest and the longest run of the sweep
 RUNS = "results/runs/levels/rosenbrock-grid/g"
 
 
