@@ -1,13 +1,6 @@
-"""Functions of torch as objectives: the same derivatives, flows and ends as those of networks of our own, and of scipy's valley.
+"""Functions of torch as objectives: the same derivatives, flows and ends as those of networks of our own, and of scipy's valley."""
 
-Torch lives in an environment of its own (`make gp-environment`), whose packages are lent to a process of these tests.
-"""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "networks"))
-from test_torch_modules import python  # noqa: E402
+from lent_torch import python
 
 NETWORK = """
 from flatchannels import Dataset, Network, gradient_flow, polish

@@ -258,8 +258,10 @@ class Bdf:
             self._restart()
 
     def _restart(self) -> None:
-        """Order 1 from the present point, with its loss evaluated: a shorter step does not help where the differences of the past
-        mislead, nor where the loss, known from a quadratic form alone, was taken for lower than it is.
+        """Order 1 from the present point, with its loss evaluated.
+
+        A shorter step does not help where the differences of the past mislead, nor where the loss, known from a quadratic form alone,
+        was taken for lower than it is.
 
         The first difference is that of a linearly implicit Euler step. The slope itself will not do: next to the floor of a narrow
         valley it points across, and leads as far beyond the floor as λ_max h is large. Nor may the step be longer than a perturbation

@@ -255,6 +255,19 @@ class Watch:
         self.seen: Sequence | None = None
 
     def __call__(self, bdf: Bdf, objective: TwiceDifferentiable) -> Stop | None:
+        """Look at the flow after a step.
+
+        Parameters
+        ----------
+        bdf : Bdf
+        objective : TwiceDifferentiable
+            What the flow descends.
+
+        Returns
+        -------
+        Stop or None
+            Why the flow has ended; None where it goes on.
+        """
         if fits_exactly(bdf):
             return Stop.EXACT
         self.decade.add(bdf.t, bdf.loss)

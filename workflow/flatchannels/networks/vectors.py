@@ -1,8 +1,9 @@
 """Loops over rows of samples, written in LLVM's language: explicit vectors, several rows at a time in registers.
 
 numba's own loops over slices of one array test on every call whether the slices overlap and where vectors begin, which costs
-as much as the work on a row of some hundred samples. Here rows begin at vector boundaries and hold a whole number of pairs of
-vectors (`blocks.SAMPLES_PER_BLOCK`), and a target is never a source of another target of the same call.
+as much as the work on a row of some hundred samples. Here rows hold a whole number of pairs of vectors (`blocks.SAMPLES_PER_BLOCK`),
+and a target is never a source of another target of the same call. Rows that begin at vector boundaries are faster. They need
+not: a network that was pickled has lost that, and loads and stores that take it for granted would end its process.
 
 Each function is an intrinsic of numba for up to `LARGEST` rows; `rows` and `tiles` call it for any number.
 """
