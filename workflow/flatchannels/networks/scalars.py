@@ -27,7 +27,9 @@ LN2_HIGH = 0.6931471803691238  # the leading bits of ln 2: a small integer times
 LN2_LOW = 1.9082149292705877e-10
 LN2 = 0.6931471805599453
 ROUND_TO_INTEGER = 6755399441055744.0  # 1.5 · 2^52: adding it leaves the nearest integer in the low bits
-SMALLEST_EXPONENT = -708.0  # exp underflows below
+# Below, exp is 0: as in single precision. Nothing is lost beside numbers of order 1, and products of up to eight such values stay
+# normal: where neurons are steep, most of these values would be subnormal, with which a processor is a hundred times slower.
+SMALLEST_EXPONENT = -87.0
 SQRT2_MINUS_1 = 0.41421356237309503
 SQRT_HALF = 0.7071067811865476
 SQRT_2_OVER_PI = 0.7978845608028654
@@ -36,6 +38,7 @@ SQRT_2_OVER_PI = 0.7978845608028654
 @njit(**SCALAR)
 def _exp_of_negative(x):
     """exp(x) for x ≤ 0: Cody–Waite reduction to |r| ≤ ln2 / 2, then 1 + r + r² times a Chebyshev fit."""
+    smallest = x <= SMALLEST_EXPONENT
     x = max(x, SMALLEST_EXPONENT)
     shifted = x * LOG2_E + ROUND_TO_INTEGER
     k = shifted - ROUND_TO_INTEGER
@@ -48,7 +51,7 @@ def _exp_of_negative(x):
     high = 2.762008948195459e-7 + 2.5105217695684516e-8 * r
     p = ((low + middle * r4 + high * (r4 * r4)) * r2 + r) + 1.0
     power = (np.float64(shifted).view(np.int64) + np.int64(1023)) << np.int64(52)
-    return p * np.int64(power).view(np.float64)
+    return 0.0 if smallest else p * np.int64(power).view(np.float64)
 
 
 @njit(**SCALAR)
