@@ -15,7 +15,9 @@ import pytest
 import flatchannels
 from flatchannels.cli import blocks, main
 from flatchannels.cli.figure import figure_names, find_checkout
-from flatchannels.cli.train import START_DEFAULTS, TRAINING_DEFAULTS
+from flatchannels.cli.train import METHODS, START_DEFAULTS, TRAINING_DEFAULTS
+from flatchannels.dynamics import optimisers
+from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.inspection.checkpoints import read_end
 from flatchannels.storage import run_records
 
@@ -39,6 +41,7 @@ def test_defaults_are_those_of_train():
     known = inspect.signature(flatchannels.train).parameters
     for defaults in (TRAINING_DEFAULTS, START_DEFAULTS):
         assert {key: known[key].default for key in defaults} == defaults
+    assert METHODS == optimisers.METHODS
 
 
 def test_runs_are_those_of_train_and_the_record_holds_them(data, tmp_path, capsys):
@@ -68,6 +71,35 @@ def test_runs_begin_where_the_scheme_and_the_scale_say_and_go_on_from_there(data
     capsys.readouterr()
     assert run("train", data, "--widths", "2", "--out", tmp_path / "no.npz", "--initial-scale", "0") == 2
     assert "initial_scale is 0.0; it must be a positive number" in capsys.readouterr().err
+
+
+def test_an_optimiser_takes_the_place_of_the_flow(data, tmp_path, capsys):
+    out = tmp_path / "runs.npz"
+    words = ["--optimiser", "sgd", "--rate", "0.05", "--budget", "200", "--batch", "16"]
+    assert run("train", data, "--widths", "2", "--activation", "tanh", "--seeds", "2-3", "--out", out, "--json", *words) == 0
+    told = json.loads(capsys.readouterr().out)["runs"]
+    with np.load(data) as given:
+        samples = flatchannels.Dataset(given["x"], given["y"])
+    for row, seed in zip(told, (2, 3), strict=True):
+        optimiser = Optimiser("sgd", 0.05, 200, 16, seed)
+        expected = flatchannels.train(flatchannels.Network(2, (2,), "tanh"), samples, seed=seed, optimiser=optimiser)
+        assert (row["seed"], row["stop"], row["loss"]) == (seed, "BUDGET", expected.loss)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--rate", "0.1"], "rate"),
+        (["--optimiser", "gd", "--rate", "0.1"], "--budget"),
+        (["--optimiser", "adam", "--budget", "9"], "--rate"),
+        (["--optimiser", "gd", "--rate", "0.1", "--budget", "9", "--batch", "4"], "batch is 4"),
+        (["--optimiser", "adam", "--rate", "-1", "--budget", "9"], "rate is -1"),
+    ],
+)
+def test_numbers_of_an_optimiser_that_make_no_sense_get_one_line(data, tmp_path, capsys, words, said):
+    assert run("train", data, "--widths", "2", "--out", tmp_path / "a.npz", *words) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
 
 
 def test_runs_that_met_a_limit_go_on_to_where_they_would_have_come(data, tmp_path, capsys):

@@ -57,6 +57,8 @@ def test_rows_are_named_by_what_differs_and_maps_have_the_shares(tmp_path):
     maps = {axes.get_title(): {text.get_text() for text in axes.texts} for axes in bottom.axes}
     assert maps["exact fit"] == {"0", "100"} and maps["channel"] == {"0", "33", "67"} and maps["plateau saddle"] == {"0"}
     assert len(top.axes) == 4
+    levels = top.axes[0]
+    assert levels.get_xticklabels()[0].get_text() == "0" and levels.get_xticks()[0] < levels.get_xticks()[1]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class Block:
     network : dict
         inputs, widths, activation, bias.
     training : dict
-        The settings of `train`.
+        The settings of `train`; its optimiser as a dict, whose orders belong to the seed of the run.
     source : dict
         file, standardise.
     seeds : (int, int)
@@ -181,10 +181,13 @@ def _write(block: Block, data: Dataset, out: Path, runs: Mapping[int, Any]) -> l
 def _run(job: tuple[dict[str, Any], dict[str, Any], Dataset, int, Any]) -> tuple[int, Any]:
     """One run, or the `Failure` that it ended in."""
     network, training, data, seed, before = job
-    from flatchannels.dynamics.training import train  # here, and not above: it loads the kernels
+    from flatchannels.dynamics.optimisers import Optimiser  # here, and not above: it loads the kernels
+    from flatchannels.dynamics.training import train
     from flatchannels.networks.network import Network
 
     net = Network(network["inputs"], tuple(network["widths"]), network["activation"], network["bias"])
+    if "optimiser" in training:
+        training = training | {"optimiser": Optimiser(**training["optimiser"], seed=seed)}
     try:
         if before:
             return seed, replace(train(net, data, before.theta_initial, **training, flow=before.flow), seed=seed)

@@ -28,6 +28,7 @@ from flatchannels.storage.foreign import foreign
 TRAINING_DEFAULTS = {"rtol": 1e-5, "maxnorm": 1e3, "max_seconds": 3600.0, "max_steps": 20_000, "max_t": 1e16, "trajectory_samples": 250,
             "spectrum_samples": 50}  # fmt: skip
 START_DEFAULTS = {"initial_scale": 1.0, "scheme": "glorot_normal"}  # which have no place in a record
+METHODS = "gd", "sgd", "adam"  # of `optimisers`, which a test compares
 TRAINING_LIMITS = {
     "max_seconds": "wall time of a run, of flow and finish each",
     "max_steps": "steps of the flow",
@@ -35,12 +36,13 @@ TRAINING_LIMITS = {
 }
 MOST_SEEDS = 10_000
 UNIT_SCALE = 0.1, 10.0  # standard deviations of the targets between which the walls of the flow suit the data
-TRAIN = """Train a network by gradient flow, from several random initialisations, each to its end: a minimum, a plateau saddle, or the norm
-wall, behind which channels lead on to infinity. Runs end by themselves; limits are for the rest, and `flatchannels continue` goes on from
-there. The network has one output; the loss is the mean squared error."""
+TRAIN = """Train a network by gradient flow, or by an optimiser, from several random initialisations, each to its end: a minimum, a plateau
+saddle, or the norm wall, behind which channels lead on to infinity. Runs end by themselves; limits are for the rest, and `flatchannels
+continue` goes on from there. The network has one output; the loss is the mean squared error."""
 TRAIN_EXAMPLES = """examples:
   flatchannels train data.csv --widths 8 --activation softplus --seeds 1-10 --out runs.npz
   flatchannels train data.npz --widths 4x4 --standardise --workers 4 --out runs.npz
+  flatchannels train data.csv --widths 8 --optimiser adam --rate 1e-3 --budget 100000 --batch 64 --out adam.npz
   flatchannels inspect runs.npz --run 3 --history              what the third run came to
   flatchannels continue runs.npz --max-seconds 36000           those that met a limit
 
@@ -73,6 +75,10 @@ def add_to(commands: Any) -> None:
     add("--maxnorm", type=float, default=TRAINING_DEFAULTS["maxnorm"], help="the norm wall, in Σθ²/(2P) (%(default)g)")
     add("--initial-scale", type=float, default=START_DEFAULTS["initial_scale"], help="factor on the initial weights (%(default)g)")
     add("--scheme", default=START_DEFAULTS["scheme"], choices=SCHEMES, help="of the initial weights (%(default)s)")
+    add("--optimiser", default="flow", choices=["flow", *METHODS], help="steps of finite size in place of the flow")
+    add("--rate", type=float, help="learning rate of an optimiser")
+    add("--budget", type=int, metavar="STEPS", help="how many steps an optimiser takes")
+    add("--batch", type=int, metavar="SAMPLES", help="in a step, of sgd and adam; all of them by default")
     for key, text in TRAINING_LIMITS.items():
         add(
             f"--{key.replace('_', '-')}",
@@ -124,6 +130,7 @@ def run_train(given: argparse.Namespace) -> None:
     training = {**TRAINING_DEFAULTS, **{key: getattr(given, key) for key in ("rtol", "maxnorm", *TRAINING_LIMITS)}}
     training |= {key: getattr(given, key) for key, default in START_DEFAULTS.items() if getattr(given, key) != default}
     check_settings(training)
+    training |= _optimiser(given)
     network = {"inputs": data.dimension, "widths": list(widths), "activation": given.activation, "bias": not given.no_bias}
     source = {"file": given.data, "standardise": given.standardise}
     block = Block(network, training, source, _seeds(given.seeds))
@@ -158,7 +165,7 @@ def run_continue(given: argparse.Namespace) -> None:
     if digest(data) != meta["data"]:
         raise ValueError(f"{place} does not hold the data on which {out} was trained")
     block = with_limits(block, {key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None})
-    check_settings(block.training)
+    check_settings({key: value for key, value in block.training.items() if key != "optimiser"})
     earlier = _earlier(block, data, out)
     _told(run_block(block, data, out, earlier, _workers(given), Progress("runs")), out, given.json)
 
@@ -184,6 +191,24 @@ def _read(path: str, standardise: bool) -> Dataset:
     if not UNIT_SCALE[0] < spread < UNIT_SCALE[1]:
         print(f"flatchannels: y has a standard deviation of {spread:.2g}; walls and stops suppose about 1: --standardise", file=sys.stderr)
     return data
+
+
+def _optimiser(given: argparse.Namespace) -> dict[str, Any]:
+    """The optimiser as a record keeps it; nothing for the flow.  ValueError where its numbers are missing, or given to the flow."""
+    from flatchannels.dynamics.optimisers import Optimiser
+
+    numbers = {key: getattr(given, key) for key in ("rate", "budget", "batch")}
+    if given.optimiser == "flow":
+        for key, value in numbers.items():
+            if value is not None:
+                raise ValueError(f"{key} is {value}; the flow has none: it is for --optimiser {', '.join(METHODS)}")
+        return {}
+    for key in ("rate", "budget"):
+        if numbers[key] is None:
+            raise ValueError(f"--optimiser {given.optimiser} needs a {key}: --{key} …")
+    chosen = {"name": given.optimiser, **numbers}
+    Optimiser(**chosen)  # which checks them
+    return {"optimiser": chosen}
 
 
 def _widths(text: str) -> tuple[int, ...]:

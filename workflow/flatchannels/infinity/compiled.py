@@ -12,30 +12,8 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.infinity import kernels
 from flatchannels.infinity.plans import Plan, plan, workspace
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
-
-
-def network_of_units(network: Network, data: Dataset) -> "Compiled":
-    """L of a network as a function of its θ, as the kernels of units compute it.
-
-    For steep neurons far beyond the wall: there most samples have σ' below 1e-300, and products of these are subnormal numbers, with
-    which the engine's Hessian takes eight times as long.
-
-    Parameters
-    ----------
-    network : Network
-    data : Dataset
-
-    Returns
-    -------
-    Compiled
-    """
-    layers = [[("neuron", 1.0, 1.0)] * width for width in network.widths]
-    everything = np.arange(network.parameters)
-    layout = plan(ACTIVATIONS[network.activation].code, network.bias, network.inputs, layers)
-    return Compiled(layout, data, everything, np.ones(everything.size), np.zeros(everything.size))
 
 
 class Compiled:
@@ -103,7 +81,8 @@ class Compiled:
 
 def compile_kernels() -> None:
     """Compile everything that a limit network needs, into numba's cache."""
-    one = network_of_units(Network(1, (1,)), Dataset([[0.0]], [0.0]))
-    theta = np.linspace(0.1, 0.4, one.fixed.size)
+    theta = np.linspace(0.1, 0.4, 4)  # of one neuron with one input and biases
+    layout = plan(ACTIVATIONS["softplus"].code, True, 1, [[("neuron", 1.0, 1.0)]])
+    one = Compiled(layout, Dataset([[0.0]], [0.0]), np.arange(theta.size), np.ones(theta.size), np.zeros(theta.size))
     one.loss_and_gradient(theta)
     one.derivatives(theta)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.flow import gradient_flow
-from flatchannels.dynamics.objectives import Regularised
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import Objective
 from flatchannels.infinity.candidates import POLYNOMIAL, candidates
@@ -27,7 +26,6 @@ from flatchannels.infinity.certificates import (
     name,
 )
 from flatchannels.infinity.charts import Chart
-from flatchannels.infinity.compiled import network_of_units
 from flatchannels.infinity.duplicates import merged, stable
 from flatchannels.infinity.layered_candidates import layered_candidates
 from flatchannels.networks.activations import ACTIVATIONS
@@ -176,9 +174,8 @@ def follow(network: Network, data: Dataset, theta: Array, wall: float) -> Follow
     -------
     Followed
     """
-    loss = network_of_units(network, data)
-    flow = gradient_flow(loss, theta, maxnorm=wall, max_steps=CONTINUED_STEPS, max_seconds=CONTINUED_SECONDS)
-    end = polish(Regularised(loss, wall), flow.theta_end, max_iterations=CONTINUED_ITERATIONS).theta
+    flow = gradient_flow(Objective(network, data), theta, maxnorm=wall, max_steps=CONTINUED_STEPS, max_seconds=CONTINUED_SECONDS)
+    end = polish(Objective(network, data, wall), flow.theta_end, max_iterations=CONTINUED_ITERATIONS).theta
     norm = weight_norm(end)
     return Followed(end, network.loss(end, data), norm, on_the_wall(norm, wall), flow.stop)
 

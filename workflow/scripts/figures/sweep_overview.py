@@ -102,8 +102,18 @@ def levels_panel(axes, runs, rows):
             axes.scatter(left, at, area(exact), marker="d", color=COLOURS["exact fit"], linewidth=0)
     axes.set(xscale="log", xlabel="loss", title="levels")
     style.log_ticks(axes.xaxis)
+    if (found == "exact fit").any():
+        begin_with_zero(axes, left)
     if not len(runs):
         style.say_empty(axes)
+
+
+def begin_with_zero(axes, left):
+    """Call the left end of a logarithmic axis 0, and part it from the rest."""
+    between = 2.2 * left
+    ticks = [tick for tick in axes.get_xticks() if between < tick < axes.get_xlim()[1]]
+    axes.set_xticks([left, *ticks], ["0", *(f"{tick:g}" for tick in ticks)])
+    axes.axvline(between, color=palette.GREY, linewidth=0.6, linestyle=":")
 
 
 def area(number):
