@@ -62,6 +62,28 @@ def test_damped_newton_finds_the_minimum_of_the_potential_from_off_the_floor(abo
     assert solution.loss == pytest.approx(loss, abs=1e-9)
 
 
+@pytest.mark.parametrize("above", [-1e-3, 1e-6, 1e-3])
+@pytest.mark.parametrize("c", [1.0, 1e2])
+def test_on_the_sphere_damped_newton_finds_the_minimum_along_it(above, c):
+    objective, start = Valley(), np.array([0.95, 0.5 * 0.95**2 + above])
+    radius = np.linalg.norm(start)
+    problem = equation(start, [0.9, 0.405], c, objective)
+    solution = Newton(objective, 2, 3e-3, radius).descend(problem)
+    end = problem.predicted + solution.d
+    loss, gradient, _ = objective.derivatives(end)
+    assert np.linalg.norm(end) == pytest.approx(radius, rel=1e-12)
+    assert abs(c * (gradient + solution.multiplier * end) + problem.psi + solution.d).max() < 1e-4 * c
+    assert solution.loss == pytest.approx(loss, abs=1e-9)
+
+    def potential(angle):
+        theta = radius * np.array([np.cos(angle), np.sin(angle)])
+        return problem.potential(theta, objective.loss_and_gradient(theta)[0])
+
+    angle = np.arctan2(end[1], end[0])
+    best = minimize_scalar(potential, bounds=(angle - 0.1, angle + 0.1), method="bounded", options={"xatol": 1e-12})
+    assert best.x == pytest.approx(angle, abs=1e-6)
+
+
 def test_the_matrix_of_the_step_is_indefinite_off_the_floor():
     floor, off = (Valley().derivatives(np.array([0.95, 0.5 * 0.95**2 + above]))[2] for above in (0.0, 1e-3))
     assert not Factor(floor, 1.0).indefinite and Factor(off, 1.0).indefinite

@@ -84,6 +84,7 @@ def gradient_flow(
     max_seconds : float
         Wall time.
     max_steps : int
+        Of steps, and damped iterations since the wall or the start.
     max_t : float
         In mean-loss time.
     samples : int
@@ -124,7 +125,7 @@ def gradient_flow(
     while stop is None:
         if bdf.t >= max_t:
             stop = Stop.EXACT if fits_slowly(bdf) else Stop.T_LIMIT
-        elif len(history) >= max_steps:
+        elif len(history) + bdf.newton.damped_iterations >= max_steps:  # a step in trouble may take a hundred of these
             stop = Stop.STEP_LIMIT
         elif history and time.perf_counter() - begin > max_seconds:
             stop = Stop.TIME_LIMIT

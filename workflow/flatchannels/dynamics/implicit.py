@@ -24,7 +24,7 @@ NEWTON_ITERATIONS = 10
 FAST_CONTRACTION = 0.2  # a kept factorisation must contract at least this fast
 SLOW_CONTRACTION = 0.9  # a fresh one that contracts more slowly has failed
 FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refused step
-DESCENT_ITERATIONS = 20  # of `Newton.descend`
+DESCENT_ITERATIONS = 60  # of `Newton.descend`
 LARGEST_DAMPING = 1e20  # at which it gives up
 LOSS_VISIBLE = 1e-8  # relative, a tenth of the rise for which a step is refused
 SLACK = 1e-11  # of the loss, relative: a change of the potential below it is not looked at
@@ -138,7 +138,7 @@ class Factor:
 class Newton:
     """Solves the equations of one flow after the other, and remembers what makes the next one cheaper.
 
-    Its attribute `point` is the `Point` of the last Hessian, None before the first.
+    Its attribute `point` is the `Point` of the last Hessian, None before the first; `damped_iterations` counts those of `descend`.
 
     Parameters
     ----------
@@ -155,6 +155,7 @@ class Newton:
         self.objective, self.tolerance, self.radius = objective, tolerance, radius
         self.point: Point | None = None
         self.point_t = 0.0
+        self.damped_iterations = 0
         self.fresh_steps = 0  # to go
         self.curvature, self.curvature_age = 0.0, CURVATURE_AGE  # see `_contraction`
         # See `_with_a_kept_hessian`. A Hessian costs as much as P / 25 gradients, and two gradients replace it.
@@ -234,35 +235,40 @@ class Newton:
         return None
 
     def descend(self, equation: Equation) -> Solution | None:
-        """The solution that a damped Newton iteration finds: a minimum of the potential L + |θ − centre|²/(2c). Only of the free flow.
+        """The solution that a damped Newton iteration finds: a minimum of the potential L + |θ − centre|²/(2c), on the sphere or free.
 
         The extrapolation leaves the floor of a narrow, curved valley by so little that the error test does not mind; but
         with c λ_max = 1e9 the Hessian there is indefinite along the valley, and an undamped correction leads anywhere.
         Damped it leads across, back to the floor, and from there the iteration converges as usual. To divide by 1 + μ is to
         take a step c/(1 + μ) of the flow of the potential: the minimum found is the one that the flow leads to.
 
-        None where the iteration does not end, or at a higher loss. Source: Kelley & Keyes 1998 (pseudo-transient continuation).
+        None where the iteration does not end, or at a higher loss. Sources: Kelley & Keyes 1998 (pseudo-transient continuation);
+        Absil, Mahony & Sepulchre 2008, chapter 6 (Newton's method on a sphere).
         """
         predicted, _, c, scale = equation[:4]
-        theta, damping = predicted, 0.0
+        theta, damping, multiplier = self._onto_sphere(predicted), 0.0, 0.0
         value = equation.potential(theta, self.objective.loss_and_gradient(theta)[0])
         for iteration in range(DESCENT_ITERATIONS if np.isfinite(value) else 0):
             loss, gradient, hessian = self.objective.derivatives(theta)
-            self.point, self.point_t = Point(theta, gradient, hessian, 0.0), equation.t
+            self.damped_iterations += 1
             residual = equation.centre - theta - c * gradient
+            if self.radius is not None:
+                multiplier = float(residual @ theta) / (c * self.radius**2)
+                residual -= c * multiplier * theta
+            self.point, self.point_t = Point(theta, gradient, hessian, multiplier), equation.t
             slack = SLACK * abs(loss)
             while True:
-                factor = Factor(hessian, c / (1 + damping))
+                factor = Factor(hessian, c / (1 + damping), multiplier)
                 if not factor.indefinite:
-                    delta = factor.solve(residual / (1 + damping))
+                    delta = self._along_sphere(theta, factor, factor.solve(residual / (1 + damping)))
                     decrease = 0.5 * float(residual @ delta + damping * (delta @ delta)) / c  # of the potential, as predicted
+                    there = self._onto_sphere(theta + delta)
                     hidden = decrease < max(slack, 0.01 * (equation.highest_loss - loss))
                     if damping == 0 and hidden and rms(delta / scale) < self.tolerance:
-                        loss += _change_of_loss(gradient, delta, residual, c)
-                        d = theta + delta - predicted
-                        solution = Solution(d, min(iteration + 1, NEWTON_ITERATIONS), loss, 0.0, False)
+                        loss += _change_of_loss(gradient, delta, residual, c)  # on the sphere too: the way back to it adds μ |δ|²/2
+                        solution = Solution(there - predicted, min(iteration + 1, NEWTON_ITERATIONS), loss, multiplier, False)
                         return solution if loss <= equation.highest_loss else None
-                    trial = equation.potential(theta + delta, self.objective.loss_and_gradient(theta + delta)[0])
+                    trial = equation.potential(there, self.objective.loss_and_gradient(there)[0])
                     if value - trial > 0.1 * decrease - slack:
                         break
                 damping = max(4 * damping, 1.0)
@@ -270,8 +276,18 @@ class Newton:
                     return None
             if value - trial > 0.5 * decrease - slack:
                 damping = 0.0
-            theta, value = theta + delta, trial
+            theta, value = there, trial
         return None
+
+    def _onto_sphere(self, theta: Array) -> Array:
+        return theta if self.radius is None else theta * (self.radius / np.linalg.norm(theta))
+
+    def _along_sphere(self, theta: Array, factor: Factor, delta: Array) -> Array:
+        """The solution δ of the same equations with δ·θ = 0 and one more unknown."""
+        if self.radius is None:
+            return delta
+        border = factor.solve(theta)
+        return delta - (theta @ delta) / (theta @ border) * border
 
     def _with_fresh_hessians(self, equation: Equation, careful: bool) -> Solution | None:
         predicted, psi, c, scale = equation[:4]

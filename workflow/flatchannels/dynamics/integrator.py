@@ -32,6 +32,7 @@ CAUTIOUS_FACTOR = 2.0  # the upper one after a step was found so long that it hi
 TROUBLE_MEMORY = 50  # accepted steps after which a troubled one counts 1/e
 LONGEST_WAIT = 8  # of such steps, after failures of the damped iteration
 MUCH_TROUBLE = 5.0  # from which on a step is not refused before the damped iteration has failed too
+FEW_ITERATIONS = 4  # of the damped iteration, after which the next step is tried without
 PATIENCE_WITH_ORDER = 3  # refused steps in a row after which the order falls to 1 (Shampine & Gordon 1975)
 
 
@@ -109,6 +110,7 @@ class Bdf:
         self.growth_steps = 0  # steps to go in which the step size may at most double, after `_growth_rate` cut one
         # Steps whose equation Newton's iteration did not solve, or that hid growth, the last TROUBLE_MEMORY above all; see `_descend`.
         self.trouble, self.pause, self.wait = 0.0, 1, 0
+        self.damped = False  # whether the next step begins with the damped iteration
         self.has_potential = not gauge(objective, theta).size  # a gradient along a surface is the gradient of nothing
 
     def __getstate__(self) -> dict:
@@ -153,12 +155,15 @@ class Bdf:
             if self._too_small():
                 raise StepTooSmall(f"step size {self.time_step:.1e} at t = {self.t:.3e}")
             predicted = ndf.predicted(self.D, self.order)
-            solution = self._solve(predicted)
+            # In trouble the undamped iteration mostly fails, so a step after one that had to be damped begins damped.
+            solution = self._descend(predicted) if self.damped else None
+            self.damped = solution is not None and solution.iterations > FEW_ITERATIONS
+            solution = solution or self._solve(predicted)
             growth = self._growth_rate() if solution is not None and solution.indefinite else 0.0
             if solution is None or growth > 0:
                 descended = self._descend(predicted)
                 if descended is not None:
-                    solution, growth = descended, 0.0
+                    solution, growth, self.damped = descended, 0.0, descended.iterations > FEW_ITERATIONS
             if solution is None:
                 self._refuse(0.5)
                 continue
@@ -197,7 +202,7 @@ class Bdf:
 
         Steps may be as long as the error allows even where they lead over a kink. After a failure the next ones are left out.
         """
-        if self.radius is not None or not self.has_potential:
+        if not self.has_potential:
             return None
         self.trouble += 1.0
         self.wait -= 1
