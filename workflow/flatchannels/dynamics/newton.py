@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatchannels.dynamics.objectives import Affine, TwiceDifferentiable
-from flatchannels.dynamics.polish import Polish, polish
+from flatchannels.dynamics.polish import NEGLIGIBLE_GRADIENT, Polish, polish
 
 Array = NDArray[np.float64]
 
 
-def minimum(objective: TwiceDifferentiable, guesses: Sequence[Array], iterations: int) -> Polish:
+def minimum(objective: TwiceDifferentiable, guesses: Sequence[Array], iterations: int, enough: float = NEGLIGIBLE_GRADIENT) -> Polish:
     """The minimum from the guess at which an objective is lowest, in coordinates in which its Hessian has ones on the diagonal.
 
     For hinges: along its kink the curvature of one is of the order of |w|, in the log of its scale of 1/|w|.
@@ -26,6 +26,8 @@ def minimum(objective: TwiceDifferentiable, guesses: Sequence[Array], iterations
     guesses : sequence of (P,)
     iterations : int
         At most so many.
+    enough : float
+        Of `polish`, in those coordinates.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def minimum(objective: TwiceDifferentiable, guesses: Sequence[Array], iterations
     guess = min(guesses, key=lambda guess: objective.loss_and_gradient(guess)[0])
     scale = _scale(objective.derivatives(guess)[2])
     with np.errstate(all="ignore"):  # a step too long gives infinities, which `polish` refuses
-        end = polish(Affine.scaled(objective, scale), guess / scale, max_iterations=iterations)
+        end = polish(Affine.scaled(objective, scale), guess / scale, max_iterations=iterations, enough=enough)
     hessian = end.hessian / np.multiply.outer(scale, scale)
     return replace(end, theta=end.theta * scale, gradient=end.gradient / scale, hessian=hessian)
 

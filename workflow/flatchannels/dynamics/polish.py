@@ -54,7 +54,14 @@ class Polish:
     seconds: float
 
 
-def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: float = 3600.0, max_iterations: int = 1000) -> Polish:
+def polish(
+    objective: TwiceDifferentiable,
+    theta: ArrayLike,
+    *,
+    max_seconds: float = 3600.0,
+    max_iterations: int = 1000,
+    enough: float = NEGLIGIBLE_GRADIENT,
+) -> Polish:
     """Minimise from θ; the loss never rises beyond rounding on the way.
 
     Parameters
@@ -63,6 +70,8 @@ def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: flo
     theta : (P,)
     max_seconds : float
     max_iterations : int
+    enough : float
+        Largest entry of a gradient that counts as 0; by default it ends where rounding lets it come no further.
 
     Returns
     -------
@@ -78,7 +87,7 @@ def polish(objective: TwiceDifferentiable, theta: ArrayLike, *, max_seconds: flo
     if not (np.isfinite(loss) and np.isfinite(hessian).all()):
         return Polish(theta, loss, gradient, hessian, Finish.FAILED, 0, time.perf_counter() - begin)
     while finish is None:
-        if abs(gradient).max() < NEGLIGIBLE_GRADIENT:
+        if abs(gradient).max() < enough:
             finish = Finish.CONVERGED
             break
         if time.perf_counter() - begin > max_seconds:

@@ -33,6 +33,7 @@ FACTOR = 100.0  # by which the pull of the wall falls from stage to stage
 LEAST_FACTOR = 2.0  # to which it is lowered where Newton's method fails
 STAGES, ITERATIONS, ALL_ITERATIONS = 30, 60, 400  # at most, and of Newton's method in each, and until no further stage begins
 FOLLOWED = 1e-6  # gradient up to which a minimum on the way counts as found
+ON_THE_WAY = 1e-10  # gradient, in coordinates with ones on the diagonal of the Hessian, at which Newton's method ends in the stages
 GROWS = -0.1  # Newton's step in log |c| without pull from which on a neuron counts as a hinge, where it is −1; 0 if it stays finite
 IN_THE_MINIMUM = 0.01  # change of log |w| by Newton's method up to which it then is in its minimum
 ON_THE_KINK, OFF_THE_KINK = 20.0, 50.0  # a hinge has come out once no sample has |z| in between
@@ -116,7 +117,7 @@ def recede(limit: AnyLimit, theta: Array, pull: float) -> Receded | None:
         alike = np.zeros(theta.size)
         alike[scales] = -np.log(factor) / 3  # what all hinges do in the end
         changes = np.log(factor) * place.tangent(end), alike
-        trial = minimum(ahead, [end.theta, *(sharpened(limit, end.theta, change, steep) for change in changes)], ITERATIONS)
+        trial = minimum(ahead, [end.theta, *(sharpened(limit, end.theta, change, steep) for change in changes)], ITERATIONS, ON_THE_WAY)
         iterations += trial.iterations
         if abs(trial.gradient).max() < FOLLOWED and _loss(limit, trial.theta) < _loss(limit, end.theta) * (1 + LOSS_RESOLUTION):
             place, end, factor = ahead, trial, min(FACTOR, factor**1.5)

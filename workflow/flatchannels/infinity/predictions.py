@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from flatchannels.dynamics.newton import minimum
 from flatchannels.dynamics.polish import Polish
 from flatchannels.infinity.candidates import Candidate
-from flatchannels.infinity.hinges import FOLLOWED, Pulled
+from flatchannels.infinity.hinges import FOLLOWED, ON_THE_WAY, Pulled
 from flatchannels.infinity.limits import SECOND_ORDER
 
 Array = NDArray[np.float64]
@@ -62,7 +62,7 @@ class Approach:
         self.back[pulls[0]] = end.theta
         for stage, ahead in pairwise(pulls):
             along = np.log(stage / ahead) * Pulled(self.guess.limit, stage).tangent(end)
-            end = minimum(Pulled(self.guess.limit, ahead), [end.theta, end.theta + along], ITERATIONS)
+            end = minimum(Pulled(self.guess.limit, ahead), [end.theta, end.theta + along], ITERATIONS, ON_THE_WAY)
             if not abs(end.gradient).max() < FOLLOWED:
                 return
             self.back[ahead] = end.theta
@@ -88,7 +88,7 @@ class Approach:
         theta = self.theta
         if self.back and pull not in self.back:
             nearest = self.back[min(self.back, key=lambda stage: abs(np.log(stage / pull)))]
-            found = minimum(Pulled(self.guess.limit, pull), [nearest], ITERATIONS)
+            found = minimum(Pulled(self.guess.limit, pull), [nearest], ITERATIONS, ON_THE_WAY)
             if not abs(found.gradient).max() < FOLLOWED:
                 return np.nan, np.nan
             self.back[pull] = found.theta
