@@ -16,13 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
 from flatchannels.dynamics.objectives import TwiceDifferentiable
-from flatchannels.precision import LOSS_RESOLUTION, ROUNDING
+from flatchannels.precision import CONVERGED_GRADIENT, LOSS_RESOLUTION, ROUNDING
 from flatchannels.reasons import Finish
 
 Array = NDArray[np.float64]
 
 NEGLIGIBLE_GRADIENT = 1e-15
-PATIENCE = 6  # Newton steps without a gradient half as large before it counts as converged to rounding
+SHIFT_GROWTH = 10.0  # of the shift from one Newton step that raised the loss to the next
+# Newton steps without a gradient half as large before it counts as converged to rounding: where it is small enough, and where not yet.
+PATIENCE, LONG_PATIENCE = 6, 24
 ACCEPT, EXPAND = 1e-3, 0.75  # trust-region ratios: a step is taken above the first, the radius grows above the second
 
 
@@ -83,7 +85,7 @@ def polish(
     iterations, failures = 0, 0
     finish: Finish | None = None
     best: tuple | None = None
-    radius = 0.1 * max(1.0, float(np.linalg.norm(theta)))
+    radius, shift = 0.1 * max(1.0, float(np.linalg.norm(theta))), 0.0
     if not (np.isfinite(loss) and np.isfinite(hessian).all()):
         return Polish(theta, loss, gradient, hessian, Finish.FAILED, 0, time.perf_counter() - begin)
     while finish is None:
@@ -99,7 +101,7 @@ def polish(
         step, decrease, inside = trust_region_step(components, values, radius)
         visible = decrease > LOSS_RESOLUTION * abs(loss)
         if not visible:
-            step = newton_step(components, values)
+            step = newton_step(components, values, shift)
         change = vectors @ step
         trial = objective.derivatives(theta + change)
         if visible:
@@ -116,10 +118,12 @@ def polish(
             best = _nearer((theta, loss, gradient, hessian), best)
             better = trial[0] <= best[1] + 10 * LOSS_RESOLUTION * abs(loss)
             failures = 0 if better and abs(trial[1]).max() < 0.5 * abs(best[2]).max() else failures + 1
+            shift = shift / SHIFT_GROWTH if better else max(SHIFT_GROWTH * shift, least_curvature(values))
         if better:
             theta = theta + change
             loss, gradient, hessian = trial
-        if failures >= PATIENCE or (visible and radius < ROUNDING * np.linalg.norm(theta)):
+        patience = PATIENCE if best and abs(best[2]).max() < CONVERGED_GRADIENT else LONG_PATIENCE
+        if failures >= patience or (visible and radius < ROUNDING * np.linalg.norm(theta)):
             finish = Finish.RESOLUTION
         elif iterations >= max_iterations:
             finish = Finish.STEP_LIMIT
@@ -134,7 +138,21 @@ def _nearer(point: tuple, best: tuple | None) -> tuple:
     return point if abs(point[2]).max() < abs(best[2]).max() else best
 
 
-def newton_step(components: Array, values: Array) -> Array:
+def least_curvature(values: Array) -> float:
+    """The smallest of ascending eigenvalues that is no rounding; infinite if all are.
+
+    Parameters
+    ----------
+    values : (P,)
+
+    Returns
+    -------
+    float
+    """
+    return float(np.min(values, where=values > ROUNDING * values[-1] * values.size, initial=np.inf))
+
+
+def newton_step(components: Array, values: Array, shift: float = 0.0) -> Array:
     """The Newton step in the eigenbasis, without the directions whose eigenvalue is rounding or negative.
 
     Parameters
@@ -143,6 +161,8 @@ def newton_step(components: Array, values: Array) -> Array:
         The gradient in the eigenbasis of the Hessian.
     values : (P,)
         The eigenvalues, ascending.
+    shift : float
+        Added to them: where a curved valley is left by steps along it, one across it alone leads back to its floor.
 
     Returns
     -------
@@ -151,7 +171,7 @@ def newton_step(components: Array, values: Array) -> Array:
     noise = ROUNDING * values[-1] * values.size
     used = values > noise
     step = np.zeros_like(components)
-    step[used] = -components[used] / values[used]
+    step[used] = -components[used] / (values[used] + shift)
     return step
 
 
