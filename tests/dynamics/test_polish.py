@@ -115,3 +115,13 @@ def test_a_step_that_leaves_the_floor_of_a_bent_valley_is_shortened_along_it(x):
     assert BentValley().derivatives(undamped)[0] > 1 + 1e-12  # visibly higher
     end = polish(BentValley(), start)
     assert abs(end.gradient).max() < 1e-12
+
+
+def test_a_point_without_a_finite_hessian_is_refused():
+    class OnOneSide:  # ½ (x + 3)², whose Hessian is not known beyond x < −1 while the loss goes on falling there
+        def derivatives(self, theta):
+            hessian = np.array([[1.0 if theta[0] > -1 else np.nan]])
+            return 0.5 * (theta[0] + 3) ** 2, theta + 3, hessian
+
+    end = polish(OnOneSide(), np.array([4.0]), max_iterations=60)
+    assert -1 < end.theta[0] < 0 and np.isfinite(end.hessian).all()

@@ -104,6 +104,8 @@ def polish(
             step = newton_step(components, values, shift)
         change = vectors @ step
         trial = objective.derivatives(theta + change)
+        if not np.isfinite(trial[2]).all():  # far beyond the region the loss alone may still be finite
+            trial = np.inf, *trial[1:]
         if visible:
             gain = (loss - trial[0]) / decrease if np.isfinite(trial[0]) else -1.0
             better = gain > ACCEPT
@@ -113,7 +115,8 @@ def polish(
                 radius *= 2.0
             if not better:
                 # Close to the resolution of the loss a step that lowers the gradient is as good as one that lowers it.
-                better = decrease < 100 * LOSS_RESOLUTION * abs(loss) and abs(trial[1]).max() < abs(gradient).max()
+                close = decrease < 100 * LOSS_RESOLUTION * abs(loss) and np.isfinite(trial[0])
+                better = bool(close and abs(trial[1]).max() < abs(gradient).max())
         else:
             best = _nearer((theta, loss, gradient, hessian), best)
             better = trial[0] <= best[1] + 10 * LOSS_RESOLUTION * abs(loss)
