@@ -121,7 +121,10 @@ def polish(
             best = _nearer((theta, loss, gradient, hessian), best)
             better = trial[0] <= best[1] + 10 * LOSS_RESOLUTION * abs(loss)
             failures = 0 if better and abs(trial[1]).max() < 0.5 * abs(best[2]).max() else failures + 1
-            shift = shift / SHIFT_GROWTH if better else max(SHIFT_GROWTH * shift, least_curvature(values))
+            if better:
+                shift /= SHIFT_GROWTH
+            else:
+                shift = max(SHIFT_GROWTH * shift, float(values[_above_rounding(values)].min(initial=np.inf)))
         if better:
             theta = theta + change
             loss, gradient, hessian = trial
@@ -141,18 +144,9 @@ def _nearer(point: tuple, best: tuple | None) -> tuple:
     return point if abs(point[2]).max() < abs(best[2]).max() else best
 
 
-def least_curvature(values: Array) -> float:
-    """The smallest of ascending eigenvalues that is no rounding; infinite if all are.
-
-    Parameters
-    ----------
-    values : (P,)
-
-    Returns
-    -------
-    float
-    """
-    return float(np.min(values, where=values > ROUNDING * values[-1] * values.size, initial=np.inf))
+def _above_rounding(values: Array) -> NDArray[np.bool_]:
+    """Which of ascending eigenvalues are neither rounding nor negative."""
+    return values > ROUNDING * values[-1] * values.size
 
 
 def newton_step(components: Array, values: Array, shift: float = 0.0) -> Array:
@@ -171,8 +165,7 @@ def newton_step(components: Array, values: Array, shift: float = 0.0) -> Array:
     -------
     (P,)
     """
-    noise = ROUNDING * values[-1] * values.size
-    used = values > noise
+    used = _above_rounding(values)
     step = np.zeros_like(components)
     step[used] = -components[used] / (values[used] + shift)
     return step

@@ -111,8 +111,11 @@ def levels_panel(axes, runs, rows):
 def begin_with_zero(axes, left):
     """Call the left end of a logarithmic axis 0, and part it from the rest."""
     between = 2.2 * left
-    ticks = [tick for tick in axes.get_xticks() if between < tick < axes.get_xlim()[1]]
+    limits = axes.get_xlim()
+    ticks, minor = ([tick for tick in axes.get_xticks(minor=which) if between < tick < limits[1]] for which in (False, True))
     axes.set_xticks([left, *ticks], ["0", *(f"{tick:g}" for tick in ticks)])
+    axes.set_xticks(minor, minor=True)
+    axes.set_xlim(limits)
     axes.axvline(between, color=palette.GREY, linewidth=0.6, linestyle=":")
 
 
