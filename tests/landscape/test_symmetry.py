@@ -18,7 +18,9 @@ def test_flipped_neurons_of_a_group_are_turned_to_one_side(flips, seed):
     rng = np.random.default_rng(seed)
     direction, flips = rng.normal(size=4), np.array(flips)
     group = flips[:, None] * (direction + 1e-4 * rng.normal(size=(5, 4))) * rng.uniform(0.5, 2, size=(5, 1))
-    weights = np.concatenate([group, np.zeros((1, 4)), [[5.0, -3, 2, 9]]])
+    other = np.array([5.0, -3, 2, 9])
+    other -= (other @ direction) / (direction @ direction) * direction  # a direction drawn nearly along it makes it one of the group
+    weights = np.concatenate([group, np.zeros((1, 4)), [other]])
     signs = neuron_signs(weights)
     assert np.array_equal(signs, [*(flips * flips[0]), 1, 1])
     assert [0, 1, 2, 3, 4] in groups(signs[:, None] * weights)
