@@ -73,6 +73,18 @@ def test_the_converged_share_is_by_network_and_failures_count_as_not_converged(r
     assert shares == {("rosenbrock-d2", "r4"): 1.0, ("rosenbrock-d2", "r16"): pytest.approx(4 / 6), ("rosenbrock-d8", "r4"): 1.0}
 
 
+def test_the_converged_share_by_size_has_a_place_for_each_width_and_dimension(results):
+    table = sweep_summary.convergence_by_size(sweep_summary.read(results)[0], "channels")
+    assert table.loc["4"].tolist() == [1.0, 1.0] and table.loc["16", 2] == pytest.approx(4 / 6) and np.isnan(table.loc["16", 8])
+
+
+def test_the_longest_run_of_a_network_is_compared_with_its_median(results):
+    runs = sweep_summary.read(results)[0].assign(seconds=1.0)
+    runs.loc[(runs["dataset"] == "rosenbrock-d8") & (runs["seed"] == 6), "seconds"] = 12.0
+    ratios = {(row.dataset, row.network): (row.median, row.longest, row.ratio) for row in sweep_summary.durations(runs).itertuples()}
+    assert ratios == {("rosenbrock-d2", "r4"): (1, 1, 1), ("rosenbrock-d2", "r16"): (1, 1, 1), ("rosenbrock-d8", "r4"): (1, 12, 12)}
+
+
 def test_calls_restarts_and_failures_are_counted_in_the_logs(results):
     assert sweep_summary.calls(sweep_summary.logs_beside(results)) == {
         "calls of snakemake": 2, "jobs restarted": 2, "failures of rule runs": 1

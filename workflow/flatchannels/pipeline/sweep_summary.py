@@ -23,6 +23,8 @@ from flatchannels.storage.errors import RecordError
 
 HOUR = 3600.0  # s
 LEAST_CONVERGED = 0.995  # share of a network's runs below which it is named
+MUCH_LONGER = 10.0  # longest run of a network in units of its median, from which on it is named
+NETWORK = ["sweep", "dataset", "activation", "network"]
 COLUMNS = ["sweep", "dataset", "dimension", "activation", "widths", "seed", "stop", "converged", "message"]
 AT_A_LIMIT = {Stop.TIME_LIMIT.name, Stop.STEP_LIMIT.name, Stop.T_LIMIT.name}
 RESTARTED, FAILED_JOB = re.compile(r"Trying to restart job"), re.compile(r"^Error in rule (\w+)", re.MULTILINE)
@@ -174,6 +176,23 @@ def seconds_by_size(runs: pd.DataFrame, sweep: str) -> pd.DataFrame:
     return _by_size(mine.groupby(["widths", "dimension"])["seconds"].mean(), "")
 
 
+def convergence_by_size(runs: pd.DataFrame, sweep: str) -> pd.DataFrame:
+    """Share of the converged runs of a sweep: a row for each network r, a column for each dimension d.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        `read`.
+    sweep : str
+
+    Returns
+    -------
+    DataFrame
+    """
+    mine = runs[runs["sweep"] == sweep]
+    return _by_size(mine.assign(converged=mine["converged"].astype(float)).groupby(["widths", "dimension"])["converged"].mean(), "")
+
+
 def _by_size(values: pd.Series, total: str) -> pd.DataFrame:
     """A Series over (widths, dimension) as a table, with sums if `total` names them."""
     if not len(values):
@@ -213,10 +232,29 @@ def convergence(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
     """
-    keys = ["sweep", "dataset", "activation", "network"]
-    table = runs.assign(converged=runs["converged"].astype(bool)).groupby(keys)["converged"].agg(["size", "sum", "mean"]).reset_index()
-    table = table.set_axis([*keys, "runs", "converged", "share"], axis=1)
-    order = sorted(table.index, key=lambda row: [natural_key(table[key][row]) for key in keys])
+    table = runs.assign(converged=runs["converged"].astype(bool)).groupby(NETWORK)["converged"].agg(["size", "sum", "mean"])
+    return _in_order(table.reset_index().set_axis([*NETWORK, "runs", "converged", "share"], axis=1))
+
+
+def durations(runs: pd.DataFrame) -> pd.DataFrame:
+    """Median and longest wall time of a run, s, and the longest in units of the median, network by network.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        `read`.
+
+    Returns
+    -------
+    DataFrame
+    """
+    table = runs.groupby(NETWORK)["seconds"].agg(["median", "max"]).reset_index().set_axis([*NETWORK, "median", "longest"], axis=1)
+    return _in_order(table.assign(ratio=table["longest"] / table["median"]))
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of networks in the order of their names, numbers among them as numbers."""
+    order = sorted(table.index, key=lambda row: [natural_key(table[key][row]) for key in NETWORK])
     return table.loc[order].reset_index(drop=True)
 
 
@@ -274,7 +312,8 @@ def describe(results: Path) -> str:
     """
     done = jobs(results)
     runs, damaged = read(results)
-    networks, sweeps = convergence(runs), sorted(set(runs["sweep"]))
+    networks, times, sweeps = convergence(runs), durations(runs), sorted(set(runs["sweep"]))
+    long = times[times["ratio"] > MUCH_LONGER]
     below = networks[networks["share"] < LEAST_CONVERGED]
     failed = runs[runs["stop"] == Stop.FAILED.name]
     share = f"{runs['converged'].mean():.4%}" if len(runs) else "none"
@@ -284,7 +323,11 @@ def describe(results: Path) -> str:
         _titled("Processor time and memory by kind of job", costs(done)),
         *(_titled(f"Core-hours of the runs of the sweep {sweep} by (r, d)", costs_by_size(done, runs, sweep)) for sweep in sweeps),
         *(_titled(f"Mean seconds of a run of the sweep {sweep}", seconds_by_size(runs, sweep)) for sweep in sweeps),
+        f"Longest run of a network: up to {times['ratio'].max():.3g} times its median; "
+        f"{len(long)} of {len(times)} networks above {MUCH_LONGER:g}",
+        *([long.to_string(index=False, float_format="{:.3g}".format)] if len(long) else []),
         _titled("How the gradient flows ended", endings(runs)),
+        *(_titled(f"Converged share of the runs of the sweep {sweep}", convergence_by_size(runs, sweep)) for sweep in sweeps),
         f"Converged: {int(runs['converged'].sum())} of {len(runs)} runs, {share}; "
         f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",
         *([below.to_string(index=False)] if len(below) else []),
