@@ -18,7 +18,7 @@
 #   make notebooks          the worked examples run anew, with their full sizes; the site shows what they print (a quarter of an hour)
 #   make notebooks-environment   .venv-notebooks, in which the tests run them with small sizes
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
-#   make peers-environment  .venv-peers with jax, beside which `make bench` then measures the kernels
+#   make peers-environment  .venv-peers with jax, diffrax and SUNDIALS, beside which `make bench` then measures kernels and flows
 #   make lock               requirements.lock, requirements-docs.txt and requirements-notebooks.txt anew, from pyproject.toml (needs uv)
 #   make clean              removes what the pipeline made, and the environments
 
@@ -86,8 +86,10 @@ repair: $(VENV)/requirements.lock
 bench: $(VENV)/requirements.lock
 	@mkdir -p results/bench
 	@for script in benchmarks/*.py; do echo "== $$script"; to=results/bench/$$(basename $$script .py); \
-	  case $$script in */kernels.py) files="--json $$to.json --plot $$to.png";; *) files=;; esac; \
-	  PYTHONPATH=workflow $(RUN) $$script $$files || exit 1; done
+	  python=$(VENV)/bin/python files=; \
+	  case $$script in */kernels.py|*/solvers.py) files="--json $$to.json --plot $$to.png";; esac; \
+	  case $$script in */solvers.py) test ! -x $(PEERS_VENV)/bin/python || python=$(PEERS_VENV)/bin/python;; esac; \
+	  PATH="$(CURDIR)/$(VENV)/bin:$$PATH" PYTHONPATH=workflow $$python $$script $$files || exit 1; done
 
 lint: $(VENV)/requirements.lock
 	$(RUN) -m ruff check .
@@ -151,10 +153,12 @@ $(GP_VENV)/requirements-gp.txt: requirements-gp.txt | $(VENV)/requirements.lock
 	    $(GP_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
 	    cp $< $@; } || { rm -rf $(GP_VENV); echo "make: no torch, so no Gaussian processes" >&2; exit 1; }; }
 
+# Our package's environment, and the peers: libraries of flows call our kernels in their own process.
 $(PEERS_VENV)/requirements.txt: benchmarks/peers/requirements.txt | $(VENV)/requirements.lock
 	@cmp -s $< $@ && touch $@ || { \
 	  echo "Installing $< into $(PEERS_VENV) ..."; \
 	  $(VENV)/bin/python -m venv --clear $(PEERS_VENV) && \
+	  $(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
 	  $(PEERS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< && \
 	  cp $< $@; }
 

@@ -1,14 +1,15 @@
 """Gradient flows by our solver beside those of libraries, with the same kernels, Hessians and tolerances: cost, ends, errors.
 
-    python benchmarks/solvers.py [--cases 0 1 …] [--seeds 4] [--methods LSODA …] [--rtol 1e-5] [--seconds 30] [--json FILE] [--plot FILE]
+    python benchmarks/solvers.py [--cases 0 1 …] [--seeds 4] [--methods LSODA …] [--rtol 1e-5] [--patience 10] [--json FILE] [--plot FILE]
 
 All solvers start from the same points, six networks with some seeds each, of which about half lead into channels. Peers stop at the wall,
 or at the time at which ours came to its end: by themselves they know neither. Ours goes on along the wall, and is charged for it. Costs are
-seconds of the processor on one core; compare ratios, not times. A peer that is not done after --seconds, or fails, is counted as that.
+seconds of the processor on one core; compare ratios, not times. A peer that is not done after --patience times our seconds, or fails, is
+counted as that.
 
 `error` is the distance of θ, relative, from a reference at the last time before the wall, a hundredth of the end of the others; the
 reference is LSODA's at a thousandth of the tolerance. --errors turns it on: it costs as much as all the rest.
-CVODE takes part where scikit-sundae is installed.
+CVODE takes part where scikit-sundae is installed, Kvaerno5 where diffrax is: `make peers-environment` installs both into .venv-peers.
 """
 
 import argparse
@@ -29,6 +30,10 @@ try:
     from sksundae.cvode import CVODE
 except ImportError:
     CVODE = None
+try:
+    from peers.diffrax_steps import diffrax_steps
+except ImportError:
+    diffrax_steps = None
 
 CASES = [
     ((4,), 2, "softplus"), ((4,), 4, "g"), ((8,), 2, "softplus"), ((8,), 8, "softplus"), ((4, 4), 4, "softplus"), ((16,), 4, "erf"),
@@ -46,21 +51,33 @@ class GivenUp(Exception):
 class Watched:
     """The flow of an objective as peers want it, which counts, and ends when the seconds are over."""
 
-    def __init__(self, objective, seconds):
-        self.objective, self.end = objective, time.process_time() + seconds
+    def __init__(self, objective, seconds, squared_wall):
+        self.objective, self.limit, self.squared_wall = objective, seconds, squared_wall
         self.gradients, self.hessians = 0, 0
+        self.start()
+
+    def start(self):
+        """Set the clock to 0."""
+        self.began = time.process_time()
+
+    def seconds(self):
+        """Of the processor, since the start."""
+        return time.process_time() - self.began
+
+    def check(self):
+        """Give up if the time is over."""
+        if self.seconds() > self.limit:
+            raise GivenUp
 
     def slope(self, t, theta):
         """−∇L (P,)."""
-        if time.process_time() > self.end:
-            raise GivenUp
+        self.check()
         self.gradients += 1
         return -self.objective.loss_and_gradient(theta)[1]
 
     def jacobian(self, t, theta):
         """−H (P, P)."""
-        if time.process_time() > self.end:
-            raise GivenUp
+        self.check()
         self.hessians += 1
         return -self.objective.derivatives(theta)[2]
 
@@ -95,24 +112,26 @@ def cvode_steps(method, flow, theta, t_end, rtol):
         yield t, np.reshape(step.y, (-1, theta.size))[-1]
 
 
-PEERS = {name: scipy_steps for name in SCIPY} | ({"CVODE": cvode_steps} if CVODE else {})
+PEERS = {name: scipy_steps for name in SCIPY}
+PEERS |= {"CVODE": cvode_steps} if CVODE else {}
+PEERS |= {"Kvaerno5": diffrax_steps} if diffrax_steps else {}
 
 
 def integrate(method, objective, theta, t_end, rtol, seconds):
     """One flow by a peer, to t_end or the wall: what became of it."""
-    flow, end, begin = Watched(objective, seconds), "time", time.process_time()
+    flow, end = Watched(objective, seconds, 2 * theta.size * MAXNORM), "time"
     t, point = 0.0, theta
     try:
         for now, there in PEERS[method](method, flow, theta, t_end, rtol):
             t, point = now, there
-            if point @ point >= 2 * theta.size * MAXNORM:
+            if point @ point >= flow.squared_wall:
                 end = "wall"
                 break
     except GivenUp:
         end = "given up"
     except ArithmeticError:
         end = "failed"
-    cost = time.process_time() - begin
+    cost = flow.seconds()
     loss = objective.loss_and_gradient(point)[0] if np.isfinite(point).all() else np.nan
     return {"end": end, "t": t, "loss": loss, "seconds": cost, "gradients": flow.gradients, "hessians": flow.hessians, "theta": point}
 
@@ -155,10 +174,11 @@ def one_start(widths, inputs, activation, seed, options):
     flow, cost = ours(objective, theta, options.rtol)
     record = {"network": f"{list(widths)}, d={inputs}, {activation}", "seed": seed, "stop": flow.stop.name, "t": flow.t_end,
               "ours": {"seconds": cost, "loss": flow.loss_end, "gradients": flow.gradients, "hessians": flow.hessians}}  # fmt: skip
+    seconds = options.patience * cost
     for method in options.methods:
-        record[method] = integrate(method, objective, theta, flow.t_end, options.rtol, options.seconds)
+        record[method] = integrate(method, objective, theta, flow.t_end, options.rtol, seconds)
         record[method].pop("theta")
-    record["errors"] = errors(objective, theta, flow, options.methods, options.rtol, options.seconds) if options.errors else {}
+    record["errors"] = errors(objective, theta, flow, options.methods, options.rtol, seconds) if options.errors else {}
     return record
 
 
@@ -215,7 +235,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--methods", nargs="*", default=list(PEERS), choices=list(PEERS))
     parser.add_argument("--rtol", type=float, default=1e-5)
-    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--patience", type=float, default=10.0, help="seconds of a peer, in units of ours, after which it is given up")
     parser.add_argument("--errors", action="store_true")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)

@@ -1,6 +1,6 @@
 """Do minima at infinity keep their promise? Runs at the norm wall are continued to walls ten and a hundred times as far.
 
-    python benchmarks/continued.py results [--certified 50] [--seed 0] [--out continued.csv]
+    PYTHONPATH=workflow python workflow/studies/continued.py results [--certified 50] [--seed 0] [--out continued.csv]
 
 Of the certified runs in a folder of results it draws some at random and continues them. What the minimum at infinity predicts, at the
 wall, is compared with what happens: the loss at the wall and at ten times its norm, as shares of L − L_∞, and the route that is found at
