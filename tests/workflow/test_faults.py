@@ -19,6 +19,7 @@ from snakemake.utils import update_config
 from flatchannels.pipeline import config, repair
 from flatchannels.storage import run_records, table_files
 from flatchannels.storage.schemas import runs as run_schemas
+from flatchannels.storage.schemas.infinity import ROUTES
 
 SCRIPTS = ROOT / "workflow" / "scripts"
 STEPS = 100  # between the shortest and the longest run of the sweep
@@ -136,6 +137,23 @@ def test_more_widths_and_seeds_leave_the_runs_that_exist_untouched(sweep, copy):
     assert len(table) == 3 * 2 * 4 and len(set(table["record"])) == 12
     old = {str(path.relative_to(copy)) for path in before} & set(table["record"])
     assert {Path(path).name for path in old} == {"seeds-1-2.npz"} and len(old) == 4  # those of 3–3 are 3–4 now
+
+
+def test_more_seeds_leave_the_certificates_that_exist_as_they_were(copy):
+    def routes(seeds):
+        preset["sweeps"]["levels"]["entries"][0]["seeds"] = seeds
+        (copy / "more.yaml").write_text(yaml.safe_dump(preset))
+        command = [word if "tiny.yaml" not in word else "more.yaml" for word in interruptions.command() if word not in TABLES]
+        subprocess.run([*command, "results/statistics/routes.parquet"], cwd=copy, check=True, capture_output=True)
+        table = table_files.read_table(copy / "results" / "statistics" / "routes.parquet", ROUTES)
+        return table.set_index(["bias", "widths", "seed"])[
+            ["route", "verdict", "loss_infinity", "seconds"]
+        ]  # these measured, so never equal
+
+    preset = yaml.safe_load((ROOT / "tests" / "tiny.yaml").read_text())
+    before, after = routes(3), routes(5)
+    assert 0 < len(before) < len(after)
+    assert after.loc[before.index].equals(before)
 
 
 @pytest.mark.parametrize(

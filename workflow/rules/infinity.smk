@@ -13,7 +13,8 @@ rule network_routes:
         dataset="<results>/datasets/{dataset}.npz",
         compiled="<kernels>/compiled.txt",
     output:
-        "<results>/routes/{sweep}/{dataset}/{activation}/{network}.parquet",
+        # Not deleted before: more seeds take a certificate each, and the others stay.
+        update("<results>/routes/{sweep}/{dataset}/{activation}/{network}.parquet"),
     log:
         "<results>/logs/routes/{sweep}/{dataset}/{activation}/{network}.log",
     benchmark:

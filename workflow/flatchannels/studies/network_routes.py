@@ -17,12 +17,15 @@ from flatchannels.networks.network import network_of
 from flatchannels.precision import on_the_wall
 from flatchannels.reporting.identity import network_columns, place_columns
 from flatchannels.reporting.routes import join
-from flatchannels.storage import dataset_files, run_records
+from flatchannels.storage import dataset_files, run_records, table_files
+from flatchannels.storage.errors import RecordError
+from flatchannels.storage.schemas.infinity import ROUTES
 
 ROUTE_KEYS = ["seed", "theta", "theta_initial", "trajectory_theta", "loss", "weight_norm", "stop"]
+SAME_RUN = "seed", "loss", "weight_norm"  # equal to the last digit
 
 
-def route_table(paths: Iterable, dataset: Any) -> pd.DataFrame:
+def route_table(paths: Iterable, dataset: Any, before: pd.DataFrame | None = None) -> pd.DataFrame:
     """The rows of the records of one network.
 
     Parameters
@@ -31,6 +34,8 @@ def route_table(paths: Iterable, dataset: Any) -> pd.DataFrame:
         Of the records.
     dataset : path
         Of their dataset.
+    before : DataFrame, optional
+        An earlier table of this network, made by the same code with the same dataset: its rows of runs that are still the same are kept.
 
     Returns
     -------
@@ -44,14 +49,42 @@ def route_table(paths: Iterable, dataset: Any) -> pd.DataFrame:
     data, _ = dataset_files.read_dataset(dataset)
     blocks = [(str(path), *run_records.read_runs(path, ROUTE_KEYS)) for path in paths]
     runs = sum(int(np.sum(arrays["stop"] != meta["stop_codes"]["FAILED"])) for _, meta, arrays in blocks)
-    return join([pd.DataFrame([{**row, "runs": runs} for block in blocks for row in _rows(*block, data)])])
+    known = {} if before is None else {tuple(row[key] for key in SAME_RUN): row for row in before.to_dict("records")}
+    return join([pd.DataFrame([{**row, "runs": runs} for block in blocks for row in _rows(*block, data, known)])])
 
 
-def _rows(path: str, meta: dict[str, Any], arrays: dict[str, Any], data: Dataset) -> Iterator[dict[str, Any]]:
-    """A dict for each run of a record that rests at the wall."""
+def earlier_table(path: Any, made_by: dict[str, str]) -> pd.DataFrame | None:
+    """The table at a path, for `route_table`.
+
+    Parameters
+    ----------
+    path
+    made_by : dict
+        What must stand in its metadata.
+
+    Returns
+    -------
+    DataFrame or None
+        None if there is none that can be used.
+    """
+    try:
+        table = table_files.read_table(path, ROUTES)
+    except RecordError:
+        return None
+    return table if made_by.items() <= table.attrs.items() else None
+
+
+def _rows(
+    path: str, meta: dict[str, Any], arrays: dict[str, Any], data: Dataset, known: dict[tuple, dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """A dict for each run of a record that rests at the wall; that of `known` where the run is among them."""
     network = network_of(meta)
     maxnorm = meta["training"]["maxnorm"]
     for n in np.flatnonzero(on_the_wall(arrays["weight_norm"], maxnorm)):
+        before = known.get(tuple(arrays[key][n] for key in SAME_RUN))
+        if before:
+            yield {**before, "record": path}
+            continue
         theta = arrays["theta"][n]
         run = analyse(theta, arrays["trajectory_theta"][n], network.layout, maxnorm, arrays["theta_initial"][n])
         begin = time.perf_counter()
