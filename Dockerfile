@@ -8,7 +8,8 @@
 FROM python:3.13-slim-bookworm
 
 ARG TORCH=0
-ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 HOME=/tmp
+# Whoever runs it may have no name in the image: HOME for caches, USER because Snakemake asks for a name.
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 HOME=/tmp USER=flatchannels
 WORKDIR /flatchannels
 
 # First what changes rarely: an edit of the code installs nothing anew.

@@ -1,5 +1,8 @@
 """The image has what the workflow needs: its context holds every file, and it installs from the lock with hashes."""
 
+import getpass
+import os
+import pwd
 import re
 from pathlib import Path
 
@@ -30,3 +33,13 @@ def test_what_is_copied_first_is_there_and_packages_come_from_the_lock():
 def test_the_python_of_the_image_is_one_that_the_package_supports():
     [base] = [line for line in LINES if line.startswith("FROM")]
     assert re.fullmatch(r"FROM python:3\.1[1-3]-slim-\w+", base)
+
+
+def test_whoever_runs_it_has_a_name_even_without_an_entry_among_the_users(monkeypatch):
+    def no_entry(uid):
+        raise KeyError(uid)
+
+    variables = dict(word.split("=", 1) for line in LINES if line.startswith("ENV") for word in line.split()[1:])
+    monkeypatch.setattr(os, "environ", variables)
+    monkeypatch.setattr(pwd, "getpwuid", no_entry)
+    assert getpass.getuser()  # what Snakemake calls
