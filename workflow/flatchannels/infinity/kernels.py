@@ -160,14 +160,16 @@ def residual(plan: Plan, y: Array, weights: Array, rows: Array) -> float:
 
 
 @njit(**SETTINGS)
-def _along(plan: Plan, layer: int, rows: Array, node: int, target: int) -> None:
-    """rows[target + f] = Σ_c G[c, f] V_c for the nodes f ≥ `node` of a layer, from V in its rows."""
-    for f in range(node, plan.forms[layer] + plan.scales[layer]):
-        rows[target + f - node, :] = 0.0
+def _along(plan: Plan, layer: int, rows: Array, node: int, targets: Array) -> None:
+    """rows[targets[f]] = Σ_c G[c, f] V_c for the nodes f ≥ `node` of a layer, from V in its rows."""
+    before = -1
     for k in range(plan.first_slope[layer], plan.first_slope[layer + 1]):
         c, f, row = plan.slopes[k]
-        if f >= node:
-            multiply_add(rows, row, plan.V + c, target + f - node)
+        if f == before:
+            multiply_add(rows, row, plan.V + c, targets[f])
+        elif f >= node:
+            multiply(rows, row, 0, plan.V + c, targets[f], 1)
+            before = f
 
 
 @njit(**SETTINGS)
@@ -177,7 +179,7 @@ def backward(plan: Plan, parameters: Array, rows: Array, curvature: bool) -> Non
         columns = plan.channels[layer] + plan.bias
         above = plan.forms[layer + 1]
         combine(parameters, plan.first[layer + 1], 1, columns, rows, plan.E[layer + 1], 1, above, plan.V, plan.channels[layer])
-        _along(plan, layer, rows, 0, plan.E[layer])
+        _along(plan, layer, rows, 0, plan.E[layer] + np.arange(plan.forms[layer] + plan.scales[layer]))
         if curvature:
             for k in range(plan.first_bend[layer], plan.first_bend[layer + 1]):
                 multiply(rows, plan.V + plan.bends[k, 0], 0, plan.bends[k, 3], plan.bends[k, 3], 1)
@@ -254,15 +256,11 @@ def second_adjoints(plan: Plan, parameters: Array, rows: Array) -> None:
                     for p in range(above):
                         rows[source + p, :] = rows[plan.pairs[m, p, g]]
                 combine(parameters, weight, 1, columns, rows, source, step, above, plan.V, width)
-                _along(plan, layer, rows, 0, plan.T)
-                for f in range(nodes):
-                    rows[plan.B[layer, m] + f * many + g, :] = rows[plan.T + f]
+                _along(plan, layer, rows, 0, plan.B[layer, m] + np.arange(nodes) * many + g)
         many = above + plan.scales[layer + 1]
         for f in range(nodes):
             combine(parameters, weight, 1, columns, rows, plan.B[layer, layer + 1] + f * many, 1, above, plan.V, width)
-            _along(plan, layer, rows, f, plan.T)
-            for g in range(f, nodes):
-                rows[plan.pairs[layer, f, g], :] = rows[plan.T + g - f]
+            _along(plan, layer, rows, f, plan.pairs[layer, f])
         for k in range(plan.first_bend[layer], plan.first_bend[layer + 1]):
             _, f, g, row = plan.bends[k]
             add(rows, row, plan.pairs[layer, f, g])
@@ -281,14 +279,13 @@ def within_layers(plan: Plan, rows: Array, pair_sums: Array, hessian: Array) -> 
         pairs = forms * (forms + 1) // 2
         contract(rows, plan.pairs[layer, 0, 0], pairs, plan.products, target - plan.products, pair_sums, row, 0)
         row += pairs
-        for k in range(plan.scales[layer]):
-            column = plan.first_scale[layer] + k
+        scales, place = plan.scales[layer], plan.first_scale[layer]
+        if scales:
             for f in range(forms):
-                contract(rows, h, columns, plan.pairs[layer, f, forms + k], 1, hessian, plan.first[layer] + f * columns, column)
-            for other in range(k + 1):
-                contract(
-                    rows, plan.ones, 1, plan.pairs[layer, forms + other, forms + k], 1, hessian, plan.first_scale[layer] + other, column
-                )
+                contract(rows, h, columns, plan.pairs[layer, f, forms], scales, hessian, plan.first[layer] + f * columns, place)
+            for k in range(scales):
+                pair = plan.pairs[layer, forms + k, forms + k]
+                contract(rows, plan.ones, 1, pair, scales - k, hessian, place + k, place + k)
 
 
 @njit(**SETTINGS)
@@ -302,7 +299,8 @@ def between_layers(plan: Plan, parameters: Array, rows: Array, hessian: Array) -
             if f >= forms:
                 row, left, lefts = plan.first_scale[layer] + f - forms, plan.ones, 1
             for m in range(layer + 1, last + 1):
-                _tangents(plan, parameters, rows, layer, f, m - 1)
+                if layer + 1 < last:
+                    _tangents(plan, parameters, rows, layer, f, m - 1)
                 count = _cross_terms(plan, rows, layer, f, m)
                 if f < forms:
                     contract(rows, left, lefts, plan.T, count, hessian, row, plan.first[m])
@@ -336,8 +334,15 @@ def _cross_terms(plan: Plan, rows: Array, layer: int, f: int, m: int) -> int:
     target = plan.T
     for j in range(plan.forms[m]):
         b = plan.B[layer, m] + f * many + j
-        add_products(rows, b, plan.H[m - 1], plan.E[m] + j, plan.D[m - 1], target, below)
-        multiply(rows, b, 0, plan.H[m - 1] + below, target + below, plan.bias)
+        if m > layer + 1:
+            add_products(rows, b, plan.H[m - 1], plan.E[m] + j, plan.D[m - 1], target, below)
+            multiply(rows, b, 0, plan.H[m - 1] + below, target + below, plan.bias)
+        else:  # D of a layer's own nodes are their slopes
+            multiply(rows, b, 0, plan.H[m - 1], target, below + plan.bias)
+            for k in range(plan.first_slope[layer], plan.first_slope[layer + 1]):
+                c, g, slope = plan.slopes[k]
+                if g == f:
+                    multiply_add(rows, plan.E[m] + j, slope, target + c)
         target += below + plan.bias
     return target - plan.T
 

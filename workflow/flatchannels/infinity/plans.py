@@ -61,7 +61,8 @@ class Plan(NamedTuple):
     first : int64 (L + 2,), where the matrix of layer l begins.  first_scale : the same for its scales.
     units : int64 (units, 5), layer, kind, first form and first channel within the layer, scale among the parameters.
     signs : float64 (units, 2).  of_layer : int64 (L + 3,), the first unit of each layer.
-    slopes, bends : int64 (…, 3) and (…, 4), channel, node(s) within the layer, row.  first_slope, first_bend : (L + 3,) as `of_layer`,
+    slopes, bends : int64 (…, 3) and (…, 4), channel, node(s) within the layer, row; the slopes of a layer by node, of which
+    each has one at least.  first_slope, first_bend : (L + 3,) as `of_layer`,
     unit_slope, unit_bend : (units,), the row of the first one of a unit.
     H, E : int64 (L + 2,), first row of each layer's channels and of the adjoints of its nodes.
     pairs : int64 (L + 2, nodes, nodes), row of the second adjoint of each pair of nodes of one layer.
@@ -159,6 +160,8 @@ def plan(code: int, bias: bool, inputs: int, layers: Sequence[Sequence[tuple[str
     slope_rows, bend_rows = np.array(slopes, dtype=np.int64).reshape(-1, 3), np.array(bends, dtype=np.int64).reshape(-1, 4)
     slope_rows[:, -1] = take(len(slopes)) + np.arange(len(slopes))
     bend_rows[:, -1] = take(len(bends)) + np.arange(len(bends))
+    order = np.concatenate([low + np.argsort(slope_rows[low:high, 1], kind="stable") for low, high in zip(first_slope, first_slope[1:])])
+    slope_rows = slope_rows[order]
     all_shapes = [shape for layer in shapes for shape in layer]
     starts = [np.cumsum([0, *(len(getattr(shape, what)) for shape in all_shapes[:-1])]) for what in ("slopes", "bends")]
     longest = columns.max()
@@ -166,7 +169,7 @@ def plan(code: int, bias: bool, inputs: int, layers: Sequence[Sequence[tuple[str
         code=code, bias=int(bias), channels=channels, forms=forms, scales=scales, first=first, first_scale=first_scale,
         units=np.array(units, dtype=np.int64), signs=np.array([signs for layer in layers for _, *signs in layer], dtype=float),
         of_layer=np.array(of_layer), slopes=slope_rows, bends=bend_rows, first_slope=np.array(first_slope), first_bend=np.array(first_bend),
-        unit_slope=slope_rows[0, -1] + starts[0], unit_bend=(bend_rows[0, -1] if bends else 0) + starts[1],
+        unit_slope=slope_rows[:, -1].min() + starts[0], unit_bend=(bend_rows[0, -1] if bends else 0) + starts[1],
         H=H, E=E, pairs=pairs, B=B, D=D, Z=take(forms.max()), V=take(channels.max()), square=take(nodes.max()),
         products=take(longest * (longest + 1) // 2), T=take(max((forms * columns).max(), nodes.max())),
         ones=take(1), jet=take(5), total=used,
