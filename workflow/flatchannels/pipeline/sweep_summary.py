@@ -24,7 +24,7 @@ from flatchannels.storage.errors import RecordError
 HOUR = 3600.0  # s
 LEAST_CONVERGED = 0.995  # share of a network's runs below which it is named
 MUCH_LONGER = 10.0  # longest run of a network in units of its median, from which on it is named
-BY_NETWORK = ["sweep", "dataset", "activation", "network"]
+GROUPED_BY = ["sweep", "dataset", "activation", "network"]
 COLUMNS = ["sweep", "dataset", "dimension", "activation", "widths", "seed", "stop", "converged", "message"]
 AT_A_LIMIT = {Stop.TIME_LIMIT.name, Stop.STEP_LIMIT.name, Stop.T_LIMIT.name}
 RESTARTED, FAILED_JOB = re.compile(r"Trying to restart job"), re.compile(r"^Error in rule (\w+)", re.MULTILINE)
@@ -232,8 +232,8 @@ def convergence(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
     """
-    table = runs.assign(converged=runs["converged"].astype(bool)).groupby(BY_NETWORK)["converged"].agg(["size", "sum", "mean"])
-    return _in_order(table.reset_index().set_axis([*BY_NETWORK, "runs", "converged", "share"], axis=1))
+    table = runs.assign(converged=runs["converged"].astype(bool)).groupby(GROUPED_BY)["converged"].agg(["size", "sum", "mean"])
+    return _in_order(table.reset_index().set_axis([*GROUPED_BY, "runs", "converged", "share"], axis=1))
 
 
 def durations(runs: pd.DataFrame) -> pd.DataFrame:
@@ -248,13 +248,13 @@ def durations(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
     """
-    table = runs.groupby(BY_NETWORK)["seconds"].agg(["median", "max"]).reset_index().set_axis([*BY_NETWORK, "median", "longest"], axis=1)
+    table = runs.groupby(GROUPED_BY)["seconds"].agg(["median", "max"]).reset_index().set_axis([*GROUPED_BY, "median", "longest"], axis=1)
     return _in_order(table.assign(ratio=table["longest"] / table["median"]))
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of networks in the order of their names, numbers among them as numbers."""
-    order = sorted(table.index, key=lambda row: [natural_key(table[key][row]) for key in BY_NETWORK])
+    order = sorted(table.index, key=lambda row: [natural_key(table[key][row]) for key in GROUPED_BY])
     return table.loc[order].reset_index(drop=True)
 
 
