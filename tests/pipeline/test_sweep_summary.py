@@ -74,7 +74,7 @@ def test_the_converged_share_is_by_network_and_failures_count_as_not_converged(r
 
 
 def test_the_converged_share_by_size_has_a_place_for_each_width_and_dimension(results):
-    table = sweep_summary.convergence_by_size(sweep_summary.read(results)[0], "channels")
+    table = sweep_summary.means_by_size(sweep_summary.read(results)[0], "channels", "converged")
     assert table.loc["4"].tolist() == [1.0, 1.0] and table.loc["16", 2] == pytest.approx(4 / 6) and np.isnan(table.loc["16", 8])
 
 

@@ -159,38 +159,23 @@ def costs_by_size(done: Iterable[Job], runs: pd.DataFrame, sweep: str) -> pd.Dat
     return _by_size(pd.Series(spent, dtype=float), "sum")
 
 
-def seconds_by_size(runs: pd.DataFrame, sweep: str) -> pd.DataFrame:
-    """Mean wall time of a run of a sweep, s: a row for each network r, a column for each dimension d.
+def means_by_size(runs: pd.DataFrame, sweep: str, column: str) -> pd.DataFrame:
+    """Mean of a column over the runs of a sweep: a row for each network r, a column for each dimension d.
 
     Parameters
     ----------
     runs : DataFrame
         `read`.
     sweep : str
+    column : str
+        "seconds", the wall time of a run, or "converged", whose mean is a share.
 
     Returns
     -------
     DataFrame
     """
     mine = runs[runs["sweep"] == sweep]
-    return _by_size(mine.groupby(["widths", "dimension"])["seconds"].mean(), "")
-
-
-def convergence_by_size(runs: pd.DataFrame, sweep: str) -> pd.DataFrame:
-    """Share of the converged runs of a sweep: a row for each network r, a column for each dimension d.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        `read`.
-    sweep : str
-
-    Returns
-    -------
-    DataFrame
-    """
-    mine = runs[runs["sweep"] == sweep]
-    return _by_size(mine.assign(converged=mine["converged"].astype(float)).groupby(["widths", "dimension"])["converged"].mean(), "")
+    return _by_size(mine[column].astype(float).groupby([mine["widths"], mine["dimension"]]).mean(), "")
 
 
 def _by_size(values: pd.Series, total: str) -> pd.DataFrame:
@@ -322,12 +307,12 @@ def describe(results: Path) -> str:
         *damaged,
         _titled("Processor time and memory by kind of job", costs(done)),
         *(_titled(f"Core-hours of the runs of the sweep {sweep} by (r, d)", costs_by_size(done, runs, sweep)) for sweep in sweeps),
-        *(_titled(f"Mean seconds of a run of the sweep {sweep}", seconds_by_size(runs, sweep)) for sweep in sweeps),
+        *(_titled(f"Mean seconds of a run of the sweep {sweep}", means_by_size(runs, sweep, "seconds")) for sweep in sweeps),
         f"Longest run of a network: up to {times['ratio'].max():.3g} times its median; "
         f"{len(long)} of {len(times)} networks above {MUCH_LONGER:g}",
         *([long.to_string(index=False, float_format="{:.3g}".format)] if len(long) else []),
         _titled("How the gradient flows ended", endings(runs)),
-        *(_titled(f"Converged share of the runs of the sweep {sweep}", convergence_by_size(runs, sweep)) for sweep in sweeps),
+        *(_titled(f"Converged share of the runs of the sweep {sweep}", means_by_size(runs, sweep, "converged")) for sweep in sweeps),
         f"Converged: {int(runs['converged'].sum())} of {len(runs)} runs, {share}; "
         f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",
         *([below.to_string(index=False)] if len(below) else []),
