@@ -18,7 +18,7 @@ def config(file="config.yaml"):
 def test_the_files_are_those_of_the_sweeps_with_and_without_draws():
     every, without = dataset_list.files(config()), dataset_list.files(config(), with_draws=False)
     assert set(without) < set(every) and Path("results/datasets/rosenbrock-grid.npz") in without
-    assert len([path for path in every if path.name.startswith("gp-")]) == 16 and not [
+    assert len([path for path in every if path.name.startswith("gp-")]) == 4 * 9 and not [
         path for path in without if path.name.startswith("gp-")
     ]
 
