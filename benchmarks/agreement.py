@@ -94,15 +94,21 @@ def trained(activations: list[str], widths: list[int], seeds: int) -> Iterator[E
                     yield activation, model, route.verdict, route.route
 
 
+def place(record: str | Path) -> tuple[str, ...]:
+    """Where a record lies in a folder of results, wherever that is."""
+    parts = Path(record).parts
+    return parts[len(parts) - parts[::-1].index("runs") :]
+
+
 def recorded(results: Path) -> Iterator[End]:
     """Runs of the pipeline whose route stands in a table, and those that ended inside the wall."""
     tables = [pd.read_parquet(path, columns=["record", "seed", "route", "verdict"]) for path in sorted(results.glob("routes/**/*.parquet"))]
-    known = {(Path(row.record).relative_to(results.name), row.seed): row for table in tables for row in table.itertuples()}
+    known = {(place(row.record), row.seed): row for table in tables for row in table.itertuples()}
     without = 0
     for path in sorted(results.glob("runs/**/*.npz")):
         meta, arrays = run_records.read_runs(path, ["seed", "stop"])
         for seed, stop in zip(arrays["seed"].tolist(), arrays["stop"]):
-            row = known.get((path.relative_to(results), seed))
+            row = known.get((place(path), seed))
             if stop == meta["stop_codes"]["FAILED"]:
                 continue
             if row is not None:
