@@ -136,6 +136,14 @@ def integrate(method, objective, theta, t_end, rtol, seconds):
     return {"end": end, "t": t, "loss": loss, "seconds": cost, "gradients": flow.gradients, "hessians": flow.hessians, "theta": point}
 
 
+def warm_up(methods, rtol):
+    """A short flow by each peer: what the first call in a process loads and compiles is not to be measured."""
+    net = Network(2, (1,), "softplus", True)
+    objective = Objective(net, make({"target": "rosenbrock", "inputs": "normal", "samples": 100}, 2, 1, "benchmark-d2"))
+    for method in methods:
+        integrate(method, objective, net.initialise(np.random.default_rng(1)), 1e-3, rtol, 60.0)
+
+
 def ours(objective, theta, rtol, maxnorm=MAXNORM, max_t=1e16):
     """One flow by our solver, to its own end."""
     begin = time.process_time()
@@ -241,6 +249,7 @@ def main():
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     compile_kernels()
+    warm_up(options.methods, options.rtol)
     records = []
     for widths, inputs, activation in (CASES[k] for k in options.cases):
         for seed in range(1, options.seeds + 1):
