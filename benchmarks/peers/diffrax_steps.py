@@ -41,6 +41,6 @@ def diffrax_steps(method, flow, theta, t_end, rtol):
     except jax.errors.JaxRuntimeError as error:  # of an exception in a callback only its text comes through
         flow.check()
         raise ArithmeticError(method) from error
-    if diffrax.is_failure(solution.result):
+    if not diffrax.is_okay(solution.result):  # done, or ended by the event
         raise ArithmeticError(method)
     yield float(solution.ts[-1]), end
