@@ -1,5 +1,6 @@
 """Statistics recover what was planted, and do not depend on what must not matter."""
 
+from fractions import Fraction
 from itertools import permutations
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import norm
 
 from flatchannels import names
 from flatchannels.networks.layout import Layout
-from flatchannels.reasons import Stop
+from flatchannels.reasons import Finish, Stop
 from flatchannels.reporting import levels as levels_
 from flatchannels.reporting import runs as runs_
 from flatchannels.reporting import shares as shares_
@@ -264,6 +265,40 @@ def test_exact_fits_have_converged_and_are_one_level(tmp_path):
     assert (levels["loss_min"].tolist(), levels["level"].tolist()) == ([0.25, 0.0], [0, 1])
     shares = shares_.shares(runs).set_index(["quantity", "outcome"])
     assert shares.loc[("converged", "all"), ["count", "runs", "failed"]].tolist() == [5, 6, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "converged"),
+    [
+        ({}, True),
+        ({"gradient_norm": 1e-4}, False),
+        ({"hessian_max": 1e4}, False),
+        ({"finish": Finish.STEP_LIMIT}, False),
+        ({"stop": Stop.STEP_LIMIT}, False),
+    ],
+)
+def test_a_gradient_that_is_rounding_has_converged(tmp_path, change, converged):
+    """λ_max = 1e9 and |θ| = √(2·6·1000): rounding θ alone makes a gradient of 1e-5. Not so where the flow or the finish was cut short."""
+    run = synthetic.run(1, 6, stop=Stop.WALL, weight_norm=1000.0)
+    vars(run).update({"gradient_norm": 1e-6, "hessian_max": 1e9, "finish": Finish.RESOLUTION} | change)
+    run_records.write_runs(tmp_path / "record.npz", synthetic.meta(2, (2,)), [run])
+    assert runs_.run_table([tmp_path / "record.npz"])["converged"].tolist() == [converged]
+
+
+@pytest.mark.parametrize("stiffness", [1.0, 1e6, 1e12])
+def test_no_minimum_in_float64_has_a_smaller_gradient_than_its_resolution_allows(stiffness):
+    """Of a quadratic form whose minimum is rounded to float64; a gradient in higher precision, by exact fractions."""
+    rng, size = np.random.default_rng(3), 6
+    values = np.geomspace(1.0, stiffness, size)
+    matrix = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    hessian = (matrix * values) @ matrix.T
+    minimum = [Fraction(int(n), 7) for n in rng.integers(-700, 700, size)]
+    rounded = [Fraction(float(x)) - x for x in minimum]
+    gradient = [float(sum(Fraction(float(h)) * r for h, r in zip(row, rounded))) for row in hessian]
+    theta = np.array([float(x) for x in minimum])
+    columns = {"hessian_max": np.array([stiffness]), "weight_norm": np.array([theta @ theta / (2 * size)]), "parameters": np.array([size])}
+    limit = runs_.gradient_resolution(columns)[0]
+    assert 1e-4 * limit < max(abs(np.array(gradient))) <= limit
 
 
 def test_tables_survive_the_disk(record_paths, tmp_path):

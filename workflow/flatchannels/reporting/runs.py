@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from flatchannels.networks.layout import Layout, layout_of
-from flatchannels.precision import CONVERGED_GRADIENT, DUPLICATE_DISTANCE, on_the_wall
-from flatchannels.reasons import Stop
+from flatchannels.precision import CONVERGED_GRADIENT, DUPLICATE_DISTANCE, ROUNDING, on_the_wall
+from flatchannels.reasons import Finish, Stop
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import continuation, run_records
 from flatchannels.storage.errors import RecordError
@@ -22,14 +22,14 @@ from flatchannels.storage.schemas.runs import COUNT_COLUMNS, RESULT_COLUMNS, RUN
 from flatchannels.storage.table_files import typed_table
 
 CONVERGED_CURVATURE = -1e-6  # smallest over largest Hessian eigenvalue
+STRICT_MINIMA = (Stop.STATIONARY.name, Stop.WALL.name)
 TABLE_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULT_COLUMNS, *COUNT_COLUMNS, *SECONDS]
 
 
 def run_table(paths: Iterable[str | PathLike[str]]) -> pd.DataFrame:
     """One row per run of all the given records, in their order.
 
-    `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm (`on_the_wall`), `converged` is ‖∇(L + R)‖∞ < 1e-9 and
-    λ_min > −1e-6 λ_max, or an exact fit, whose loss is 0 to rounding: with large targets its gradient need not be that small.
+    `duplicates` counts pairs of neurons in one layer, `infinite` is ‖θ‖ ≥ maxnorm (`on_the_wall`), `converged` is of `has_converged`.
     Numbers of a failed run are NaN and 0.
 
     Parameters
@@ -87,10 +87,48 @@ def run_columns(path: str, meta: Mapping[str, Any], arrays: Mapping[str, NDArray
     columns["infinite"] = on_the_wall(arrays["weight_norm"], maxnorm)
     columns["loss_infinity"] = loss_at_infinity(arrays["loss"], arrays["weight_norm"], maxnorm)
     columns["duplicates"] = count_duplicates(arrays["theta"], layout_of(meta))
-    at_rest = arrays["gradient_norm"] < CONVERGED_GRADIENT
-    stable = arrays["hessian_min"] > CONVERGED_CURVATURE * arrays["hessian_max"]
-    columns["converged"] = (at_rest & stable) | (columns["stop"] == Stop.EXACT.name)
+    columns["converged"] = has_converged(columns)
     return columns
+
+
+def has_converged(columns: Mapping[str, NDArray]) -> NDArray[np.bool_]:
+    """Whether runs have come to rest at a minimum, as far as float64 can tell.
+
+    λ_min > −1e-6 λ_max, and ‖∇(L + R)‖∞ is below 1e-9 or below what rounding makes of it: where the flow ended at a strict minimum
+    (STATIONARY or WALL, so the decrease that a Newton step predicts is negligible) and the finish went on until no step made the
+    gradient smaller, it is `gradient_resolution`. An exact fit has converged too, as its loss is 0 to rounding: with large targets its
+    gradient need not be that small.
+
+    Parameters
+    ----------
+    columns : mapping
+        gradient_norm, hessian_min, hessian_max, weight_norm, parameters, stop, finish: arrays (n,).
+
+    Returns
+    -------
+    (n,)
+    """
+    stop, gradient = columns["stop"], columns["gradient_norm"]
+    finished = np.isin(stop, STRICT_MINIMA) & (columns["finish"] == Finish.RESOLUTION.name)
+    at_rest = gradient < np.where(finished, np.fmax(CONVERGED_GRADIENT, gradient_resolution(columns)), CONVERGED_GRADIENT)
+    stable = columns["hessian_min"] > CONVERGED_CURVATURE * columns["hessian_max"]
+    return (at_rest & stable) | (stop == Stop.EXACT.name)
+
+
+def gradient_resolution(columns: Mapping[str, NDArray]) -> NDArray[np.float64]:
+    """Up to which length a gradient is 0 to rounding at a minimum: half the spacing of the numbers θ changes it by up to λ_max |θ| 2⁻⁵³.
+
+    Parameters
+    ----------
+    columns : mapping
+        hessian_max, weight_norm, parameters: arrays (n,).
+
+    Returns
+    -------
+    (n,)
+    """
+    length = np.sqrt(2 * columns["parameters"] * columns["weight_norm"])
+    return 0.5 * ROUNDING * columns["hessian_max"] * length
 
 
 def loss_at_infinity(loss: NDArray[np.float64], weight_norm: NDArray[np.float64], maxnorm: float) -> NDArray[np.float64]:

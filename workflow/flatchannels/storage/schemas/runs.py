@@ -64,7 +64,7 @@ RUNS = Schema(
         "infinite": IN_CHANNEL["infinite"],
         "loss_infinity": number("The loss in the limit ‖θ‖ → ∞, to leading order, of a run at the wall; for others the loss.", LOSS),
         "duplicates": count("Pairs of neurons in one layer whose input weights are less than 1e-6 apart."),
-        "converged": flag("Whether ‖∇(L + R)‖∞ < 1e-9 and λ_min > −1e-6 λ_max of the Hessian, or the fit is exact."),
+        "converged": flag("Whether ‖∇(L + R)‖∞ is below 1e-9, or rounding, and λ_min > −1e-6 λ_max of the Hessian; or the fit is exact."),
         "stop": text("Why the flow ended (reasons.Stop)."),
         "finish": text("Why the finish ended (reasons.Finish)."),
         **COUNT_COLUMNS,
