@@ -4,9 +4,14 @@ import json
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 from checkouts import ROOT
+from snakemake.api import SnakemakeApi  # noqa: F401, the scheduler cannot be imported before
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+from flatchannels.pipeline import snakemake_internals as internals
 
 SNAKEFILE = """
 import json, sys
@@ -120,6 +125,40 @@ def test_outputs_can_be_made_again(tmp_path):
     again = 'internals.make_again(workflow, ["a.txt"])\n' + LISTEN
     said, _ = run(tmp_path, more=again)
     assert ["a", ["a.txt"]] in json.loads(found(said, "PLANNED")[0])
+
+
+def test_one_look_for_jobs_is_ordered_at_a_time(monkeypatch):
+    monkeypatch.setattr(JobScheduler, "_schedule_reevalutation", JobScheduler._schedule_reevalutation)
+    internals.look_once_per_timespan()
+    scheduler = JobScheduler.__new__(JobScheduler)
+    scheduler._open_jobs = threading.Semaphore(0)
+    for _ in range(2):  # after the look the next one can be ordered
+        for _ in range(5):
+            scheduler._schedule_reevalutation(0.05)
+        assert scheduler._open_jobs.acquire(timeout=60)
+        assert not scheduler._open_jobs.acquire(timeout=0.2)
+
+
+def test_jobs_that_the_rate_limit_holds_back_are_looked_for_again(tmp_path):
+    """Without another look nothing would start after the first job of each span."""
+    (tmp_path / "Snakefile").write_text(
+        f"""
+import sys
+sys.path.insert(0, "{ROOT / "workflow"}")
+from flatchannels.pipeline import snakemake_internals as internals
+internals.look_once_per_timespan()
+
+rule all:
+    input: expand("{{n}}.txt", n=range(4))
+
+rule one:
+    output: "{{n}}.txt"
+    shell: "touch {{output}}"
+"""
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "4", "--max-jobs-per-timespan", "1/1s"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0 and len(list(tmp_path.glob("*.txt"))) == 4, done.stderr
 
 
 def test_nothing_else_looks_inside_snakemake():

@@ -22,6 +22,8 @@ from flatchannels.pipeline import config as settings, environment, expansion, pr
 # again takes a tenth of the time and more.
 gc.freeze()
 gc.set_threshold(100_000, 50, 50)
+if internals.is_main_process(workflow):
+    internals.look_once_per_timespan()
 
 # Jobs find the same interpreter, package and scripts, and run on one core each.
 os.environ.update(environment.of_jobs(WORKFLOW, os.environ))

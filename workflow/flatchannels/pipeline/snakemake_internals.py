@@ -7,6 +7,7 @@ to change. (Public, and used elsewhere: `config`, `logger`, `workflow.basedir` a
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,28 @@ def make_again(workflow: Workflow, outputs: Iterable[str]) -> None:
         return prepare(*arguments, **named)
 
     workflow._prepare_dag = prepare_and_force
+
+
+def look_once_per_timespan() -> None:
+    """One look for jobs to start in each span of `--max-jobs-per-timespan`, by default a second.
+
+    While jobs wait, each look orders the next one, and each end of a job makes one more look, which does so too: after 500 jobs the
+    scheduler of snakemake 9.27 looks 500 times a second, and takes a whole core. Here none is ordered while one is due.
+    """
+    from snakemake.scheduling.job_scheduler import JobScheduler  # by itself it cannot be imported before the rest of snakemake
+
+    def order(scheduler: Any, delay: float) -> None:
+        if getattr(scheduler, "look_is_due", False):
+            return
+        scheduler.look_is_due = True
+
+        def look() -> None:
+            scheduler.look_is_due = False
+            scheduler._open_jobs.release()
+
+        threading.Timer(delay, look).start()
+
+    JobScheduler._schedule_reevalutation = order
 
 
 def planned_jobs(workflow: Workflow) -> list[tuple[int, str, tuple[str, ...]]]:
