@@ -63,7 +63,7 @@ def results(folder, losses, blocks, seconds, stop=Stop.STATIONARY):
 
 
 def test_versions_compare_runs_by_seed_whatever_the_blocks(tmp_path):
-    versions = runpy.run_path(str(ROOT / "benchmarks" / "versions.py"), run_name="read")
+    versions = runpy.run_path(str(ROOT / "workflow" / "studies" / "versions.py"), run_name="read")
     before = results(tmp_path / "before", [0.1, 0.2, 0.3, 0.4], [2, 2], 8.0)
     after = results(tmp_path / "after", [0.1, 0.2 * (1 + 1e-12), 0.25], [3], 3.0, Stop.FLAT)
     both = versions["table"](before).merge(versions["table"](after), on=versions["PLACE"], suffixes=("_before", "_after"))

@@ -74,3 +74,14 @@ for function in (lambda p: p, lambda p: p.sum().float(), lambda p: 3.0):
         f"the function returns {what}; it must return one number, a tensor in float64"
         for what in ("torch.float64 of shape (2,)", "torch.float32 of shape ()", "float of shape ()")
     ]
+
+
+def test_a_function_that_is_cut_off_from_its_argument_gets_one_line():
+    said = python("""
+from flatchannels.dynamics.autodiff import TorchObjective
+try:
+    TorchObjective(lambda p: (p.detach() ** 2).sum()).loss_and_gradient(np.ones(2))
+except ValueError as error:
+    print(error)
+""")
+    assert said.startswith("the function's value is cut off from θ")

@@ -128,6 +128,17 @@ def test_steps_that_are_too_long_say_so():
         flatchannels.train(net, sample, seed=1, optimiser=Optimiser("gd", 1e6, 1000))
 
 
+@pytest.mark.parametrize("rate", [1.0, 1e2, 1e5])
+def test_one_that_diverges_without_leaving_float64_says_so_or_ends(rate):
+    """tanh saturates, so the loss may stay finite where R does not."""
+    net, sample = Network(2, (2,), "tanh"), data(30)
+    try:
+        run = flatchannels.train(net, sample, seed=1, optimiser=Optimiser("gd", rate, 200))
+        assert np.isfinite(run.loss)
+    except Diverged as error:
+        assert "the rate must be lower" in str(error)
+
+
 @pytest.mark.parametrize(
     "optimiser", [Optimiser("sgd", 0.05, 3000, 8, seed=9), Optimiser("adam", 0.01, 3000, 8), Optimiser("gd", 0.1, 3000)]
 )

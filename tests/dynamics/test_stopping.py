@@ -143,3 +143,22 @@ def test_a_flow_without_a_wall_ends_at_a_minimum_or_with_its_time():
 def test_a_saddle_of_a_quadratic_form_is_one_only_if_it_falls_somewhere():
     at_rest = gradient_flow(Quadratic(rotated([-1e-4, 1.0, 2.0])), np.zeros(3))
     assert at_rest.stop == Stop.SADDLE
+
+
+@pytest.mark.parametrize(("start", "stops"), [(0.0, {Stop.SADDLE}), (1e-200, {Stop.STATIONARY})])
+def test_the_value_0_at_a_saddle_is_no_exact_fit(start, stops):
+    """x² − y² + y⁴ from (1, y): with y = 0 the flow ends at the saddle, whose value is 0; else at a minimum of −1/4."""
+    objective = Custom(
+        lambda p: p[0] ** 2 - p[1] ** 2 + p[1] ** 4,
+        lambda p: np.array([2 * p[0], -2 * p[1] + 4 * p[1] ** 3]),
+        lambda p: np.diag([2.0, -2 + 12 * p[1] ** 2]),
+    )
+    flow = gradient_flow(objective, np.array([1.0, start]))
+    assert flow.stop in stops and flow.loss_end == pytest.approx(0.0 if start == 0 else -0.25, abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e5])
+def test_the_loss_of_a_start_beyond_the_wall_does_not_tell_what_fits(scale):
+    net, data, rng = of_a_network()
+    flow = gradient_flow(Objective(net, data), scale * net.initialise(rng), maxnorm=1e3, max_t=1e3)
+    assert flow.stop != Stop.EXACT or flow.loss_end < 1e-18

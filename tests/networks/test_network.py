@@ -1,5 +1,6 @@
 """Loss, gradient and Hessian as mathematics: definitions, finite differences, symmetries, the regulariser."""
 
+import warnings
 from itertools import product
 
 import numpy as np
@@ -57,6 +58,18 @@ def test_every_entry_of_the_hessian_is_a_difference_of_gradients(widths):
     step = 1e-5
     columns = [(net.gradient(theta + step * e, data) - net.gradient(theta - step * e, data)) / (2 * step) for e in np.eye(theta.size)]
     assert np.allclose(columns, hessian, atol=1e-8 * max(1, abs(hessian).max()))
+
+
+def test_regulariser_is_infinite_where_its_numbers_end():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert regulariser(np.full(9, 1e70), 1e3) == np.inf and regulariser(np.full(9, 1e30), 1e3) == pytest.approx(0.5**3 * 1e180 / 3)
+
+
+def test_something_else_than_a_dataset_gets_one_line():
+    net = Network(2, (2,), "tanh")
+    with pytest.raises(ValueError, match="data is tuple; it must be a Dataset"):
+        net.loss(np.ones(net.parameters), (np.ones((3, 2)), np.ones(3)))
 
 
 def test_regulariser_is_included_with_its_derivatives():

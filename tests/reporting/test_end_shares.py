@@ -49,3 +49,12 @@ def test_axes_are_what_varies():
     other = planted({"minimum": 2}, rate=0.1, optimiser="sgd", widths="8")
     assert varying(one) == [] and varying(pd.concat([one, other])) == ["widths", "optimiser", "rate"]
     assert set(AXES) >= {"family", "dimension", "activation", "bias", "initial_scale", "scheme", "maxnorm"}
+
+
+def test_an_optimisers_run_that_the_finish_brings_to_0_is_an_exact_fit():
+    """Its stop is the budget; with targets of any size, and only at rest."""
+    for size in (1.0, 1e-8, 1e8):
+        runs = planted({"minimum": 4}, stop="BUDGET", loss_initial=size)
+        runs["loss"] = np.array([1e-30, 1e-26, 1e-20, 1e-30]) * size
+        runs.loc[3, "converged"] = False
+        assert kinds(runs).tolist() == ["exact fit", "exact fit", "minimum", "not converged"]

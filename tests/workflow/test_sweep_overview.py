@@ -52,13 +52,20 @@ def texts(figure, tmp_path):
 def test_rows_are_named_by_what_differs_and_maps_have_the_shares(tmp_path):
     figure = sweep_overview.draw(*sweep())
     said = texts(figure, tmp_path)
-    assert all(f">{label}<" in said for label in ["r 2", "r 2, scale 0.1", "r 4", "r 4, scale 0.1", "initial scale", "plateau saddle"])
+    assert all(f">{label}<" in said for label in ["r 2", "r 2, scale 0.1", "r 4", "r 4, scale 0.1", "initial scale", "minimum"])
     top, bottom = figure.subfigs
     maps = {axes.get_title(): {text.get_text() for text in axes.texts} for axes in bottom.axes}
-    assert maps["exact fit"] == {"0", "100"} and maps["channel"] == {"0", "33", "67"} and maps["plateau saddle"] == {"0"}
+    assert maps["exact fit"] == {"0", "100"} and maps["channel"] == {"0", "33", "67"} and maps["minimum"] == {"0", "67", "33"}
     assert len(top.axes) == 4
     levels = top.axes[0]
     assert levels.get_xticklabels()[0].get_text() == "0" and levels.get_xticks()[0] < levels.get_xticks()[1]
+
+
+def test_the_shares_are_of_ends_that_occur():
+    ends = pd.DataFrame({"end": list(sweep_overview.COLOURS), "count": 0})
+    assert sweep_overview.shown(ends) == ["exact fit", "channel", "plateau saddle"]
+    occur = ends.assign(count=ends["end"].isin(["minimum", "norm wall"]).astype(int))
+    assert sweep_overview.shown(occur) == ["exact fit", "norm wall", "minimum"]
 
 
 @pytest.mark.parametrize(

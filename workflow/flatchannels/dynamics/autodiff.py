@@ -28,6 +28,7 @@ class TorchObjective:
 
     def __init__(self, function: "Callable[[torch.Tensor], torch.Tensor]") -> None:
         self.function = function
+        self.depends = False  # on θ, as far as torch knows: looked at once
 
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Value and gradient.
@@ -43,10 +44,14 @@ class TorchObjective:
         Raises
         ------
         ValueError
-            The function returns something else than one number in float64.
+            The function returns something else than one number in float64, or one that is cut off from θ.
         """
         import torch
 
+        if not self.depends:
+            self.depends = self._checked(torch.tensor(theta, dtype=torch.float64, requires_grad=True)).requires_grad
+            if not self.depends:
+                raise ValueError("the function's value is cut off from θ, as by .detach(), .item() or NumPy: torch has no gradient of it")
         gradient, loss = torch.func.grad_and_value(self._checked)(torch.tensor(theta, dtype=torch.float64))
         return float(loss), np.array(gradient)
 

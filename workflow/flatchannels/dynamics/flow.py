@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.dynamics import ndf
+from flatchannels.dynamics.checks import check_counts, check_numbers, check_objective, checked_theta
 from flatchannels.dynamics.integrator import Bdf, StepTooSmall
 from flatchannels.dynamics.objectives import Regularised, TwiceDifferentiable, exact_loss
 from flatchannels.dynamics.stopping import Watch, end_at_the_start, fits_slowly
@@ -97,10 +98,18 @@ def gradient_flow(
     -------
     Flow
         Nothing is raised for a run that goes wrong: its `stop` says so.
+
+    Raises
+    ------
+    ValueError
+        An argument is out of its range, or the objective does not give what `TwiceDifferentiable` promises.
     """
     begin = time.perf_counter()
+    theta = checked_theta(theta)
+    check_numbers(rtol=rtol, maxnorm=maxnorm, max_t=max_t)  # max_seconds may be over already
+    check_counts(max_steps=max_steps, samples=samples)
+    check_objective(objective, theta)
     count = _Counter(objective)
-    theta = np.array(theta, dtype=float)
     radius = float(np.sqrt(2 * theta.size * maxnorm))
     stop, message = None, ""
     history: list[ndf.Segment]
@@ -108,7 +117,7 @@ def gradient_flow(
         beyond = weight_norm(theta) * ON_THE_WALL > maxnorm
         on_the_wall = weight_norm(theta) >= maxnorm and not beyond
         bdf = Bdf(Regularised(count, maxnorm) if beyond else count, theta, 0.0, rtol, radius if on_the_wall else None)
-        bdf.exact_loss = exact_loss(objective, bdf.loss)
+        bdf.exact_loss = exact_loss(objective, 0.0 if beyond else bdf.loss)  # from beyond the wall θ returns to smaller outputs
         watch, history, seconds = Watch(bdf.loss, max_t), [], 0.0
     else:
         (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), state[2], state[3]

@@ -210,6 +210,8 @@ def _end(walk: _Walk, objective: Objective, optimiser: Optimiser) -> Stop | None
     if optimiser.name == "gd":
         walk.hessians += 1
         value, gradient, hessian = objective.derivatives(walk.theta)
+        if not np.isfinite(value):
+            raise _diverged(optimiser, walk.taken)
         if at_a_strict_minimum(gradient, hessian, walk.theta, value):
             outside = objective.maxnorm is not None and on_the_wall(weight_norm(walk.theta), objective.maxnorm)
             return Stop.WALL if outside else Stop.STATIONARY

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
+from flatchannels.dynamics.checks import check_counts, checked_derivatives, checked_theta
 from flatchannels.dynamics.objectives import TwiceDifferentiable
 from flatchannels.precision import CONVERGED_GRADIENT, LOSS_RESOLUTION, ROUNDING
 from flatchannels.reasons import Finish
@@ -78,10 +79,16 @@ def polish(
     Returns
     -------
     Polish
+
+    Raises
+    ------
+    ValueError
+        An argument is out of its range, or the objective does not give what `TwiceDifferentiable` promises.
     """
     begin = time.perf_counter()
-    theta = np.array(theta, dtype=float)
-    loss, gradient, hessian = objective.derivatives(theta)
+    theta = checked_theta(theta)
+    check_counts(max_iterations=max_iterations)
+    loss, gradient, hessian = checked_derivatives(objective, theta)
     iterations, failures = 0, 0
     finish: Finish | None = None
     best: tuple | None = None

@@ -1,12 +1,12 @@
 """What `train` accepts, checked before anything runs: one line for each mistake, with what was given and what is allowed."""
 
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.data.dataset import Dataset
+from flatchannels.dynamics.checks import check_counts, check_numbers, checked_theta
 from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.networks.initialisation import check_scheme
 from flatchannels.networks.network import Network
@@ -37,11 +37,9 @@ def check_settings(settings: dict[str, Any]) -> None:
             if value is not None and not isinstance(value, Optimiser):
                 raise ValueError(f"optimiser is {value!r}; it must be an Optimiser, or None for the gradient flow")
         elif name in COUNTED:
-            _count(name, value, 1)
-        elif not (_is_number(value) and value > 0):
-            raise ValueError(f"{name} is {value!r}; it must be a positive number")
-    if not settings["rtol"] < 1:
-        raise ValueError(f"rtol is {settings['rtol']!r}; it must be below 1")
+            check_counts(**{name: value})
+        else:
+            check_numbers(**{name: value})
 
 
 def check_start(
@@ -74,32 +72,16 @@ def check_start(
     if (theta0 is None) == (seed is None):
         raise ValueError(f"train needs either theta0 or seed; {'neither' if seed is None else 'both'} given")
     if theta0 is None:
-        theta = net.initialise(np.random.default_rng(_count("seed", seed, 0)), scheme, initial_scale)
+        check_counts(0, seed=seed)
+        theta = net.initialise(np.random.default_rng(seed), scheme, initial_scale)
     elif (scheme, initial_scale) != ("glorot_normal", 1):
         raise ValueError(f"scheme is {scheme} and initial_scale {initial_scale!r}; they are for a start from a seed, not for a theta0")
     else:
-        given = np.asarray(theta0)
-        if given.dtype.kind not in "biuf":
-            raise ValueError("theta0 must be an array of real numbers")
-        if given.shape != (net.parameters,):
-            raise ValueError(f"theta0 has shape {given.shape}; this network has {net.parameters} parameters")
-        theta = np.array(given, dtype=float)
+        theta = checked_theta(theta0, "theta0")
+        if theta.shape != (net.parameters,):
+            raise ValueError(f"theta0 has shape {theta.shape}; this network has {net.parameters} parameters")
         if not np.isfinite(theta).all():
             raise ValueError(f"theta0 must be finite; {np.sum(~np.isfinite(theta))} of its {theta.size} numbers are not")
     if not np.isfinite(net.loss(theta, data)):
         raise ValueError("the loss at theta0 is not finite")
     return theta
-
-
-def _count(name: str, value: Any, smallest: int) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = smallest - 1
-    if isinstance(value, bool) or count < smallest:
-        raise ValueError(f"{name} is {value!r}; it must be an integer of at least {smallest}")
-    return count
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

@@ -158,6 +158,8 @@ class Decade:
 def fits_exactly(bdf: Bdf) -> bool:
     """Whether the loss is 0 to rounding: that at θ itself, as an integrator knows its loss from a quadratic form.
 
+    A network's loss is never negative. Of another objective, without a `loss_scale`, 0 may be the value at a saddle, which the flow leaves.
+
     Parameters
     ----------
     bdf : Bdf
@@ -166,7 +168,9 @@ def fits_exactly(bdf: Bdf) -> bool:
     -------
     bool
     """
-    return abs(bdf.loss) <= bdf.exact_loss and abs(bdf.objective.loss_and_gradient(bdf.theta)[0]) <= bdf.exact_loss
+    if abs(bdf.loss) > bdf.exact_loss or abs(bdf.objective.loss_and_gradient(bdf.theta)[0]) > bdf.exact_loss:
+        return False
+    return hasattr(bdf.objective, "loss_scale") or unstable_slope(bdf, bdf.objective) is None
 
 
 def fits_slowly(bdf: Bdf) -> bool:

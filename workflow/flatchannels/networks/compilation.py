@@ -38,7 +38,7 @@ class _Notice(event.Listener):
 
     def on_start(self, event: Any) -> None:
         """Called by numba before it compiles a function."""
-        if not self.told and event.data["dispatcher"].py_func.__module__.startswith("flatchannels."):
+        if not self.told and (event.data["dispatcher"].py_func.__module__ or "").startswith("flatchannels."):
             self.told = True
             kept = "once on this machine" if SETTINGS["cache"] else "in every process"
             print(f"flatchannels: compiling its kernels, which takes up to a minute, {kept} ...", file=sys.stderr, flush=True)

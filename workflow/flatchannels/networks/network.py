@@ -406,6 +406,8 @@ class Network:
         return workspace.allocated(self.plan)
 
     def _checked(self, theta: ArrayLike, data: Samples | None = None) -> Vector:
+        if data is not None and not hasattr(data, "dimension"):
+            raise ValueError(f"data is {type(data).__name__}; it must be a Dataset")
         if data is not None and data.dimension != self.inputs:
             raise ValueError(f"the data have {data.dimension} inputs; the network takes {self.inputs}")
         return checked_parameters(theta, self.parameters)

@@ -40,13 +40,19 @@ def regulariser(theta: Vector, maxnorm: float, gradient: Vector | None = None, h
     float
         R.
     """
-    excess = weight_norm(theta) - maxnorm
+    excess = np.float64(weight_norm(theta) - maxnorm)
     if not excess > 0:
         return 0.0
+    with np.errstate(over="ignore"):  # far beyond the wall R is infinite
+        return _beyond(excess, theta, gradient, hessian)
+
+
+def _beyond(excess: np.float64, theta: Vector, gradient: Vector | None, hessian: Vector | None) -> float:
+    """R where ‖θ‖ exceeds maxnorm by so much."""
     slope = theta / theta.size  # the gradient of ‖θ‖
     if gradient is not None:
         gradient += excess**2 * slope
     if hessian is not None:
         hessian += 2 * excess * np.outer(slope, slope)
         hessian[np.diag_indices_from(hessian)] += excess**2 / theta.size
-    return excess**3 / 3
+    return float(excess**3 / 3)

@@ -11,7 +11,9 @@ from typing import Any
 from flatchannels.storage.errors import RecordError, WriteError
 from flatchannels.storage.origins import check_origins
 
-REPAIR = "`make repair` finds and removes all such files, and makes them again"
+REPAIR = (
+    "`make repair`, with CONFIG=… where the configuration is not config/config.yaml, finds and removes all such files, and makes them again"
+)
 
 
 def run(main: Callable[[Any], None], snakemake: Any) -> None:

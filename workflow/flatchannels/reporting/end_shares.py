@@ -6,6 +6,7 @@ Source: this project's; the conditions of a channel and of a plateau saddle are 
 import numpy as np
 import pandas as pd
 
+from flatchannels.precision import EXACT_FIT
 from flatchannels.reasons import Stop
 from flatchannels.reporting.groups import NETWORK, grouped
 from flatchannels.reporting.shares import share_columns
@@ -31,7 +32,7 @@ def kinds(runs: pd.DataFrame) -> pd.Series:
     at_rest = runs["converged"].astype(bool)
     holds = {
         "failed": runs["stop"] == Stop.FAILED.name,
-        "exact fit": runs["stop"] == Stop.EXACT.name,
+        "exact fit": (runs["stop"] == Stop.EXACT.name) | (at_rest & fits_after_a_budget(runs)),
         "channel": runs["channel"].astype(bool),
         "norm wall": runs["infinite"].astype(bool),
         "plateau saddle": at_rest & (runs["duplicates"] > 0),
@@ -39,6 +40,25 @@ def kinds(runs: pd.DataFrame) -> pd.Series:
     }
     others = next(kind for kind in END_KINDS if kind not in holds)
     return pd.Series(np.select([holds[kind] for kind in END_KINDS if kind in holds], list(holds), others), index=runs.index, dtype=str)
+
+
+def fits_after_a_budget(runs: pd.DataFrame) -> pd.Series:
+    """Whether the finish brought an optimiser's run to a loss that is 0 to rounding: its stop says only that the steps were used up.
+
+    The mean square of the targets is not in the table; the lowest loss at a start on the same dataset stands in for it.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        With the columns of the table channel_runs.
+
+    Returns
+    -------
+    Series
+        With the index of the runs.
+    """
+    scale = runs.groupby(["dataset", "dimension"])["loss_initial"].transform("min")
+    return (runs["stop"] == Stop.BUDGET.name) & (runs["loss"] <= EXACT_FIT * scale)
 
 
 def end_shares(runs: pd.DataFrame) -> pd.DataFrame:

@@ -18,9 +18,9 @@ from flatchannels.reporting.levels import find_levels
 from flatchannels.storage import table_files
 from flatchannels.storage.schemas.catalogue import SCHEMAS
 
-COLOURS = {"exact fit": palette.GREEN, "channel": palette.BLUE, "norm wall": palette.SKY, "plateau saddle": palette.ORANGE,
+COLOURS = {"exact fit": palette.GREEN, "channel": palette.BLUE, "plateau saddle": palette.ORANGE, "norm wall": palette.SKY,
            "minimum": palette.BLACK, "not converged": "0.7", "failed": palette.VERMILLION}  # fmt: skip
-SHOWN = ["exact fit", "channel", "plateau saddle"]  # whose shares have points, and maps
+SHOWN = 3  # ends whose shares have points, and maps: those that occur, the first of COLOURS before the others
 PARALLEL_COSINE = 1e-3  # the paper's bound, Appendix B.3
 ROW, PANELS, MAPS = 0.15, 1.9, 2.0  # heights, inches: of a row, of all around the rows, of the maps
 SMALLEST_COSINE = 1e-16  # on the axis: below it a distance is rounding
@@ -68,10 +68,16 @@ def draw(runs, layers, shares, routes):
     panels[0].set(yticks=range(len(rows)), yticklabels=labels, ylim=(max(len(rows), 1) - 0.4, -0.6))
     for axes in panels:
         axes.tick_params(axis="y", length=0, labelsize=6)
-    legends(top, kinds(runs), routes)
+    legends(top, kinds(runs), shown(shares), routes)
     if maps:
         map_panels(bottom, shares, *two_axes(shares, axes_names))
     return figure
+
+
+def shown(shares):
+    """The ends whose shares have points, and maps; there are always as many."""
+    there = set(shares["end"][shares["count"] > 0])
+    return sorted(sorted(COLOURS, key=lambda end: end not in there)[:SHOWN], key=list(COLOURS).index)
 
 
 def row_label(row, axes_names):
@@ -125,10 +131,10 @@ def area(number):
 
 
 def shares_panel(axes, shares, rows):
-    """Shares of the ends in SHOWN of each row, a point with its interval for each."""
+    """Shares of the ends `shown` of each row, a point with its interval for each."""
     for at, row in enumerate(rows):
         chosen = of_row(shares, row).set_index("end")
-        for number, end in enumerate(SHOWN):
+        for number, end in enumerate(shown(shares)):
             share, low, high = (100 * chosen.loc[end, key] for key in ["share", "low", "high"])
             place = at + 0.24 * (number - 1)
             axes.plot([low, high], [place, place], color=COLOURS[end], linewidth=0.7)
@@ -163,10 +169,10 @@ def routes_panel(axes, routes, rows):
     axes.set(xlim=(0, 100), xticks=[0, 50, 100], xlabel="of these (%)", title="routes")
 
 
-def legends(owner, found, routes):
+def legends(owner, found, shares_of, routes):
     """What the colours mean, of those ends and routes that there are."""
     look = {"marker": "d", "linestyle": "", "ms": 4}
-    ends = [Line2D([], [], **look, color=colour, label=end) for end, colour in COLOURS.items() if (found == end).any() or end in SHOWN]
+    ends = [Line2D([], [], **look, color=colour, label=end) for end, colour in COLOURS.items() if (found == end).any() or end in shares_of]
     there = {category(route) for _, route in routes.iterrows()}
     ways = [Patch(color=colour, label=name) for name, colour in CATEGORIES.items() if name in there]
     owner.legend(handles=ends + ways, loc="outside lower center", ncols=4, fontsize=6)
@@ -178,10 +184,10 @@ def two_axes(table, axes_names):
 
 
 def map_panels(owner, shares, across, up):
-    """A map of each share in SHOWN over two axes, all runs of a cell together."""
+    """A map of each share `shown` over two axes, all runs of a cell together."""
     order = {name: sorted(shares[name].unique(), key=ORDER.get(name)) for name in (across, up)}
-    panels = owner.subplots(1, len(SHOWN), sharey=True)
-    for axes, end in zip(panels, SHOWN, strict=True):
+    panels = owner.subplots(1, SHOWN, sharey=True)
+    for axes, end in zip(panels, shown(shares), strict=True):
         counts = shares[shares["end"] == end].pivot_table(index=up, columns=across, values=["count", "runs"], aggfunc="sum")
         counts = counts.reindex(index=order[up])
         values = np.array([[percent(counts, row, column, up, across) for column in order[across]] for row in order[up]], dtype=float)

@@ -1,6 +1,6 @@
 """What a change of the engine does to the runs of a configuration: their cost, and their ends.
 
-    python benchmarks/versions.py BEFORE AFTER [--scale 50]
+    PYTHONPATH=workflow python workflow/studies/versions.py BEFORE AFTER [--scale 50]
 
 Two folders of results made by two checkouts, each with `snakemake --cores 1 --until runs --configfile …`; for the cost, side by side on one
 machine. Runs of the same network on the same dataset with the same seed are compared. Cost is the processor time of their jobs, with
