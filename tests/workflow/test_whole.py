@@ -22,7 +22,7 @@ def test_every_figure_and_the_scorecard_are_made_in_the_folder_of_the_preset(who
 
 def test_a_call_shows_the_summaries_that_it_made_and_names_its_figures(whole):
     said = whole[1]
-    assert "How the gradient flows ended:" in said and "The paper's claims, as these runs show them:" in said
+    assert "How the runs ended:" in said and "The paper's claims, as these runs show them:" in said
     assert "results/whole/figures/figB10.pdf" in said.split("Figures made: ")[1]
 
 
@@ -31,7 +31,7 @@ def test_a_call_for_one_figure_says_nothing_about_what_lies_there_already(whole,
     (directory / "results/whole/figures/figA3.svg").unlink()
     done = snakemake(directory, "figA3", "--configfile", WHOLE, checkout=ROOT)
     assert done.returncode == 0 and "Figures made: results/whole/figures/figA3.pdf, and" in done.stderr
-    assert "gradient flows ended" not in done.stderr and "claims" not in done.stderr
+    assert "How the runs ended" not in done.stderr and "claims" not in done.stderr
     assert len(done.stderr.splitlines()) < 40
 
 

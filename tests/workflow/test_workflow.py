@@ -64,7 +64,7 @@ def test_progress_and_stop_reasons_are_told_without_noise(smoke):
     _, said = smoke
     assert f"levels: 0 of {RUNS} runs done" in said
     assert f"levels: {RUNS} of {RUNS} runs done" in said
-    assert "How the gradient flows ended:" in said and "runs converged" in said
+    assert "How the runs ended:" in said and "runs converged" in said
     assert "rule runs:" not in said
 
 

@@ -13,7 +13,7 @@ def summarise(runs):
     counts = pd.crosstab([runs["sweep"], runs["dataset"], runs["activation"]], runs["stop"].str.lower(), margins=True, margins_name="all")
     seconds = runs["seconds_flow"] + runs["seconds_polish"]
     return (
-        f"How the gradient flows ended:\n{counts.to_string()}\n"
+        f"How the runs ended:\n{counts.to_string()}\n"
         f"{runs['converged'].sum()} of {len(runs)} runs converged. "
         f"Seconds per run: {seconds.median():.2g} in the median, {seconds.max():.2g} at most.\n"
     )

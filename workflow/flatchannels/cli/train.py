@@ -30,7 +30,7 @@ TRAINING_DEFAULTS = {"rtol": 1e-5, "maxnorm": 1e3, "max_seconds": 3600.0, "max_s
 START_DEFAULTS = {"initial_scale": 1.0, "scheme": "glorot_normal"}  # which have no place in a record
 METHODS = "gd", "sgd", "adam"  # of `optimisers`, which a test compares
 TRAINING_LIMITS = {
-    "max_seconds": "wall time of a run, of flow and finish each",
+    "max_seconds": "wall time of a run: flow, finish and spectra together",
     "max_steps": "steps of the flow",
     "max_t": "time of the flow",
 }

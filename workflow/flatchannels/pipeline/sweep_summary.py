@@ -311,7 +311,7 @@ def describe(results: Path) -> str:
         f"Longest run of a network: up to {times['ratio'].max():.3g} times its median; "
         f"{len(long)} of {len(times)} networks above {MUCH_LONGER:g}",
         *([long.to_string(index=False, float_format="{:.3g}".format)] if len(long) else []),
-        _titled("How the gradient flows ended", endings(runs)),
+        _titled("How the runs ended", endings(runs)),
         *(_titled(f"Converged share of the runs of the sweep {sweep}", means_by_size(runs, sweep, "converged")) for sweep in sweeps),
         f"Converged: {int(runs['converged'].sum())} of {len(runs)} runs, {share}; "
         f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",

@@ -16,7 +16,7 @@ def draw(draws):
     figure = style.new_figure(1.9)
     panels = figure.subplots(1, max(len(draws), 1), sharex=True, sharey=True, squeeze=False)[0]
     if not draws:
-        style.say_empty(panels[0], "no draws: they need torch (make gp-environment)")
+        style.say_empty(panels[0], "no Gaussian process in two dimensions was drawn")
     for letter, axes, (scale, (x, y)) in zip("abcdefgh", panels, sorted(draws.items()), strict=False):
         picture = axes.scatter(*x.T, 0.6, c=(y - y.mean()) / y.std(), cmap="coolwarm", vmin=-2.5, vmax=2.5, linewidths=0, rasterized=True)
         axes.set(title=f"$s$ = {scale:g}", xlabel="$x_1$", aspect="equal", xlim=(-HALF_WIDTH, HALF_WIDTH), ylim=(-HALF_WIDTH, HALF_WIDTH))

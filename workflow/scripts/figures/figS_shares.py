@@ -60,7 +60,8 @@ def draw(shares):
     for axes, letter in [(maps[0, 0], "a"), (maps[1, 0], "b"), (maps[2, 0], "c"), *zip(panels, "def", strict=True)]:
         style.panel_label(axes, letter)
     if not settings:
-        style.say_empty(maps[0, 0])
+        for axes in [maps[0, 0], *panels]:
+            style.say_empty(axes)
     return figure
 
 
