@@ -6,6 +6,7 @@ Draws of Gaussian processes need torch. Where this interpreter lacks it, the one
 import json
 import os
 import sys
+import traceback
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main(output, job):
     try:
         train, test = datasets.make_with_test(job["spec"], job["dimension"], job["seed"], job["name"])
     except ValueError as error:
+        if error.__cause__:  # raised by a function of the user's own
+            traceback.print_exception(error.__cause__)
         sys.exit(f"{error} (datasets in the configuration)")
     dataset_files.write_dataset(output, train, job, test)
 

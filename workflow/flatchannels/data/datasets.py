@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatchannels.data import files
-from flatchannels.data.dataset import Dataset
+from flatchannels.data.dataset import CONSTANT, Dataset
 from flatchannels.data.inputs import INPUTS
 from flatchannels.data.seeds import generator
 from flatchannels.data.targets import target_of
@@ -20,6 +20,8 @@ from flatchannels.data.targets import target_of
 
 def standardise(y: NDArray[np.float64], samples: int | None = None) -> NDArray[np.float64]:
     """Targets shifted and scaled so that the first ones have mean 0 and population variance 1.
+
+    Where these are all one value but for rounding, all are shifted alone, as in `Dataset.standardised`.
 
     Parameters
     ----------
@@ -31,7 +33,9 @@ def standardise(y: NDArray[np.float64], samples: int | None = None) -> NDArray[n
     -------
     (N,)
     """
-    return (y - y[:samples].mean()) / y[:samples].std()
+    first = y[:samples]
+    deviation = first.std()
+    return (y - first.mean()) / (deviation if deviation > CONSTANT * abs(first).max() else 1.0)
 
 
 def make(spec: Mapping[str, Any], dimension: int, root_seed: int, name: str) -> Dataset:
@@ -78,7 +82,8 @@ def make_with_test(spec: Mapping[str, Any], dimension: int, root_seed: int, name
     Raises
     ------
     ValueError
-        An unknown target or kind of inputs, or what these refuse; the text begins with the name.
+        An unknown target or kind of inputs, or what these refuse; the text begins with the name. Its cause is what the user's
+        own function raised, if that is why.
     """
     random, test = generator(root_seed, "inputs", name), spec.get("test_samples", 0)
     try:
@@ -89,8 +94,8 @@ def make_with_test(spec: Mapping[str, Any], dimension: int, root_seed: int, name
         function = target_of(spec)
         x = INPUTS[spec["inputs"]](spec, dimension, test, random)
         y, standardised = function(x, spec, generator(root_seed, "target", name))
+        samples = len(x) - test
+        y = standardise(y, samples) if standardised else y
+        return Dataset(x[:samples], y[:samples]), Dataset(x[samples:], y[samples:]) if test else None
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-    samples = len(x) - test
-    y = standardise(y, samples) if standardised else y
-    return Dataset(x[:samples], y[:samples]), Dataset(x[samples:], y[samples:]) if test else None
+        raise ValueError(f"{name}: {error}") from error.__cause__

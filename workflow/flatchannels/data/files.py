@@ -4,7 +4,6 @@ An npz holds x (N, d) and y (N,), perhaps weights (N,), perhaps x_test and y_tes
 weights; every other column is an input, in their order.
 """
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from flatchannels.data.dataset import Dataset, real_array
 
 Array = NDArray[np.float64]
 DATA_SUFFIXES = (".npz", ".csv", ".parquet")
+ARRAYS = ("x", "y", "weights", "x_test", "y_test")  # that an npz can hold
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # how an npz begins; the second one is empty
 
 
 def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
@@ -36,8 +37,8 @@ def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
     Raises
     ------
     ValueError
-        A file that is not there or cannot be read, columns that are missing or hold no numbers, values that do not make a
-    dataset. The text names the file.
+        A file that is not there or cannot be read, arrays of other names, columns that are missing or hold no numbers, values
+        that do not make a dataset, test samples with another number of inputs. The text names the file.
     """
     path = Path(path)
     if path.suffix not in DATA_SUFFIXES:
@@ -45,19 +46,44 @@ def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
     try:
         arrays = _arrays(path) if path.suffix == ".npz" else _columns(path, column)
         train = Dataset(arrays["x"], arrays["y"], _normalised(arrays.get("weights")))
-        test = Dataset(arrays["x_test"], arrays["y_test"]) if "x_test" in arrays else None
+        test = _test_samples(arrays, train.dimension)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     except KeyError as error:
         raise ValueError(f"{path} has no {error.args[0]}; it must hold x and y") from None
-    except (ValueError, zipfile.BadZipFile) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
     return train, test
 
 
 def _arrays(path: Path) -> dict[str, Array]:
-    with np.load(path, allow_pickle=False) as archive:
-        return {key: archive[key] for key in archive.files}
+    with path.open("rb") as file:
+        if file.read(4) not in ZIP:  # which numpy takes for a single array or for pickled objects
+            raise ValueError("it is no npz, such as numpy.savez(file, x=x, y=y) writes")
+        file.seek(0)
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                names = [name for name in archive.files if name != "meta"]  # a dataset that the pipeline made has it
+                arrays = {name: archive[name] for name in names if name in ARRAYS}
+        except OSError:
+            raise
+        except Exception as error:  # whatever a damaged zip or header makes numpy stumble over
+            raise ValueError(f"it is no npz of plain arrays: {error}") from None
+    if unknown := ", ".join(name for name in names if name not in ARRAYS):
+        raise ValueError(f"it holds {unknown}; the arrays of a dataset are {', '.join(ARRAYS)}: rename or remove what is none of these")
+    return arrays
+
+
+def _test_samples(arrays: Mapping[str, Array], dimension: int) -> Dataset | None:
+    """The test samples of a file with some, which have as many inputs as the others."""
+    if "x_test" not in arrays and "y_test" not in arrays:
+        return None
+    if len({"x_test", "y_test"} & arrays.keys()) < 2:
+        raise ValueError("it holds one of x_test and y_test; test samples need both")
+    test = Dataset(arrays["x_test"], arrays["y_test"])
+    if test.dimension != dimension:
+        raise ValueError(f"x_test has {test.dimension} columns; it must have as many as x, {dimension}")
+    return test
 
 
 def _columns(path: Path, column: str) -> dict[str, Array]:
@@ -109,13 +135,15 @@ def split(spec: Mapping[str, Any], dimension: int, random: np.random.Generator) 
     Raises
     ------
     ValueError
-        As `read`, another number of inputs, or more test samples than there are samples.
+        As `read`, another number of inputs, more test samples than there are samples, or test_samples beside those of the file.
     """
     train, test = read(spec["file"], spec.get("target_column", "y"))
     if train.dimension != dimension:
         raise ValueError(f"dimension is {dimension}; {spec['file']} has {train.dimension} inputs")
     count = spec.get("test_samples", 0)
-    if count and test is None:
+    if count and test is not None:
+        raise ValueError(f"test_samples is {count}; {spec['file']} has {len(test.y)} test samples of its own: remove one of the two")
+    if count:
         if count >= len(train.y):
             raise ValueError(f"test_samples is {count}; {spec['file']} has {len(train.y)} samples in all")
         order = random.permutation(len(train.y))

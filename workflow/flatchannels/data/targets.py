@@ -8,6 +8,8 @@ Source: paper, section 2 and Appendix B.1 (Rosenbrock, Gaussian process); the ot
 
 import importlib.util
 import math
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -150,22 +152,59 @@ def user_target(x: Array, spec: Spec, random: np.random.Generator) -> Target:
     Raises
     ------
     ValueError
-        There is no such function, or it fails.
+        There is no such function, it fails, or it does not give real finite numbers. What it raised is the cause.
     """
     file, name = spec["target"].rsplit(":", 1)
-    module_spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if not Path(file).is_file() or module_spec is None or module_spec.loader is None:
+    if not Path(file).is_file():
         raise ValueError(f"target is {spec['target']!r}; there is no Python file {file}")
+    try:
+        values = _called(Path(file).absolute(), name, x)
+    except (Exception, SystemExit) as error:
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(f"target {spec['target']} raised {told}{_line_of(error, Path(file))}") from error
+    y = _real(values)
+    if y is None:
+        raise ValueError(f"target {spec['target']} gave no array of real numbers; it must give one for each of {len(x)} samples")
+    if y.shape != (len(x),):
+        raise ValueError(f"target {spec['target']} gave shape {y.shape}; it must give one number for each of {len(x)} samples: ({len(x)},)")
+    if count := np.count_nonzero(~np.isfinite(y)):
+        raise ValueError(f"target {spec['target']} gave {count} values that are not finite, of {len(x)}; all must be")
+    return y, spec.get("standardise", False)
+
+
+def _called(file: Path, name: str, x: Array) -> Any:
+    """What a function in a file returns.  Modules beside the file can be imported meanwhile, as from a script."""
+    module_name = f"flatchannels_target_{file.stem.replace('.', '_')}"
+    module_spec = importlib.util.spec_from_file_location(module_name, file)
+    assert module_spec and module_spec.loader  # the name ends with .py
     module = importlib.util.module_from_spec(module_spec)
+    sys.modules[module_name] = module  # dataclasses look their module up there
+    path = list(sys.path)
+    sys.path.insert(0, str(file.parent))
     try:
         module_spec.loader.exec_module(module)
-        function = getattr(module, name)
-        y = np.asarray(function(x.copy()), dtype=float)
-    except Exception as error:
-        raise ValueError(f"target {spec['target']} raised {type(error).__name__}: {error}") from error
-    if y.shape != (len(x),) or not np.isfinite(y).all():
-        raise ValueError(f"target {spec['target']} gave shape {y.shape}; it must give one finite number for each of {len(x)} samples")
-    return y, spec.get("standardise", False)
+        if not callable(function := getattr(module, name, None)):
+            raise AttributeError(f"{file.name} has no function {name}")
+        return function(x.copy())
+    except BaseException:
+        sys.modules.pop(module_name, None)
+        raise
+    finally:
+        sys.path[:] = path
+
+
+def _line_of(error: BaseException, file: Path) -> str:
+    """Where in the folder of a file something was raised, in words: ' (mine.py, line 7)'; nothing where it was not there."""
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == file.absolute().parent]
+    return f" ({file.parent / Path(lines[-1].filename).name}, line {lines[-1].lineno})" if lines else ""
+
+
+def _real(values: Any) -> Array | None:
+    """Values as an array of floats; None where they are no numbers, or complex ones."""
+    try:
+        return None if np.iscomplexobj(np.asarray(values)) else np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return None
 
 
 TARGETS: dict[str, Callable[[Array, Spec, np.random.Generator], Target]] = {
