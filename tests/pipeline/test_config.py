@@ -4,12 +4,14 @@ import ast
 import copy
 import json
 import math
+import os
 import subprocess
 import sys
 from collections import Counter
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -41,6 +43,7 @@ def changed(path, value):
 
 
 DELETE = object()
+OWN = {"target": "mine.py:f", "inputs": "normal", "samples": 9}
 ENTRY = ("sweeps", "levels", "entries", 0)
 GRID = ("datasets", "rosenbrock-grid")
 
@@ -134,6 +137,18 @@ MISTAKES = {
     "a name that is no text": (("datasets", 1), {}, "datasets[1] is a key of the wrong type; put it in quotes"),
     "a name that is no file name": (("datasets", "a/b"), {"target": "rosenbrock", "inputs": "normal"}, "a/b must have a name"),
     "a section that is a list": (("training",), [], "training is []; it must be a mapping"),
+    "a file with braces": (("datasets", "own"), {"target": "file", "file": "my data {1}.csv"},
+                           'datasets.own.file is "my data {1}.csv"; the name of a file cannot have braces: rename it'),
+    "a function in a file with braces": (("datasets", "own"), OWN | {"target": "{my}.py:f"}, 'own.target is "{my}.py:f"; the name of'),
+    "a covariance with a row missing": (("datasets", "own"), OWN | {"covariance": [[1, 0]]},
+                                        "datasets.own.covariance[0] has 2 numbers; it must have as many as there are rows, 1"),
+    "a ragged covariance": (("datasets", "own"), OWN | {"covariance": [[1, 0], [0]]}, "datasets.own.covariance[1] has 1 numbers; it must"),
+    "an asymmetric covariance": (("datasets", "own"), OWN | {"covariance": [[1, 0.5], [0.4, 1]]},
+                                 "datasets.own.covariance has 0.5 at [0][1] and 0.4 at [1][0]; it must be symmetric"),
+    "an indefinite covariance": (("datasets", "own"), OWN | {"covariance": [[1, 2], [2, 1]]},
+                                 "datasets.own.covariance is [[1, 2], [2, 1]]; it must be positive definite"),
+    "a singular covariance": (("datasets", "own"), OWN | {"covariance": [[1, 1], [1, 1]]}, "is [[1, 1], [1, 1]]; it must be positive"),
+    "a covariance without end": (("datasets", "own"), OWN | {"covariance": [[10**400]]}, "covariance[0][0] is 10000"),
 }  # fmt: skip
 
 
@@ -157,6 +172,72 @@ def test_a_dataset_that_lacks_inputs_hears_of_it_once():
 def test_a_file_has_no_use_for_samples():
     with pytest.raises(config.ConfigError, match="inputs normal, uniform, sphere, not with file"):
         config.validate(changed(("datasets", "own"), {"target": "file", "file": "data.csv", "samples": 9}))
+
+
+@pytest.mark.parametrize("dimension, wrong", [(3, [3]), ([2, 3, 4], [3, 4]), (2, [])])
+def test_a_covariance_is_for_one_dimension(dimension, wrong):
+    given = changed(("datasets", "own"), OWN | {"covariance": [[2, 1], [1, 2.0]]})
+    given["sweeps"]["levels"]["entries"] = [given["sweeps"]["levels"]["entries"][0] | {"dataset": "own", "dimension": dimension}]
+    lines = []
+    try:
+        config.validate(given)
+    except config.ConfigError as error:
+        lines = str(error).splitlines()
+    assert lines == [
+        f"sweeps.levels.entries[0].dimension is {d}; datasets.own.covariance has 2 rows, one for each input (config/config.yaml)"
+        for d in wrong
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 6), st.integers(0, 6), st.integers(0, 2**32 - 1))
+def test_a_covariance_is_taken_where_its_eigenvalues_are_positive(size, negative, seed):
+    random = np.random.default_rng(seed)
+    basis = np.linalg.qr(random.normal(size=(size, size)))[0]
+    values = random.uniform(0.1, 2, size) * np.where(np.arange(size) < negative, -1, 1)
+    matrix = basis * values @ basis.T
+    own = changed(("datasets", "own"), OWN | {"covariance": ((matrix + matrix.T) / 2).tolist()})
+    if negative:
+        with pytest.raises(config.ConfigError, match="must be positive definite"):
+            config.validate(own)
+    else:
+        config.validate(own)
+
+
+@pytest.mark.parametrize("text", ["x: &a [1, *a]", "seed: &a {b: [1, *a]}", "datasets: &a {b: {c: *a}}"])
+def test_an_alias_of_what_it_lies_in_gets_one_line(tmp_path, text):
+    (tmp_path / "my.yaml").write_text(text)
+    with pytest.raises(config.ConfigError, match=r"^\w+[.\w]*(\[1\])? is an alias of what it lies in; write it out \(my.yaml\)$"):
+        config.validate(config.load(tmp_path / "my.yaml"), "my.yaml")
+
+
+def test_an_alias_may_stand_in_two_places():
+    entry = default()["sweeps"]["levels"]["entries"][0]
+    given = default()
+    given["sweeps"] = {"levels": {"entries": [entry]}, "mine": {"entries": [entry]}}
+    config.validate(given)
+
+
+@pytest.mark.parametrize("place, file", [("README.md", "README.md"), ("README.md/below/it", "README.md"), ("a/b", "a/b")])
+def test_results_do_not_go_where_a_file_is(tmp_path, monkeypatch, place, file):
+    monkeypatch.chdir(tmp_path)
+    Path("a").mkdir()
+    Path(file).write_text("text")
+    with pytest.raises(config.ConfigError) as error:
+        config.validate(default() | {"results_dir": place})
+    assert str(error.value) == (
+        f'results_dir is "{place}", but "{file}" is a file; name another folder, or move that file (config/config.yaml)'
+    )
+
+
+def test_repair_says_a_mistake_in_one_line(tmp_path):
+    (tmp_path / "bad.yaml").write_text("sead: 1\n")
+    command = [sys.executable, "-m", "flatchannels.pipeline.repair", "none.yaml"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    for name, lines in [("none.yaml", 1), ("bad.yaml", 3)]:  # which lacks datasets and sweeps as well
+        command[-1] = name
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 1 and done.stdout == "" and len(done.stderr.splitlines()) == lines and "Traceback" not in done.stderr
 
 
 def test_each_mistake_has_a_line_of_its_own():

@@ -2,18 +2,25 @@
 
 import copy
 import json
+import os
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flatchannels import names
+from flatchannels.data.dataset import Dataset
 from flatchannels.pipeline import config, expansion, protocols
+from flatchannels.storage import dataset_files
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.origins import check_origin
 
+ROOT = Path(__file__).parents[2]
 ENTRY = {"dataset": "data", "dimension": 2, "activation": "tanh", "bias": True, "widths": [[2]], "seeds": 3}
 
 
@@ -85,6 +92,18 @@ def test_a_mistake_gets_one_line(entry, expected):
     with pytest.raises(config.ConfigError) as error:
         config.validate(configured(entry), "my.yaml")
     assert expected in str(error.value) and len(str(error.value).splitlines()) == 1
+
+
+def test_a_batch_larger_than_a_dataset_from_a_file_ends_the_job_before_its_runs(tmp_path):
+    data = {"name": "data", "spec": {"target": "file", "file": "data.csv"}}
+    dataset_files.write_dataset(tmp_path / "data.npz", Dataset(np.ones((20, 2)), np.ones(20)), data)
+    job = {"sweep": "levels", "dataset": "data", "dimension": 2, "activation": "g", "widths": [1], "bias": True, "first": 1, "last": 1,
+           "seed": 1, "training": {}, "protocol": {"optimiser": "sgd", "rate": 0.1, "batch": 21, "budget": 9}}  # fmt: skip
+    command = [sys.executable, ROOT / "workflow" / "scripts" / "runs.py", "data.npz", "record.npz", json.dumps(job), "null"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and not (tmp_path / "record.npz").exists()
+    assert done.stderr == "batch is 21; data has 20 samples, and no batch can be larger (sweeps.levels in the configuration)\n"
 
 
 def test_the_same_runs_in_two_entries_are_a_mistake():

@@ -24,8 +24,12 @@ from flatchannels.storage.errors import RecordError
 
 
 def main(dataset, output, job, asked, go_on):
-    compile.once()
     data, dataset_meta = dataset_files.read_dataset(dataset, asked)
+    batch, samples = job.get("protocol", {}).get("batch", 0), len(data.y)
+    if batch > samples:  # which the configuration alone does not tell of a dataset from a file
+        where = f"sweeps.{job['sweep']} in the configuration"
+        sys.exit(f"batch is {batch}; {job['dataset']} has {samples} samples, and no batch can be larger ({where})")
+    compile.once()
     net = Network(job["dimension"], tuple(job["widths"]), job["activation"], job["bias"])
     net.derivatives(numpy.zeros(net.parameters), data)  # loads the kernels, before any clock runs
 

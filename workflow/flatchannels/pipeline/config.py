@@ -134,7 +134,10 @@ def validate(config: dict, source: str = "config/config.yaml") -> dict:
         There is a mistake. For each there is a line: the key, what was given, what is allowed, where to change it.
     """
     schema, given = _schema(), config
-    lines = [f"{mistakes.path(path)} is a key of the wrong type; put it in quotes" for path in mistakes.keys_that_are_not_text(config)]
+    lines = [f"{mistakes.path(path)} is an alias of what it lies in; write it out" for path in mistakes.parts_of_themselves(config)]
+    if not lines:
+        keys = mistakes.keys_that_are_not_text(config)
+        lines = [f"{mistakes.path(path)} is a key of the wrong type; put it in quotes" for path in keys]
     if not lines:
         lines = [line for error in _Validator(schema).iter_errors(config) for line in mistakes.explain(error)]
     if not lines:

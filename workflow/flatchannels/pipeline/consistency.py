@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import combinations
+from operator import mul
+from pathlib import Path
 
 from flatchannels.pipeline import expansion, mistakes, protocols
 
@@ -72,6 +75,8 @@ def inconsistencies(config: dict, targets: Iterable[str], place_is_given: bool) 
     yield from _wrong_place(config, place_is_given)
     for name, spec in config["datasets"].items():
         yield from _wrong_keys(f"datasets.{name}", spec, targets)
+        yield from _wrong_names(f"datasets.{name}", spec)
+        yield from _wrong_covariance(f"datasets.{name}.covariance", spec.get("covariance", []))
     for figures, sweep in config["figures"].items():
         if sweep not in config["sweeps"] and sweep != figures:  # the default, of a sweep that need not be there
             known = mistakes.known(sweep, list(config["sweeps"]))
@@ -89,6 +94,9 @@ def _wrong_place(config: dict, is_given: bool) -> Iterator[str]:
         yield f"preset is {preset}; a folder has its name, of at most 60 {words}. Or name another folder: results_dir"
     elif not is_given and config["preset"] in TAKEN:
         yield f"preset is {preset}, which other results have for a name; choose another, or name a folder: results_dir"
+    for path in map(str, (Path(place), *Path(place).parents)):
+        if os.path.lexists(path) and not os.path.isdir(path):
+            yield f"results_dir is {mistakes.shown(place)}, but {mistakes.shown(path)} is a file; name another folder, or move that file"
 
 
 def _wrong_keys(where: str, spec: dict, targets: Iterable[str]) -> Iterator[str]:
@@ -107,6 +115,42 @@ def _wrong_keys(where: str, spec: dict, targets: Iterable[str]) -> Iterator[str]
             goes = " or ".join(f"{rule} {', '.join(values)}" for rule, values in homes.items())
             found = given[next(iter(homes))] or given["target"]
             yield f"{where}.{key} is {mistakes.shown(spec[key])}; that key goes with {goes}, not with {found}"
+
+
+def _wrong_names(where: str, spec: dict) -> Iterator[str]:
+    """Names of files of which snakemake would make patterns."""
+    for key in ("file", "target"):
+        if re.search("[{}]", spec.get(key, "")):
+            yield f"{where}.{key} is {mistakes.shown(spec[key])}; the name of a file cannot have braces: rename it"
+
+
+def _wrong_covariance(where: str, rows: list[list[float]]) -> Iterator[str]:
+    """What is no covariance matrix, whatever the dimension; the first reason for it."""
+    size = len(rows)
+    for number, row in enumerate(rows):
+        if len(row) != size:
+            yield f"{where}[{number}] has {len(row)} numbers; it must have as many as there are rows, {size}"
+            return
+    for i, j in combinations(range(size), 2):
+        if rows[i][j] != rows[j][i]:
+            yield f"{where} has {rows[i][j]} at [{i}][{j}] and {rows[j][i]} at [{j}][{i}]; it must be symmetric"
+            return
+    if not _is_positive_definite(rows):
+        yield f"{where} is {mistakes.shown(rows)}; it must be positive definite: no combination of the inputs with a variance of 0 or less"
+
+
+def _is_positive_definite(rows: list[list[float]]) -> bool:
+    """Whether a symmetric matrix has a Cholesky factor. (NumPy's would have to be imported by every call of snakemake.)"""
+    factor: list[list[float]] = []
+    for number, row in enumerate(rows):
+        new: list[float] = []
+        for earlier in factor:
+            new.append((row[len(new)] - sum(map(mul, new, earlier))) / earlier[len(new)])
+        pivot = row[number] - sum(map(mul, new, new))
+        if not pivot > 0:
+            return False
+        factor.append([*new, pivot**0.5])
+    return True
 
 
 def _wrong_sweeps(config: dict) -> Iterator[str]:
@@ -139,6 +183,8 @@ def _wrong_dimensions(where: str, entry: dict, spec: dict) -> Iterator[str]:
             yield f"{where}.dimension is {dimension}; {entry['dataset']} has inputs grid, which are of dimension 2 only"
         elif dimension < LEAST_DIMENSION.get(spec["target"], 1):
             yield f"{where}.dimension is {dimension}; the target {spec['target']} needs at least {LEAST_DIMENSION[spec['target']]}"
+        elif "covariance" in spec and dimension != (rows := len(spec["covariance"])):
+            yield f"{where}.dimension is {dimension}; datasets.{entry['dataset']}.covariance has {rows} rows, one for each input"
 
 
 def _taken_names(

@@ -35,6 +35,29 @@ def keys_that_are_not_text(value: Any, path: tuple = ()) -> Iterator[tuple]:
             yield from keys_that_are_not_text(item, (*path, index))
 
 
+def parts_of_themselves(value: Any, path: tuple = (), within: tuple = ()) -> Iterator[tuple]:
+    """The paths to all lists and mappings that hold themselves, which YAML's aliases can make: `a: &a [*a]`.
+
+    Parameters
+    ----------
+    value : JSON types
+    path : tuple
+        To the value.
+    within : tuple of int
+        The identities of what it lies in.
+
+    Yields
+    ------
+    tuple
+    """
+    if isinstance(value, dict | list):
+        if id(value) in within:
+            yield path
+        else:
+            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+                yield from parts_of_themselves(item, (*path, key), (*within, id(value)))
+
+
 def path(keys: Iterable) -> str:
     """A path of keys as text: sweeps.levels.entries[0].widths.
 

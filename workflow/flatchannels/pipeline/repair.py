@@ -112,7 +112,10 @@ def main(configuration: str) -> None:
     ----------
     configuration : path
     """
-    given = config.validate(config.load(configuration), configuration)
+    try:
+        given = config.validate(config.load(configuration), configuration)
+    except config.ConfigError as error:
+        sys.exit(str(error))
     made = set(asked_for(given))
     found = damaged(given["results_dir"], made, config.origin(given))
     for path, problem in found.items():
