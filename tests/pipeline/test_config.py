@@ -139,6 +139,7 @@ MISTAKES = {
     "a section that is a list": (("training",), [], "training is []; it must be a mapping"),
     "a file with braces": (("datasets", "own"), {"target": "file", "file": "my data {1}.csv"},
                            'datasets.own.file is "my data {1}.csv"; the name of a file cannot have braces: rename it'),
+    "a file without a name": (("datasets", "own"), {"target": "file", "file": ""}, "own.file is empty; it must be the name of a file"),
     "a function in a file with braces": (("datasets", "own"), OWN | {"target": "{my}.py:f"}, 'own.target is "{my}.py:f"; the name of'),
     "a covariance with a row missing": (("datasets", "own"), OWN | {"covariance": [[1, 0]]},
                                         "datasets.own.covariance[0] has 2 numbers; it must have as many as there are rows, 1"),

@@ -1,10 +1,14 @@
-"""Any configuration that validates plans, and some are run to the end: random datasets, sweeps and networks, all tiny."""
+"""Any configuration that validates plans, and some are run to the end: random datasets, sweeps and networks, all tiny.
+
+Some datasets are made from files of the user's own, which `write_files` puts beside the configuration.
+"""
 
 import json
 import shutil
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from checkouts import ROOT, forked, snakemake
@@ -22,10 +26,36 @@ names = st.text("abcxyz019.-", min_size=1, max_size=8).filter(lambda name: name[
 few = st.integers(1, 3)
 
 
+def write_files(directory):
+    """Data of each dimension, as a table and, with weights and test samples, as arrays; and a function."""
+    random = np.random.default_rng(1)
+    for dimension in (1, 2, 3):
+        x, y = random.normal(size=(20, dimension)), random.normal(size=20)
+        test = {"x_test": random.normal(size=(5, dimension)), "y_test": random.normal(size=5)}
+        np.savez(directory / f"data{dimension}.npz", x=x, y=y, weights=random.uniform(0, 2, 20), **test)
+        np.savetxt(directory / f"data {dimension}.csv", np.column_stack([y, x]), delimiter=",", comments="",
+                   header=",".join(["level", *"abc"[:dimension]]))  # fmt: skip
+    (directory / "my.py").write_text("import numpy as np\n\ndef wave(x):\n    return np.sin(x.sum(axis=1))\n")
+
+
+@st.composite
+def files(draw):
+    """A dataset from a file, and its dimension."""
+    dimension = draw(few)
+    spec = draw(st.sampled_from([
+        {"file": f"data{dimension}.npz"},
+        {"file": f"data {dimension}.csv", "target_column": "level"},
+        {"file": f"data {dimension}.csv", "target_column": "level", "test_samples": 8},
+    ]))  # fmt: skip
+    return {"target": "file", "standardise": draw(st.booleans()), **spec}, [dimension]
+
+
 @st.composite
 def datasets(draw):
     """A dataset, and the dimensions in which it can be."""
-    target = draw(st.sampled_from(["rosenbrock", "teacher", "sinusoids"]))
+    target = draw(st.sampled_from(["rosenbrock", "teacher", "sinusoids", "my.py:wave", "file"]))
+    if target == "file":
+        return draw(files())
     spec = {"target": target, "inputs": draw(st.sampled_from(["grid", "normal", "uniform", "sphere"]))}
     spec |= {"points": draw(st.integers(3, 5))} if spec["inputs"] == "grid" else {"samples": draw(st.integers(12, 30))}
     if spec["inputs"] != "grid" and draw(st.booleans()):
@@ -34,6 +64,10 @@ def datasets(draw):
         spec |= {"widths": draw(st.lists(few, min_size=1, max_size=2)), "activation": draw(activations)}
     if target == "sinusoids":
         spec |= {"terms": draw(few), "frequency": draw(st.sampled_from([0.3, 1, 2.5]))}
+    if target == "my.py:wave":
+        spec["standardise"] = draw(st.booleans())
+    if spec["inputs"] == "normal" and draw(st.booleans()):
+        return spec | {"covariance": [[2, 0.9], [0.9, 1]]}, [2]
     return spec, [2] if spec["inputs"] == "grid" else [2, 3] if target == "rosenbrock" else [1, 2, 3]
 
 
@@ -90,6 +124,14 @@ def configurations(draw):
 
 # What has failed once, or would easily, and stands for its kind.
 KNOWN = {
+    "files with weights and a function of one's own, with correlated inputs": {
+        "datasets": {"table": {"target": "file", "file": "data2.npz", "standardise": True},
+                     "wave": {"target": "my.py:wave", "inputs": "normal", "samples": 20, "covariance": [[2, 0.9], [0.9, 1]]}},
+        "sweeps": {"mine": {"entries": [
+            {"dataset": name, "dimension": 2, "activation": "tanh", "bias": True, "widths": [[1]], "seeds": 1}
+            for name in ("table", "wave")]}},
+        "toy": TOY, "training": {"max_steps": 7, "trajectory_samples": 3, "spectrum_samples": 1}, "results_dir": "results/whole",
+    },
     "sweeps of their own names, with protocols, one of them for figures of the paper": {
         "datasets": {"mine": {"target": "teacher", "inputs": "normal", "samples": 20, "widths": [2], "activation": "tanh"}},
         "sweeps": {
@@ -121,6 +163,7 @@ def plan(content):
     """Exit code and words of a dry run of everything and of every figure."""
     with tempfile.TemporaryDirectory() as directory:
         (Path(directory) / "mine.yaml").write_text(yaml.safe_dump(content))
+        write_files(Path(directory))
         arguments = ["--snakefile", ROOT / "Snakefile", "--cores", "1", "--dry-run", "--configfile", "mine.yaml", "--"]
         figures = [path.stem for path in (ROOT / "workflow" / "report").glob("fig*.rst")]
         figures += [f"summary_{sweep}" for sweep in content["sweeps"]]
@@ -154,6 +197,7 @@ def run_to_the_end(whole, content):
             copy = shutil.copytree if (whole / path).is_dir() else shutil.copyfile
             (directory / path).parent.mkdir(parents=True, exist_ok=True)
             copy(whole / path, directory / path)
+        write_files(directory)
         (directory / "mine.yaml").write_text(
             yaml.safe_dump(content | {"seed": config.validate(config.load(ROOT / "tests/whole.yaml"))["seed"]})
         )

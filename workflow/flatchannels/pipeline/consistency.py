@@ -118,7 +118,9 @@ def _wrong_keys(where: str, spec: dict, targets: Iterable[str]) -> Iterator[str]
 
 
 def _wrong_names(where: str, spec: dict) -> Iterator[str]:
-    """Names of files of which snakemake would make patterns."""
+    """Names of files that snakemake cannot take: of those with braces it would make patterns."""
+    if spec.get("file") == "":
+        yield f"{where}.file is empty; it must be the name of a file, from where the pipeline runs"
     for key in ("file", "target"):
         if re.search("[{}]", spec.get(key, "")):
             yield f"{where}.{key} is {mistakes.shown(spec[key])}; the name of a file cannot have braces: rename it"
