@@ -34,7 +34,9 @@ Array = NDArray[np.float64]
 # neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last, at
 # which it is found to rounding (at 1e-9 samples on a kink hold the gradient up).
 FLOW_SMOOTHING = 3e-3
-KINKED_RTOL = 1e-3  # steps cannot follow every sample over its kink, and need not: ends agree with those at 1e-5
+# Steps cannot follow every sample over its kink. In few dimensions they need not: ends agree with those at 1e-5. At d = 16 it decides
+# in which of many basins, 1e-3 of the loss apart, a run ends (docs/numerics.md, section 3).
+KINKED_RTOL = 1e-3
 SMOOTHING_PATH = np.geomspace(1e-2, 1e-8, 13)
 FLOW_SHARE = 0.9  # of the time of a run, at most; the finish and the spectra have the rest
 SMOOTHED_ITERATIONS = 50  # per smoothing; nearer than that to each minimum on the way does not change the end
