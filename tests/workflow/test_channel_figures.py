@@ -72,6 +72,15 @@ def axes():
     return style.new_figure(2).subplots()
 
 
+@pytest.mark.parametrize("numbers", [(4, 0, 4), (4, 4, 0)])
+def test_another_setting_takes_the_place_of_one_that_is_not_there(numbers):
+    """Runs at the wall outside of channels have losses and spectra, of which Figure 4 shows none."""
+    figure = fig4_channels.draw(**tables_of({"rosenbrock": numbers}))
+    titles = [panel.get_title("right") for panel in figure.axes]
+    assert titles.count(palette.setting_label("rosenbrock")) == 2
+    figure.canvas.draw()
+
+
 def test_every_pair_is_one_marker_and_those_in_a_channel_are_filled():
     layers = tables_of(SETTINGS)["layers"]
     panel = axes()

@@ -117,11 +117,12 @@ def spectra_panels(top, bottom, spectra):
     """Largest and smallest Hessian eigenvalue along the flow: a line per run, red of finite norm, blue in a channel."""
     top.set(ylabel=r"$\lambda_{\max}$")
     bottom.set(xlabel="time $t$", ylabel=r"$\lambda_{\min}$")
-    if spectra.empty:
+    drawn = outcomes(spectra[(spectra["t"] > 0) & (spectra["largest"] > 0)])
+    if all(rows.empty for rows in drawn.values()):
         style.say_empty(top)
         return style.say_empty(bottom)
-    for (name, rows), colour in zip(outcomes(spectra).items(), [palette.FINITE_COLOUR, palette.CHANNEL_COLOUR], strict=True):
-        flows = rows[rows["t"] > 0].groupby(["dimension", "widths", "seed"])
+    for (name, rows), colour in zip(drawn.items(), [palette.FINITE_COLOUR, palette.CHANNEL_COLOUR], strict=True):
+        flows = rows.groupby(["dimension", "widths", "seed"])
         for _, flow in flows:
             top.plot(flow["t"], flow["largest"], color=colour, linewidth=0.4, alpha=0.5)
             bottom.plot(flow["t"], flow["smallest"], color=colour, linewidth=0.4, alpha=0.5)
