@@ -116,6 +116,20 @@ def test_runs_that_met_a_limit_go_on_to_where_they_would_have_come(data, tmp_pat
     assert run("continue", parts) == 2 and "nothing to go on with" in capsys.readouterr().err
 
 
+def test_infinite_limits_are_none(data, tmp_path, capsys):
+    out = tmp_path / "runs.npz"
+    assert run("train", data, "--widths", "2", "--out", out, "--maxnorm", "inf", "--max-t", "1") == 0, capsys.readouterr().err
+    assert run("continue", out, "--max-t", "inf") == 0, capsys.readouterr().err
+    assert run_records.read_runs(out, ["t_end"])[1]["t_end"][0] > 1
+
+
+def test_a_device_is_no_record_and_a_batch_no_larger_than_the_data(data, tmp_path, capsys):
+    assert run("inspect", "/dev/zero") == 2 and capsys.readouterr().err.count("\n") == 1
+    words = ["--optimiser", "sgd", "--rate", "0.1", "--budget", "9", "--batch", "81", "--out", tmp_path / "a.npz"]
+    assert run("train", data, "--widths", "2", *words) == 2
+    assert "batch is 81" in capsys.readouterr().err and not (tmp_path / "a.npz").exists()
+
+
 def test_several_processes_give_the_same_record(data, tmp_path):
     records = []
     for workers in (1, 2):

@@ -119,6 +119,7 @@ def run_train(given: argparse.Namespace) -> None:
     """
     from flatchannels.dynamics.settings import check_settings  # here, and not above: it loads the kernels
     from flatchannels.networks.checks import checked_sizes
+    from flatchannels.runs.run import plain
 
     out = Path(given.out)
     if out.suffix != ".npz":
@@ -130,7 +131,9 @@ def run_train(given: argparse.Namespace) -> None:
     training = {**TRAINING_DEFAULTS, **{key: getattr(given, key) for key in ("rtol", "maxnorm", *TRAINING_LIMITS)}}
     training |= {key: getattr(given, key) for key, default in START_DEFAULTS.items() if getattr(given, key) != default}
     check_settings(training)
-    training |= _optimiser(given)
+    if given.batch and given.batch > len(data.y):
+        raise ValueError(f"batch is {given.batch}; {given.data} has {len(data.y)} samples, and no batch can be larger")
+    training = plain(training) | _optimiser(given)
     network = {"inputs": data.dimension, "widths": list(widths), "activation": given.activation, "bias": not given.no_bias}
     source = {"file": given.data, "standardise": given.standardise}
     block = Block(network, training, source, _seeds(given.seeds))
@@ -150,6 +153,7 @@ def run_continue(given: argparse.Namespace) -> None:
         An option that cannot be, or a record that cannot be continued.
     """
     from flatchannels.dynamics.settings import check_settings
+    from flatchannels.runs.run import plain
 
     out = Path(given.record)
     with foreign(out):
@@ -164,7 +168,7 @@ def run_continue(given: argparse.Namespace) -> None:
     data = _read(place, block.source["standardise"])
     if digest(data) != meta["data"]:
         raise ValueError(f"{place} does not hold the data on which {out} was trained")
-    block = with_limits(block, {key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None})
+    block = with_limits(block, plain({key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None}))
     check_settings({key: value for key, value in block.training.items() if key != "optimiser"})
     earlier = _earlier(block, data, out)
     _told(run_block(block, data, out, earlier, _workers(given), Progress("runs")), out, given.json)

@@ -146,6 +146,8 @@ def is_record(path: str | Path) -> bool:
     -------
     bool
     """
+    if not Path(path).is_file():  # of a device, the end would be looked for for ever
+        return False
     try:
         with zipfile.ZipFile(path) as archive:
             return {"meta.npy", "theta.npy", "trajectory_theta.npy"} <= set(archive.namelist())
