@@ -152,9 +152,16 @@ def test_what_an_interruption_left_out_is_run_by_continue(data, tmp_path, monkey
     words = ["train", data, "--widths", 2, "--seeds", "1-3", "--out", out]
     assert run(*words) == 130
     assert run_records.read_runs(out, ["seed"])[1]["seed"].tolist() == [1]
+    before = run_records.read_runs(out)[1]
+    made = []
+    monkeypatch.setattr(blocks, "_run", lambda job: made.append(job[3]) or interrupted(job))
+    assert run("continue", out) == 130 and made == [2]  # interrupted again: what was finished is still there
+    assert run_records.read_runs(out, ["seed"])[1]["seed"].tolist() == [1]
     monkeypatch.setattr(blocks, "_run", real)
     assert run("continue", out) == 0
-    assert run_records.read_runs(out, ["seed"])[1]["seed"].tolist() == [1, 2, 3]
+    after = run_records.read_runs(out)[1]
+    assert after["seed"].tolist() == [1, 2, 3]
+    assert all(np.array_equal(after[key][0], before[key][0], equal_nan=before[key].dtype.kind == "f") for key in before)
     assert run(*words) == 2 and "--force replaces it" in capsys.readouterr().err
 
 

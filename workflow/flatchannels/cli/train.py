@@ -176,6 +176,8 @@ def run_continue(given: argparse.Namespace) -> None:
 
 def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
     """The runs of a record, to go on with.  ValueError where they are finished, or were kept by another version."""
+    from flatchannels.runs.run import recorded_runs
+
     meta = read_meta(out)
     missing = block.seeds[1] - meta["last_seed"]
     kept = continuation.unfinished_path(out)
@@ -184,7 +186,7 @@ def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
     earlier = continuation.read_unfinished(out, block.origin(data))
     if not earlier and kept.exists():
         raise ValueError(f"{kept} was written by other versions than these; train anew with --force")
-    return earlier
+    return earlier or recorded_runs(out)
 
 
 def _read(path: str, standardise: bool) -> Dataset:

@@ -221,6 +221,30 @@ def _from_row(row: dict[str, Any], meta: dict[str, Any]) -> training.Run:
     )  # fmt: skip
 
 
+def recorded_runs(path: str | PathLike[str]) -> dict[int, training.Run]:
+    """The runs of a record, without what limits left open; those that failed are left out.
+
+    Parameters
+    ----------
+    path : path
+        Of the record.
+
+    Returns
+    -------
+    dict
+        Seed → run of the engine.
+
+    Raises
+    ------
+    RecordError
+        The record cannot be used.
+    """
+    meta, arrays = run_records.read_runs(path)
+    rows = [{key: values[n] for key, values in arrays.items()} for n in range(len(arrays["seed"]))]
+    runs = {int(row["seed"]): _from_row(row, meta) for row in rows}
+    return {seed: run for seed, run in runs.items() if run.stop != Stop.FAILED}
+
+
 def _with_picture_and_file(engine: Callable[P, training.Run]) -> Callable[P, Run]:
     """The engine's `train`, returning a `Run` of this module."""
 
