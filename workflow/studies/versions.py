@@ -18,9 +18,10 @@ from flatchannels.names import widths_key
 from flatchannels.precision import SAME_MINIMUM
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import run_records
+from flatchannels.storage.schemas.columns import PROTOCOL_COLUMNS
 
 KEYS = ["seed", "loss", "hessians", "stop"]
-NETWORK = ["sweep", "dataset", "dimension", "activation", "widths", "bias"]
+NETWORK = ["sweep", "dataset", "dimension", "activation", "widths", "bias", *PROTOCOL_COLUMNS]
 PLACE = [*NETWORK, "seed"]
 
 
