@@ -156,6 +156,7 @@ def test_a_file_gives_the_samples_that_it_holds(tmp_path, suffix):
     "content, problem",
     [
         ("a,b\n1,2\n", "there is no column 'y'; it has a, b"), ("y\n1\n", "no inputs"), ("a,y\n1,x\n", "column 'y' holds no numbers"),
+        ("a,y,y\n1,2,3\n", "column 'y' is there 2 times"), (",a,y\n0,1,2\n", "column 1 has no name; if it is the index of pandas"),
         ("a,y\n1,\n2,3\n", "column 'y' lacks 1 values"), ("", "No columns"), ("a,y,weights\n1,2,-1\n", "weights must be nonnegative"),
     ],
 )  # fmt: skip

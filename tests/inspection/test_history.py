@@ -98,12 +98,16 @@ def test_checkpoints_stand_in_the_order_of_their_steps_or_their_names(tmp_path):
         ("times", ["t=1.5e3", "t=2e1"], [20, 1500]),
         ("equal", ["a2-x1", "a10-x1"], [1, 2]),
         ("words", ["begin", "end"], [1, 2]),
+        ("networks", ["net2-100", "net2-20"], [20, 100]),
+        ("students", ["epoch100_student2", "epoch20_student2"], [20, 100]),
+        ("best", ["best", "step-100", "step-20"], [20, 100]),
     ]:
         (tmp_path / folder).mkdir()
         for name in names:
             save(pair_at(0.1), tmp_path / folder / f"{name}.npz")
         (chain,) = read_folder(tmp_path / folder)
         assert [checkpoint.step for checkpoint in chain] == steps
+        assert chain[-1].model.skipped == (("best.npz: no step in its name",) if folder == "best" else ())
         if folder == "equal":
             assert [checkpoint.name for checkpoint in chain] == ["a2-x1.npz", "a10-x1.npz"]
 
@@ -116,6 +120,9 @@ def test_a_folder_that_is_no_training_gets_one_line(tmp_path):
         read_folder(tmp_path)
     np.savez(tmp_path / "2.npz", W1=np.ones((3, 2)), W2=np.ones((1, 3)))
     with pytest.raises(ModelError, match="2.npz has other layers than 1.npz"):
+        read_folder(tmp_path)
+    save(pair_at(0.1), tmp_path / "other-1.npz")
+    with pytest.raises(ModelError, match="1.npz and other-1.npz are both of step 1"):
         read_folder(tmp_path)
 
 
@@ -176,7 +183,26 @@ def test_a_record_of_ours_gives_the_end_and_the_trajectory_of_a_run(record, caps
     assert json.loads(capsys.readouterr().out)["activation"] == "softplus"
     assert main(["inspect", str(path), "--run", "1", "--history"]) == 0
     assert "20 checkpoints" in capsys.readouterr().out
-    for wrong, words in (([], "name one with --run"), (["--run", "9"], "run is 9")):
+    one = ["--run", "1"]
+    for wrong, words in [
+        ([], "name one with --run"),
+        (["--run", "9"], "run is 9"),
+        ([*one, "--activation", "relu"], "the network itself says 'softplus'"),
+        ([*one, "--layers", "W1", "W2"], "is a record of runs"),
+        ([*one, "--loss", "cross-entropy"], "--data"),
+    ]:
         assert main(["inspect", str(path), *wrong]) == 2
         told = capsys.readouterr().err
         assert told.count("\n") == 1 and words in told
+    assert main(["inspect", str(path.parent)]) == 2 and "holds records of runs" in capsys.readouterr().err
+    assert main(["inspect", str(path.parent), "--run", "1"]) == 2 and "no record" in capsys.readouterr().err
+
+
+def test_a_run_that_began_at_the_wall_has_no_history(record, tmp_path):
+    path, runs, _ = record
+    meta, _ = run_records.read_runs(path, ["seed"])
+    meta["training"]["maxnorm"] = 1e-3
+    outside = tmp_path / "runs.npz"
+    run_records.write_runs(outside, meta, runs)
+    with pytest.raises(ModelError, match="0 points within the norm wall"):
+        read_trajectory(outside, 1)

@@ -22,8 +22,11 @@ neurons with nearly equal input weights and large output weights that cancel. At
 
 With --data it also says by how much the loss changes when each group is replaced by that unit, or by one merged neuron; whether
 the loss falls towards infinity (h > 0); gradient and curvature; and, for one output and the mean squared error, whether there is a
-minimum at infinity, and its loss. With several checkpoints of one training it says how ε, |a|, cosine and the largest eigenvalue went
-with the step, and whether as in a channel: ε ∝ t^(−1/4) under gradient flow."""
+minimum at infinity, and its loss. A file of weights does not tell what has none: the network is taken for fully connected layers
+with the activation between them, and nothing after the last.
+
+With several checkpoints of one training it says how ε, |a|, cosine and the largest eigenvalue went with the step, and whether as in a
+channel: ε ∝ t^(−1/4) under gradient flow."""
 INSPECT_EXAMPLES = """examples:
   flatchannels inspect model.npz                          W1, b1, W2, b2, … with W of shape (out, in)
   flatchannels inspect model.safetensors --activation gelu
@@ -80,6 +83,8 @@ def run(given: argparse.Namespace) -> None:
 
     if given.plot and Path(given.plot).suffix not in PICTURES:
         raise ValueError(f"plot is {given.plot}; the name must end with {', '.join(PICTURES)}")
+    if given.data is None and given.loss != "mse":
+        raise ValueError(f"loss is {given.loss}; it is of data, which --data names")
     chains = _checkpoints(given)
     options: dict[str, Any] = {"activation": given.activation}
     if given.data is not None:
@@ -106,14 +111,16 @@ def _checkpoints(given: argparse.Namespace) -> list[list[Checkpoint]]:
     from flatchannels.inspection.checkpoints import is_record, read_end, read_folder, read_trajectory
     from flatchannels.inspection.formats import load
 
-    if Path(given.model).is_dir():
-        return read_folder(given.model, given.activation, given.layers)
     if is_record(given.model):
+        if given.layers:
+            raise ValueError(f"{given.model} is a record of runs, whose layers are known; --layers is for other files")
         if given.history:
             return [read_trajectory(given.model, given.run)]
         return [[Checkpoint(0.0, given.model, read_end(given.model, given.run))]]
     if given.history or given.run is not None:
         raise ValueError(f"{given.model} is no record of runs; --run and --history are for these")
+    if Path(given.model).is_dir():
+        return read_folder(given.model, given.activation, given.layers)
     return [[Checkpoint(0.0, given.model, model)] for model in load(given.model, given.activation, given.layers)]
 
 

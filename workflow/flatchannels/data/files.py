@@ -44,7 +44,7 @@ def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
     if path.suffix not in DATA_SUFFIXES:
         raise ValueError(f"{path}: the name must end with {', '.join(DATA_SUFFIXES)}")
     try:
-        arrays = _arrays(path) if path.suffix == ".npz" else _columns(path, column)
+        arrays = arrays_in(path) if path.suffix == ".npz" else _columns(path, column)
         train = Dataset(arrays["x"], arrays["y"], _normalised(arrays.get("weights")))
         test = _test_samples(arrays, train.dimension)
     except OSError as error:
@@ -56,7 +56,25 @@ def read(path: str | Path, column: str = "y") -> tuple[Dataset, Dataset | None]:
     return train, test
 
 
-def _arrays(path: Path) -> dict[str, Array]:
+def arrays_in(path: Path) -> dict[str, Array]:
+    """The arrays of an npz, of whatever shapes.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict
+        Some of `ARRAYS`.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, would have to execute code to be read, or holds other arrays too.
+    OSError
+        It cannot be read.
+    """
     with path.open("rb") as file:
         if file.read(4) not in ZIP:  # which numpy takes for a single array or for pickled objects
             raise ValueError("it is no npz, such as numpy.savez(file, x=x, y=y) writes")
@@ -89,6 +107,8 @@ def _test_samples(arrays: Mapping[str, Array], dimension: int) -> Dataset | None
 def _columns(path: Path, column: str) -> dict[str, Array]:
     import pandas as pd
 
+    if path.suffix == ".csv":
+        _check_header(["" if pd.isna(name) else str(name) for name in pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]])
     table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     if column not in table:
         raise ValueError(f"there is no column {column!r}; it has {', '.join(map(str, table.columns))}")
@@ -102,6 +122,14 @@ def _columns(path: Path, column: str) -> dict[str, Array]:
         raise ValueError(f"there is no column besides {column!r}: no inputs")
     arrays = {"x": table[inputs].to_numpy(dtype=float), "y": table[column].to_numpy(dtype=float)}
     return arrays | ({"weights": table["weights"].to_numpy(dtype=float)} if "weights" in table else {})
+
+
+def _check_header(names: list[str]) -> None:
+    """Names of columns as they stand in a file; pandas would give others to those that lack one or are there twice."""
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+        raise ValueError(f"column {twice[0]!r} is there {names.count(twice[0])} times; rename or remove what is not meant")
+    if "" in names:
+        raise ValueError(f"column {names.index('') + 1} has no name; if it is the index of pandas, write with to_csv(…, index=False)")
 
 
 def _normalised(weights: Array | None) -> Array | None:

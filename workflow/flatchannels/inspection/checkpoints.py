@@ -3,7 +3,7 @@
 import re
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from flatchannels.storage.errors import RecordError
 from flatchannels.storage.foreign import foreign
 from flatchannels.storage.run_records import read_runs
 
-STEP = re.compile(r"(?:step|iter|iteration|epoch|t)[=_-]?(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+STEP = re.compile(r"(?:step|iter|iteration|epoch|(?<![A-Za-z])t)[=_-]?(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 NUMBER = re.compile(r"\d+")
 NEAR_THE_WALL = 1 - 1e-6  # of maxnorm, from which on a flow no longer follows the loss alone
 
@@ -44,8 +44,9 @@ class Checkpoint:
 def read_folder(folder: str | PathLike[str], activation: str | None = None, layers: Sequence[str] = ()) -> list[list[Checkpoint]]:
     """The checkpoints of a folder in their order, for each chain of layers.
 
-    The step is the number after "step", "epoch" or the like in the name of a file, else its last number; where not every name has
-    one of its own, files count from 1 in natural order (2 before 10).
+    The step is the number after "step", "epoch" or the like in the name of a file, else its last number. Where no name has one, or all
+    have the same, files count from 1 in natural order (2 before 10). Where some have one, the others, such as a best.pt, are left out
+    and named.
 
     Parameters
     ----------
@@ -61,17 +62,17 @@ def read_folder(folder: str | PathLike[str], activation: str | None = None, laye
     Raises
     ------
     ModelError
-        No two models in the folder, one that cannot be read, or one whose shapes are not those of the first.
+        No two models in the folder, two of the same step, one that cannot be read, or one whose shapes are not those of the first.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ModelError(f"{folder} is no folder of checkpoints")
     paths = sorted((path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES), key=lambda path: natural_key(path.name))
-    if len(paths) < 2:
-        raise ModelError(f"{folder} has {len(paths)} files that end with {', '.join(MODEL_SUFFIXES)}; a training has at least 2")
-    steps = [_step(path.stem) for path in paths]
-    known = [step for step in steps if step is not None]
-    numbered = sorted(zip(known, paths)) if len(set(known)) == len(paths) else [(float(n), path) for n, path in enumerate(paths, 1)]
+    if records := [path.name for path in paths if is_record(path)]:
+        raise ModelError(f"{folder} holds records of runs, not checkpoints of one training; inspect one of them: {', '.join(records[:4])}")
+    numbered, left_out = _numbered(paths)
+    if len(numbered) < 2:
+        raise ModelError(f"{folder} has {len(numbered)} files that end with {', '.join(MODEL_SUFFIXES)}; a training has at least 2")
     chains: list[list[Checkpoint]] = []
     for step, path in numbered:
         models = load(path, activation, layers)
@@ -80,11 +81,24 @@ def read_folder(folder: str | PathLike[str], activation: str | None = None, laye
         if before and [_shapes(model) for model in models] != [_shapes(model) for model in before]:
             raise ModelError(f"{path} has other layers than {numbered[0][1].name}; a folder holds one training")
         for chain, model in zip(chains, models):
-            chain.append(Checkpoint(step, path.name, model))
+            chain.append(Checkpoint(step, path.name, replace(model, skipped=model.skipped + left_out)))
     return chains
 
 
-def read_trajectory(path: str | Path, seed: int | None = None) -> list[Checkpoint]:
+def _numbered(paths: Sequence[Path]) -> tuple[list[tuple[float, Path]], tuple[str, ...]]:
+    """Files with their steps, in that order, and the files that are left out, each with the reason."""
+    steps = {path: _step(path.stem) for path in paths}
+    known = {path: step for path, step in steps.items() if step is not None}
+    if len(set(known.values())) < 2:
+        return [(float(n), path) for n, path in enumerate(paths, 1)], ()
+    numbered = sorted((step, path) for path, step in known.items())
+    for (step, path), (next_step, next_path) in zip(numbered, numbered[1:]):
+        if step == next_step:
+            raise ModelError(f"{path} and {next_path.name} are both of step {step:g}; a folder holds one training")
+    return numbered, tuple(f"{path.name}: no step in its name" for path in paths if path not in known)
+
+
+def read_trajectory(path: str | PathLike[str], seed: int | None = None) -> list[Checkpoint]:
     """The trajectory of a run in a record of this package, over its time t, up to the norm wall.
 
     Parameters
@@ -101,17 +115,19 @@ def read_trajectory(path: str | Path, seed: int | None = None) -> list[Checkpoin
     Raises
     ------
     ModelError
-        No record, no such run, or one that failed.
+        No record, no such run, one that failed, or no two points within the wall.
     """
     meta, arrays, n = _run(path, seed, ["seed", "trajectory_t", "trajectory_theta"])
     t, theta = arrays["trajectory_t"][n], arrays["trajectory_theta"][n]
     norms = (theta**2).sum(axis=1) / (2 * theta.shape[1])
     inside = np.isfinite(t) & (norms < NEAR_THE_WALL * meta["training"]["maxnorm"])
     layout = layout_of(meta)
+    if inside.sum() < 2:
+        raise ModelError(f"the trajectory in {path} has {inside.sum()} points within the norm wall; a history takes at least 2")
     return [Checkpoint(float(t[k]), f"t = {t[k]:.3g}", _model(layout, theta[k], meta["activation"])) for k in np.flatnonzero(inside)]
 
 
-def read_end(path: str | Path, seed: int | None = None) -> Model:
+def read_end(path: str | PathLike[str], seed: int | None = None) -> Model:
     """The network in which a run of a record ended.
 
     Parameters
@@ -134,7 +150,7 @@ def read_end(path: str | Path, seed: int | None = None) -> Model:
     return _model(layout_of(meta), arrays["theta"][n], meta["activation"])
 
 
-def is_record(path: str | Path) -> bool:
+def is_record(path: str | PathLike[str]) -> bool:
     """Whether a file is a record of runs of this package, by the names of its arrays.
 
     Parameters
@@ -155,7 +171,7 @@ def is_record(path: str | Path) -> bool:
         return False
 
 
-def _run(path: str | Path, seed: int | None, keys: list[str]) -> tuple[dict, dict[str, NDArray], int]:
+def _run(path: str | PathLike[str], seed: int | None, keys: list[str]) -> tuple[dict, dict[str, NDArray], int]:
     """Metadata and arrays of a record, and the number of a run in it."""
     try:
         with foreign(path):
@@ -167,7 +183,7 @@ def _run(path: str | Path, seed: int | None, keys: list[str]) -> tuple[dict, dic
         raise ModelError(str(error)) from None
     seeds = arrays["seed"].tolist()
     if seed is None and len(seeds) > 1:
-        raise ModelError(f"{path} has the runs of seeds {seeds[0]} to {seeds[-1]}; name one with --run")
+        raise ModelError(f"{path} has the runs of seeds {seeds[0]} to {seeds[-1]}; name one with --run, in Python Run.load(path, seed)")
     if seed is not None and seed not in seeds:
         raise ModelError(f"run is {seed}; {path} has the seeds {seeds[0]} to {seeds[-1]}")
     n = seeds.index(seed) if seed is not None else 0

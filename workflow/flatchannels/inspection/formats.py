@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from flatchannels.inspection.model import Dense, Model
 
-MODEL_SUFFIXES = (".npz", ".safetensors", ".pt", ".pth")
+MODEL_SUFFIXES = (".npz", ".safetensors", ".pt", ".pth", ".ckpt", ".bin")
+STATE_DICTS = ("state_dict", "model_state_dict", "model_state", "model")  # where checkpoints with an optimiser keep the weights
+STATISTICS = ("running_mean", "running_var")  # of a normalisation
 LARGEST_FILE = 4 * 2**30  # bytes of a file, and of the arrays in it
 LONGEST_MESSAGE = 200  # characters of another library's message that are passed on
 SAFETENSORS_TYPES = {
@@ -132,12 +134,9 @@ def _torch(path: Path) -> dict[str, NDArray]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on pickle protocols, sparse and quantised tensors: what matters is told below
-            found = torch.load(path, map_location="cpu", weights_only=True)
-            if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
-                found = found["state_dict"]
-            if not isinstance(found, Mapping):
-                raise ModelError(f"holds a {type(found).__name__}; it must hold a state_dict")
+            found = _state_dict(torch.load(path, map_location="cpu", weights_only=True))
             tensors = {str(key): value for key, value in found.items() if isinstance(value, torch.Tensor) and not value.is_complex()}
+            _check_size(sum(8 * value.numel() for value in tensors.values()))  # expanded and sparse tensors are small in the file
             return {key: _from_tensor(value) for key, value in tensors.items()}
     except ModelError:
         raise
@@ -145,8 +144,17 @@ def _torch(path: Path) -> dict[str, NDArray]:
         raise ModelError(f"is no state_dict of plain tensors ({type(error).__name__}); nothing was executed") from None
 
 
+def _state_dict(found: Any) -> Mapping[Any, Any]:
+    """What a file holds, or in a checkpoint what stands beside its optimiser."""
+    if not isinstance(found, Mapping):
+        raise ModelError(f"holds a {type(found).__name__}; it must hold a state_dict")
+    inner = next((found[key] for key in STATE_DICTS if isinstance(found.get(key), Mapping)), None)
+    return found if inner is None else _state_dict(inner)
+
+
 def _from_tensor(value: Any) -> NDArray:
-    if value.is_sparse:
+    value = value.detach()
+    if str(value.layout) != "torch.strided":
         value = value.to_dense()
     return (value.dequantize() if value.is_quantized else value).double().numpy()
 
@@ -183,11 +191,34 @@ def chains(arrays: Mapping[str, NDArray], activation: str | None = None, layers:
         else:
             found.append([layer])
     skipped += [f"{chain[0].name}: no layer above or below it fits" for chain in found if len(chain) == 1]
-    models = [Model(tuple(chain), activation, tuple(skipped) if n == 0 else ()) for n, chain in enumerate(c for c in found if len(c) > 1)]
+    models = [
+        Model(tuple(chain), activation, tuple(skipped) if n == 0 else (), _unread(arrays, chain, named=bool(layers)))
+        for n, chain in enumerate(chain for chain in found if len(chain) > 1)
+    ]
     if not models:
         shapes = ", ".join(f"{layer.name} {layer.W.shape}" for layer in dense[:4]) or "no matrix named W1 or ….weight"
         raise ModelError(f"no two fully connected layers follow one another: {shapes}")
     return models
+
+
+def _unread(arrays: Mapping[str, NDArray], chain: Sequence[Dense], named: bool) -> tuple[str, ...]:
+    """The arrays that by their shapes may act between the layers of a chain, such as a normalisation or a skip connection.
+
+    Where the user has named the layers, and so said that they are all, only what torch calls a gain or a statistic.
+    """
+    sizes = {chain[0].W.shape[1], *(len(layer.W) for layer in chain)}
+    taken = {layer.name for layer in chain}
+    biases = {_bias_name(name) for name, array in arrays.items() if MATRIX.match(name) and np.ndim(array) > 1}
+
+    def may_act(name: str, shape: tuple[int, ...]) -> bool:
+        if name in taken | biases or not shape:
+            return False
+        gain = MATRIX.match(name) is not None and len(shape) == 1
+        if named and not gain and not name.endswith(STATISTICS):
+            return False
+        return sizes.issuperset(shape) or (gain and shape == (1,))  # one slope of all neurons, of a PReLU
+
+    return tuple(name for name, array in arrays.items() if may_act(name, np.shape(array)))
 
 
 def _dense_layers(arrays: Mapping[str, NDArray], layers: Sequence[str]) -> tuple[list[Dense], list[str]]:

@@ -16,14 +16,16 @@ from numpy.typing import ArrayLike
 from flatchannels.data.dataset import Dataset
 from flatchannels.inspection import telling
 from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate, Certifier
+from flatchannels.inspection.checkpoints import is_record, read_end
 from flatchannels.inspection.evidence import Evidence, GroupEvidence, evidence
 from flatchannels.inspection.formats import chains, load
 from flatchannels.inspection.losses import loss_named
 from flatchannels.inspection.model import Model, from_layers
+from flatchannels.inspection.objective import Objective
 from flatchannels.inspection.samples import Samples, read_samples, samples_for
 from flatchannels.inspection.structure import Group, LayerStructure, layer_structure
 from flatchannels.networks.activations import ACTIVATIONS
-from flatchannels.networks.torch_modules import layers_of
+from flatchannels.networks.torch_modules import layers_of, outputs_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 Network = Model | str | Path | Sequence[tuple[ArrayLike, ArrayLike | None]] | Mapping[str, Any] | Any
 LARGEST_SQUARABLE = 1e140  # weight
+COMPARED = 1000  # samples on which a module is compared with its matrices
+ALIKE = 1e-7  # difference of outputs over the sum of output weights, within which they are the same function
 Data = Samples | Dataset | Sequence[ArrayLike] | str | PathLike[str]
 
 
@@ -147,9 +151,9 @@ def inspect(
 
     Parameters
     ----------
-    network : Model, path, list of (W, b), mapping or torch module
+    network : Model, path, Run, list of (W, b), mapping or torch module
         (W, b) stand from the inputs to the outputs, W of shape (out, in), b (out,) or None; a mapping has named arrays, such as a
-        state_dict.
+        state_dict. A module that is no plain `Sequential` is called on the data, and must give what its matrices say.
     activation : str, optional
         Between the layers; a `Sequential` of torch says it itself. Without it antiparallel neurons, which for many activations are
         mirror images, form no groups.
@@ -169,12 +173,15 @@ def inspect(
     Raises
     ------
     ValueError
-        Arrays that do not make a network, data that do not fit it, an unknown activation or loss, or data without activation.
+        Arrays that do not make a network, data that do not fit it, an unknown activation or loss, one that the network
+        contradicts, data without activation, or with a network that is more than its matrices.
     """
     if activation is not None and activation not in ACTIVATIONS:
         raise ValueError(f"activation is {activation!r}; it must be one of {', '.join(ACTIVATIONS)}")
     given = loss_named(loss)
     model = _model(network)
+    if activation is not None and model.activation not in (None, activation):
+        raise ValueError(f"activation is {activation!r}; the network itself says {model.activation!r}")
     model = replace(model, activation=activation or model.activation)
     largest = max(abs(layer.rows).max() for layer in model.layers)
     if largest > LARGEST_SQUARABLE:
@@ -186,6 +193,7 @@ def inspect(
     if data is None:
         return Inspection(model, layers)
     samples = samples_of(model, data, loss)
+    _check_computes(network, model, samples, loss)
     found = evidence(model, layers, samples, given, hessian)
     told = None
     if certify is not None:
@@ -193,19 +201,52 @@ def inspect(
     return Inspection(model, layers, found, told)
 
 
+def _check_computes(network: Network, model: Model, samples: Samples, loss: str) -> None:
+    """That a network computes what its matrices say, as far as can be known."""
+    if model.unread:
+        raise ValueError(
+            f"{', '.join(model.unread[:4])} may act between the layers, so the loss on data is not known; save the matrices alone, with "
+            "normalisations folded into them, or name the layers if they are all"
+        )
+    if isinstance(network, Model) or not hasattr(network, "state_dict") or _layers_of(network) is not None:
+        return
+    few = Samples(samples.x[:COMPARED], samples.y[:COMPARED], samples.weights[:COMPARED])
+    ours, theirs = Objective(model, few, loss_named(loss)).outputs(), outputs_of(network, few.x)
+    off = np.inf if theirs.size != ours.size else abs(theirs.reshape(ours.shape) - ours).max()
+    if not off <= ALIKE * max(1.0, abs(model.layers[-1].W).sum(axis=1).max()):
+        raise ValueError(
+            f"the module gives other outputs than its matrices with {model.activation} between them, by up to {off:.3g}: it may "
+            "have another activation, a normalisation, or a function after the last layer; with data these must go"
+        )
+
+
 def _model(network: Network) -> Model:
     if isinstance(network, Model):
         return network
-    if isinstance(network, str | Path):
-        return _only(load(network))
+    if isinstance(network, str | PathLike):
+        return read_end(network) if is_record(network) else _only(load(network))
     if isinstance(network, Mapping):
         return _only(chains({str(key): _plain(value) for key, value in network.items()}))
     if hasattr(network, "state_dict"):
-        try:
-            return from_layers(*layers_of(network))
-        except ValueError:  # no plain sequence: its matrices may still be chains, and the activation is for the user to say
-            return _model(network.state_dict())
-    return from_layers(network)
+        plain = _layers_of(network)
+        return replace(_model(network.state_dict()), unread=()) if plain is None else from_layers(*plain)
+    if hasattr(network, "network") and hasattr(network, "theta"):  # a Run
+        return from_layers(network.network.unpack(network.theta), network.network.activation)
+    try:
+        layers = [(_plain(W), None if b is None else _plain(b)) for W, b in network]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"network is a {type(network).__name__}; it must be a path, a run, a torch module, named arrays or [(W1, b1), (W2, b2), …]"
+        ) from None
+    return from_layers(layers)
+
+
+def _layers_of(module: Any) -> tuple[Sequence[tuple[ArrayLike, ArrayLike | None]], str] | None:
+    """Layers and activation of a plain sequence; of others the matrices may still be chains, and the activation is for the user to say."""
+    try:
+        return layers_of(module)
+    except ValueError:
+        return None
 
 
 def _only(found: Sequence[Model]) -> Model:

@@ -5,7 +5,7 @@ weights of a neuron are a vector.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,11 +48,14 @@ class Model:
         The name of an activation of this package; None where it is not known, and what depends on it is left out.
     skipped : tuple of str
         What the source holds besides, with the reason why it is left out.
+    unread : tuple of str
+        Those arrays among it that may act between the layers: with them, what the network computes is not known.
     """
 
     layers: tuple[Dense, ...]
     activation: str | None = None
     skipped: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -85,7 +88,7 @@ class Model:
             rows = theta[start : start + layer.rows.size].reshape(layer.rows.shape)
             start += rows.size
             layers.append(Dense(layer.name, rows if layer.b is None else rows[:, :-1], None if layer.b is None else rows[:, -1]))
-        return Model(tuple(layers), self.activation, self.skipped)
+        return replace(self, layers=tuple(layers))
 
 
 def from_layers(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation: str | None = None) -> Model:

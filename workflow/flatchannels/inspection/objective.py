@@ -79,6 +79,15 @@ class Objective:
         self.matrices = [layer.rows for layer in model.layers]
         self._kept: list[tuple[_Pass, list[Array]]] | None = None
 
+    def outputs(self) -> Array:
+        """f on all samples.
+
+        Returns
+        -------
+        (N, m)
+        """
+        return np.concatenate([here.f for here in self._passes()])
+
     def loss(self, change: Change | None = None) -> float:
         """The loss, with a `Change` or as it is.
 

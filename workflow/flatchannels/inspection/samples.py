@@ -114,21 +114,14 @@ def read_samples(path: str | PathLike[str], model: Model, loss: str = "mse") -> 
     """
     path = Path(path)
     if path.suffix != ".npz":
-        data, _ = files.read(path)
-        arrays = {"x": data.x, "y": data.y, "weights": data.weights}
-    else:
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files if key in ("x", "y", "weights")}
-        except OSError as error:
-            raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
-        except AttributeError:  # a single array has no zip
-            raise ValueError(f"{path} is no npz but a single array; it must hold x and y") from None
-        except Exception as error:  # whatever a damaged zip or header makes numpy stumble over; nothing of it is executed
-            raise ValueError(f"{path} is no npz of plain arrays: {' '.join(str(error).split())[:200]}") from None
+        data, _ = files.read(path)  # which names the file itself
+        return samples_for(model, data.x, data.y, loss, data.weights)
     try:
+        arrays = files.arrays_in(path)
         return samples_for(model, arrays["x"], arrays["y"], loss, arrays.get("weights"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     except KeyError as error:
         raise ValueError(f"{path} has no {error.args[0]}; it must hold x and y") from None
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None

@@ -5,6 +5,7 @@ come as modules of their own.
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,34 @@ def module_of(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation: 
                 linear.bias.copy_(torch.tensor(np.asarray(b, dtype=float)))
         modules += [linear] if n == len(layers) - 1 else [linear, _activation(activation)]
     return torch.nn.Sequential(*modules)
+
+
+def outputs_of(module: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What a module computes in float64, as a trained one (dropout and the like at rest); the module itself stays as it is.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    x : (N, d)
+
+    Returns
+    -------
+    array
+        Of whatever shape the module gives.
+
+    Raises
+    ------
+    ValueError
+        The module does not take x, or gives something else than numbers.
+    """
+    import torch
+
+    try:
+        with torch.no_grad():
+            return _array(deepcopy(module).cpu().double().eval()(torch.tensor(x)))
+    except Exception as error:  # whatever a foreign forward raises
+        told = " ".join(f"{error or type(error).__name__}".split())[:200]
+        raise ValueError(f"the module cannot be called with x of shape {x.shape}: {told}; give its matrices [(W1, b1), …]") from None
 
 
 def _flat(module: Any) -> list[Any]:
