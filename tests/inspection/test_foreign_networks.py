@@ -156,6 +156,9 @@ for module in (
         raise AssertionError(module)
     assert module.training and all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
 
+weights = [(net.weight, net.bias) for net in (Own().a, Own().b)]
+assert inspect(weights, "tanh", data=(torch.tensor(x, requires_grad=True), torch.tensor(y))).evidence.samples == 50
+
 class Two(Own):
     def forward(self, x, z):
         return x + z

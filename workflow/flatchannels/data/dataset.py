@@ -94,7 +94,7 @@ def real_array(name: str, values: ArrayLike) -> NDArray[np.float64]:
     ----------
     name : str
         What the values are called in the message.
-    values : array_like
+    values : array_like, or tensor of torch
 
     Returns
     -------
@@ -106,7 +106,7 @@ def real_array(name: str, values: ArrayLike) -> NDArray[np.float64]:
         The values are not finite real numbers.
     """
     try:
-        array = np.asarray(values)
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)  # tensors that require gradients refuse numpy
         if array.dtype.kind not in "biuf":
             raise TypeError
         array = np.array(array, dtype=np.float64, order="C")

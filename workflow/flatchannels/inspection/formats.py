@@ -141,7 +141,7 @@ def _torch(path: Path) -> dict[str, NDArray]:
     except ModelError:
         raise
     except Exception as error:  # whatever a foreign pickle makes torch stumble over; nothing of it is executed
-        raise ModelError(f"is no state_dict of plain tensors ({type(error).__name__}); nothing was executed") from None
+        raise ModelError(f"holds no plain tensors ({type(error).__name__}), and nothing was executed; save module.state_dict()") from None
 
 
 def _state_dict(found: Any) -> Mapping[Any, Any]:

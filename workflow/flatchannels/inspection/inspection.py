@@ -205,8 +205,8 @@ def _check_computes(network: Network, model: Model, samples: Samples, loss: str)
     """That a network computes what its matrices say, as far as can be known."""
     if model.unread:
         raise ValueError(
-            f"{', '.join(model.unread[:4])} may act between the layers, so the loss on data is not known; save the matrices alone, with "
-            "normalisations folded into them, or name the layers if they are all"
+            f"{', '.join(model.unread[:4])} may act between the layers, so the loss on data is not known; save a file of the "
+            "matrices alone, with normalisations folded into them"
         )
     if isinstance(network, Model) or not hasattr(network, "state_dict") or _layers_of(network) is not None:
         return
