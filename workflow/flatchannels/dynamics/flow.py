@@ -109,74 +109,111 @@ def gradient_flow(
     check_numbers(rtol=rtol, maxnorm=maxnorm, max_t=max_t)  # max_seconds may be over already
     check_counts(max_steps=max_steps, samples=samples)
     check_objective(objective, theta)
-    count = _Counter(objective)
-    radius = float(np.sqrt(2 * theta.size * maxnorm))
-    stop, message = None, ""
-    history: list[ndf.Segment]
+    course = _Course(objective, theta.size, maxnorm)
     if state is None:
-        beyond = weight_norm(theta) * ON_THE_WALL > maxnorm
-        on_the_wall = weight_norm(theta) >= maxnorm and not beyond
-        bdf = Bdf(Regularised(count, maxnorm) if beyond else count, theta, 0.0, rtol, radius if on_the_wall else None)
-        bdf.exact_loss = exact_loss(objective, 0.0 if beyond else bdf.loss)  # from beyond the wall θ returns to smaller outputs
-        watch, history, seconds = Watch(bdf.loss, max_t), [], 0.0
+        course.begin(theta, rtol, max_t)
     else:
-        (bdf, watch), history, (count.gradients, count.hessians), seconds = copy.deepcopy(state[0]), list(state[1]), state[2], state[3]
-        bdf.observe(Regularised(count, maxnorm) if is_beyond(bdf, radius) else count)
-        watch.max_t = max_t
-
-    def followed() -> TwiceDifferentiable:
-        return Regularised(objective, maxnorm) if is_beyond(bdf, radius) else objective
-
-    if not np.isfinite(bdf.loss):
-        stop, message = Stop.FAILED, "the loss is not finite at the initial point"
-    elif not history:
-        stop = end_at_the_start(bdf, followed())
+        course.resume(state, max_t)
+    stop, message = course.end_at_the_start()
     while stop is None:
-        if bdf.t >= max_t:
-            stop = Stop.EXACT if fits_slowly(bdf) else Stop.T_LIMIT
-        elif len(history) + bdf.newton.damped_iterations >= max_steps:  # a step in trouble may take a hundred of these
-            stop = Stop.STEP_LIMIT
-        elif history and time.perf_counter() - begin > max_seconds:
-            stop = Stop.TIME_LIMIT
-        if stop is not None:
-            break
+        stop = course.limit(max_steps, max_t, late=time.perf_counter() - begin > max_seconds)
+        if stop is None:
+            stop, message = course.step()
+    course.seconds += time.perf_counter() - begin
+    return course.flow(stop, message, samples)
+
+
+class _Course:
+    """A flow on its way.
+
+    objective : without R.  size : P.  radius : of the wall.  history : the segments, one for each step.  seconds : of all calls.
+    """
+
+    bdf: Bdf
+    watch: Watch
+    history: list[ndf.Segment]
+    seconds: float
+
+    def __init__(self, objective: TwiceDifferentiable, size: int, maxnorm: float) -> None:
+        self.objective, self.maxnorm = objective, maxnorm
+        self.count = _Counter(objective)
+        self.radius = float(np.sqrt(2 * size * maxnorm))
+
+    def begin(self, theta: Array, rtol: float, max_t: float) -> None:
+        """From t = 0."""
+        beyond = weight_norm(theta) * ON_THE_WALL > self.maxnorm
+        on_the_wall = weight_norm(theta) >= self.maxnorm and not beyond
+        followed = Regularised(self.count, self.maxnorm) if beyond else self.count
+        self.bdf = Bdf(followed, theta, 0.0, rtol, self.radius if on_the_wall else None)
+        self.bdf.exact_loss = exact_loss(self.objective, 0.0 if beyond else self.bdf.loss)  # from beyond, θ returns to smaller outputs
+        self.watch, self.history, self.seconds = Watch(self.bdf.loss, max_t), [], 0.0
+
+    def resume(self, state: tuple, max_t: float) -> None:
+        """From where a limit ended it: the `state` of a `Flow`."""
+        (self.bdf, self.watch), self.history = copy.deepcopy(state[0]), list(state[1])
+        (self.count.gradients, self.count.hessians), self.seconds = state[2:]
+        self.bdf.observe(self._followed(self.count))
+        self.watch.max_t = max_t
+
+    def end_at_the_start(self) -> tuple[Stop | None, str]:
+        """Why there is no step to take, and what is wrong."""
+        if not np.isfinite(self.bdf.loss):
+            return Stop.FAILED, "the loss is not finite at the initial point"
+        return None if self.history else end_at_the_start(self.bdf, self._followed(self.objective)), ""
+
+    def limit(self, max_steps: int, max_t: float, late: bool) -> Stop | None:
+        """The limit that is met before the next step; the first one is taken however late it is."""
+        if self.bdf.t >= max_t:
+            return Stop.EXACT if fits_slowly(self.bdf) else Stop.T_LIMIT
+        if len(self.history) + self.bdf.newton.damped_iterations >= max_steps:  # a step in trouble may take a hundred of these
+            return Stop.STEP_LIMIT
+        return Stop.TIME_LIMIT if self.history and late else None
+
+    def step(self) -> tuple[Stop | None, str]:
+        """Take a step. Whether the flow ends with it, and what went wrong."""
+        before = self.bdf
         try:
-            bdf.step()
+            before.step()
         except StepTooSmall as error:
-            stop, message = (Stop.EXACT, "") if fits_slowly(bdf) else (Stop.FAILED, str(error))
-            break
-        before = bdf
-        bdf, segment = _across_the_wall(before, radius, count)
-        history.append(segment)
-        if bdf is before:
-            stop = watch(bdf, followed())
-    excess = max(weight_norm(bdf.theta) - maxnorm, 0.0) if is_beyond(bdf, radius) else 0.0
-    if excess and stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
-        stop = Stop.WALL
-    seconds += time.perf_counter() - begin
-    loss, gradient = objective.loss_and_gradient(bdf.theta)
-    if bdf.radius is not None or excess:
-        gradient = gradient - bdf.theta * (bdf.theta @ gradient) / (bdf.theta @ bdf.theta)
-    t, thetas = ndf.sample(history, samples, bdf.theta)
-    return Flow(
-        t=t,
-        theta=thetas,
-        loss=np.array([objective.loss_and_gradient(point)[0] for point in thetas]),
-        theta_end=bdf.theta,
-        loss_end=loss,
-        gradient_norm=float(abs(gradient).max()),
-        weight_norm=weight_norm(bdf.theta),
-        multiplier=excess**2 / theta.size if excess else bdf.multiplier,
-        t_end=bdf.t,
-        stop=stop,
-        steps=len(history),
-        rejections=bdf.rejections,
-        gradients=count.gradients,
-        hessians=count.hessians,
-        seconds=seconds,
-        message=message,
-        state=((bdf, watch), history, (count.gradients, count.hessians), seconds) if stop in LIMITS else None,
-    )
+            return (Stop.EXACT, "") if fits_slowly(before) else (Stop.FAILED, str(error))
+        self.bdf, segment = _across_the_wall(before, self.radius, self.count)
+        self.history.append(segment)
+        return self.watch(self.bdf, self._followed(self.objective)) if self.bdf is before else None, ""
+
+    def flow(self, stop: Stop, message: str, samples: int) -> Flow:
+        """What it has come to."""
+        theta, count = self.bdf.theta, self.count
+        excess = max(weight_norm(theta) - self.maxnorm, 0.0) if is_beyond(self.bdf, self.radius) else 0.0
+        if excess and stop in (Stop.STATIONARY, Stop.FLAT, Stop.LINEAR):
+            stop = Stop.WALL
+        loss, gradient = self.objective.loss_and_gradient(theta)
+        if self.bdf.radius is not None or excess:
+            gradient = gradient - theta * (theta @ gradient) / (theta @ theta)
+        t, thetas = ndf.sample(self.history, samples, theta)
+        state = (self.bdf, self.watch), self.history, (count.gradients, count.hessians), self.seconds
+        return Flow(
+            t=t,
+            theta=thetas,
+            loss=np.array([self.objective.loss_and_gradient(point)[0] for point in thetas]),
+            theta_end=theta,
+            loss_end=loss,
+            gradient_norm=float(abs(gradient).max()),
+            weight_norm=weight_norm(theta),
+            multiplier=excess**2 / theta.size if excess else self.bdf.multiplier,
+            t_end=self.bdf.t,
+            stop=stop,
+            steps=len(self.history),
+            rejections=self.bdf.rejections,
+            gradients=count.gradients,
+            hessians=count.hessians,
+            seconds=self.seconds,
+            message=message,
+            state=state if stop in LIMITS else None,
+        )
+
+    def _followed(self, objective: TwiceDifferentiable) -> TwiceDifferentiable:
+        """What the flow follows: beyond the wall with R."""
+        return Regularised(objective, self.maxnorm) if is_beyond(self.bdf, self.radius) else objective
 
 
 def is_beyond(bdf: Bdf, radius: float) -> bool:

@@ -175,15 +175,20 @@ def descend(
             walk.kept.append(walk.theta.copy())
             stop = _end(walk, penalised, optimiser)
     walk.seconds += time.perf_counter() - begin
+    return _flow(walk, objective, optimiser, maxnorm, stop)
+
+
+def _flow(walk: _Walk, objective: Objective, optimiser: Optimiser, maxnorm: float, stop: Stop) -> Flow:
+    """What the steps have come to."""
     at, kept = (walk.at, walk.kept) if walk.at[-1:] == [walk.taken] else ([*walk.at, walk.taken], [*walk.kept, walk.theta])
-    loss, gradient = net.loss_and_gradient(walk.theta, data)
+    loss, gradient = objective.loss_and_gradient(walk.theta)
     excess = max(weight_norm(walk.theta) - maxnorm, 0.0)
     if excess:
         gradient = gradient - walk.theta * (walk.theta @ gradient) / (walk.theta @ walk.theta)
     return Flow(
         t=optimiser.rate * np.array(at, dtype=float),
         theta=np.array(kept),
-        loss=np.array([net.loss(point, data) for point in kept]),
+        loss=np.array([objective.network.loss(point, objective.data) for point in kept]),
         theta_end=walk.theta,
         loss_end=loss,
         gradient_norm=float(abs(gradient).max()),

@@ -10,6 +10,7 @@ channel's Hessian has a condition number beyond 1e12.
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -88,67 +89,101 @@ def polish(
     begin = time.perf_counter()
     theta = checked_theta(theta)
     check_counts(max_iterations=max_iterations)
-    loss, gradient, hessian = checked_derivatives(objective, theta)
-    iterations, failures = 0, 0
-    finish: Finish | None = None
-    best: tuple | None = None
-    radius, shift = 0.1 * max(1.0, float(np.linalg.norm(theta))), 0.0
-    if not (np.isfinite(loss) and np.isfinite(hessian).all()):
-        return Polish(theta, loss, gradient, hessian, Finish.FAILED, 0, time.perf_counter() - begin)
+    descent = _Descent(_Point(theta, *checked_derivatives(objective, theta)))
+    iterations = 0
+    finish = None if np.isfinite(descent.here.loss) and np.isfinite(descent.here.hessian).all() else Finish.FAILED
     while finish is None:
-        if abs(gradient).max() < enough:
+        if descent.here.slope < enough:
             finish = Finish.CONVERGED
-            break
-        if time.perf_counter() - begin > max_seconds:
+        elif time.perf_counter() - begin > max_seconds:
             finish = Finish.TIME_LIMIT
-            break
-        iterations += 1
-        values, vectors = eigh(hessian)
-        components = vectors.T @ gradient
-        step, decrease, inside = trust_region_step(components, values, radius)
-        visible = decrease > LOSS_RESOLUTION * abs(loss)
-        if not visible:
-            step = newton_step(components, values, shift)
-        change = vectors @ step
-        trial = objective.derivatives(theta + change)
-        if not np.isfinite(trial[2]).all():  # far beyond the region the loss alone may still be finite
-            trial = np.inf, *trial[1:]
-        if visible:
-            gain = (loss - trial[0]) / decrease if np.isfinite(trial[0]) else -1.0
-            better = gain > ACCEPT
-            if gain < 0.25:
-                radius = 0.25 * float(np.linalg.norm(step))
-            elif gain > EXPAND and not inside:
-                radius *= 2.0
-            if not better:
-                # Close to the resolution of the loss a step that lowers the gradient is as good as one that lowers it.
-                close = decrease < 100 * LOSS_RESOLUTION * abs(loss) and np.isfinite(trial[0])
-                better = bool(close and abs(trial[1]).max() < abs(gradient).max())
         else:
-            best = _nearer((theta, loss, gradient, hessian), best)
-            better = trial[0] <= best[1] + 10 * LOSS_RESOLUTION * abs(loss)
-            failures = 0 if better and abs(trial[1]).max() < 0.5 * abs(best[2]).max() else failures + 1
-            if better:
-                shift /= SHIFT_GROWTH
-            else:
-                shift = max(SHIFT_GROWTH * shift, float(values[_above_rounding(values)].min(initial=np.inf)))
+            iterations += 1
+            descent.iterate(objective)
+            if descent.at_resolution():
+                finish = Finish.RESOLUTION
+            elif iterations >= max_iterations:
+                finish = Finish.STEP_LIMIT
+    return Polish(*_nearer(descent.here, descent.best), finish, iterations, time.perf_counter() - begin)
+
+
+class _Point(NamedTuple):
+    """θ (P,) with loss, gradient (P,) and Hessian (P, P)."""
+
+    theta: Array
+    loss: float
+    gradient: Array
+    hessian: Array
+
+    @property
+    def slope(self) -> float:
+        """The largest entry of the gradient."""
+        return abs(self.gradient).max()
+
+
+class _Descent:
+    """The iterations: a point with its trust region, and since the loss shows nothing any more the best point so far.
+
+    visible : whether the loss shows the decrease that the last step predicted.  shift : of the last Newton step.  failures : Newton
+    steps in a row without a gradient half as large as the best one's.
+    """
+
+    def __init__(self, here: _Point) -> None:
+        self.here = here
+        self.best: _Point | None = None
+        self.radius = 0.1 * max(1.0, float(np.linalg.norm(here.theta)))
+        self.visible, self.shift, self.failures = True, 0.0, 0
+
+    def iterate(self, objective: TwiceDifferentiable) -> None:
+        """Try a step, and take it where it is better."""
+        values, vectors = eigh(self.here.hessian)
+        components = vectors.T @ self.here.gradient
+        step, decrease, inside = trust_region_step(components, values, self.radius)
+        self.visible = decrease > LOSS_RESOLUTION * abs(self.here.loss)
+        if not self.visible:
+            step = newton_step(components, values, self.shift)
+        theta = self.here.theta + vectors @ step
+        trial = _Point(theta, *objective.derivatives(theta))
+        if not np.isfinite(trial.hessian).all():  # far beyond the region the loss alone may still be finite
+            trial = trial._replace(loss=np.inf)
+        if self._lowers_loss(trial, step, decrease, inside) if self.visible else self._keeps_loss(trial, values):
+            self.here = trial
+
+    def at_resolution(self) -> bool:
+        """Whether rounding lets it come no further."""
+        patience = PATIENCE if self.best and self.best.slope < CONVERGED_GRADIENT else LONG_PATIENCE
+        return self.failures >= patience or bool(self.visible and self.radius < ROUNDING * np.linalg.norm(self.here.theta))
+
+    def _lowers_loss(self, trial: _Point, step: Array, decrease: float, inside: bool) -> bool:
+        """Whether the loss falls about as predicted; the radius grows or shrinks by that."""
+        gain = (self.here.loss - trial.loss) / decrease if np.isfinite(trial.loss) else -1.0
+        if gain < 0.25:
+            self.radius = 0.25 * float(np.linalg.norm(step))
+        elif gain > EXPAND and not inside:
+            self.radius *= 2.0
+        if gain > ACCEPT:
+            return True
+        # Close to the resolution of the loss a step that lowers the gradient is as good as one that lowers it.
+        close = decrease < 100 * LOSS_RESOLUTION * abs(self.here.loss) and np.isfinite(trial.loss)
+        return bool(close and trial.slope < self.here.slope)
+
+    def _keeps_loss(self, trial: _Point, values: Array) -> bool:
+        """Whether the loss rises by rounding at most; steps that raise it are followed by shorter ones."""
+        best = self.best = _nearer(self.here, self.best)
+        better = bool(trial.loss <= best.loss + 10 * LOSS_RESOLUTION * abs(self.here.loss))
+        self.failures = 0 if better and trial.slope < 0.5 * best.slope else self.failures + 1
         if better:
-            theta = theta + change
-            loss, gradient, hessian = trial
-        patience = PATIENCE if best and abs(best[2]).max() < CONVERGED_GRADIENT else LONG_PATIENCE
-        if failures >= patience or (visible and radius < ROUNDING * np.linalg.norm(theta)):
-            finish = Finish.RESOLUTION
-        elif iterations >= max_iterations:
-            finish = Finish.STEP_LIMIT
-    end, loss, gradient, hessian = _nearer((theta, loss, gradient, hessian), best)
-    return Polish(end, loss, gradient, hessian, finish, iterations, time.perf_counter() - begin)
+            self.shift /= SHIFT_GROWTH
+        else:
+            self.shift = max(SHIFT_GROWTH * self.shift, float(values[_above_rounding(values)].min(initial=np.inf)))
+        return better
 
 
-def _nearer(point: tuple, best: tuple | None) -> tuple:
-    """Of two points θ, loss, gradient, Hessian the one with the smaller gradient, unless its loss is visibly higher."""
-    if best is None or point[1] < best[1] - 10 * LOSS_RESOLUTION * abs(best[1]):
+def _nearer(point: _Point, best: _Point | None) -> _Point:
+    """The one with the smaller gradient, unless its loss is visibly higher."""
+    if best is None or point.loss < best.loss - 10 * LOSS_RESOLUTION * abs(best.loss):
         return point
-    return point if abs(point[2]).max() < abs(best[2]).max() else best
+    return point if point.slope < best.slope else best
 
 
 def _above_rounding(values: Array) -> NDArray[np.bool_]:

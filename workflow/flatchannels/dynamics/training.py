@@ -205,29 +205,13 @@ def train(
 
     kinks = ACTIVATIONS[net.activation].homogeneous
     state = flow.state if flow else None
-    if optimiser and (flow is None or state):
-        flow = descend(
-            net,
-            data,
-            start,
-            optimiser,
-            maxnorm=maxnorm,
-            max_seconds=FLOW_SHARE * left(),
-            samples=trajectory_samples,
-            state=state,
-        )
-    elif flow is None or state:
-        flow = gradient_flow(
-            GaugeFixed(net.smoothed(start, FLOW_SMOOTHING), data) if kinks else Objective(net, data),
-            start,
-            rtol=max(rtol, KINKED_RTOL) if kinks else rtol,
-            maxnorm=maxnorm,
-            max_seconds=FLOW_SHARE * left(),
-            max_steps=max_steps,
-            max_t=max_t,
-            samples=trajectory_samples,
-            state=state,
-        )
+    if flow is None or state:
+        both: dict[str, Any] = {"maxnorm": maxnorm, "max_seconds": FLOW_SHARE * left(), "samples": trajectory_samples, "state": state}
+        if optimiser:
+            flow = descend(net, data, start, optimiser, **both)
+        else:
+            objective = GaugeFixed(net.smoothed(start, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
+            flow = gradient_flow(objective, start, rtol=max(rtol, KINKED_RTOL) if kinks else rtol, max_steps=max_steps, max_t=max_t, **both)
     finish = follow_smoothing if kinks else finish_smooth
     outside = balanced(flow, maxnorm)
     end = finish(net, data, outside, maxnorm, left())
