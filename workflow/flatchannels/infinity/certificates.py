@@ -119,30 +119,19 @@ def certify(guess: Candidate, loss: float, multiplier: float, squares: float = n
     """
     limit = guess.limit
     kinds = np.array([unit.kind for unit in limit.units])
-    names = guess.names
     end = recede(limit, guess.start, multiplier) if "steep" in kinds else at_rest(limit, guess.start)
     if end is None:
-        return Route(route=name([*names, "steep"]), reason="a steep neuron is lost on its way beyond the wall")
-    wall, hinges, names = end.wall, end.hinges, [*names, *["steep"] * int(end.hinges.sum())]
+        return Route(route=name([*guess.names, "steep"]), reason="a steep neuron is lost on its way beyond the wall")
+    names = [*guess.names, *["steep"] * int(end.hinges.sum())]
     values, slopes, parts = eigvalsh(end.hessian), limit.slopes(end.theta), limit.unpack(end.theta)[0]
     pairs = np.flatnonzero(kinds == "pair")
     found = tuple((limit.layer_of[n], *limit.units[n].neurons) for n in reversed(pairs))
-    # At the wall, where everything but the steep neurons is at infinity. There the slope is orthogonal to all affine
-    # functions: what is left of a linear neuron is its curvature.
-    there = limit.slopes(wall)
-    bent = float(limit.slope(wall) @ guess.straight)
-    predicted = (
-        np.where(np.isin(kinds, SECOND_ORDER), multiplier * guess.diverging, np.where(np.isnan(there), 0.0, there * guess.small)).sum()
-        + bent
-    )
-    ratios = [(loss - limit.loss_and_gradient(wall)[0]) / predicted if predicted else np.nan, end.ratio if hinges.any() else np.nan]
+    # At the wall the slope is orthogonal to all affine functions: what is left of a linear neuron is its curvature.
+    bent = float(limit.slope(end.wall) @ guess.straight)
     # How the outputs of quadratic units grow with the norm no formula tells.
     at_a_wall = multiplier > 0 and np.isfinite(squares) and "quadratic" not in kinds
-    approach = Approach(guess, end.theta, multiplier, end.pulls, end.outermost if hinges.any() else None) if at_a_wall else None
+    approach = Approach(guess, end.theta, multiplier, end.pulls, end.outermost if end.hinges.any() else None) if at_a_wall else None
     expected = approach.loss_at(squares) if approach else np.nan
-    if hinges.any():
-        ratios.append((loss - end.loss) / (expected - end.loss))
-    ratios = [ratio for ratio in ratios if not np.isnan(ratio)]
     route = Route(
         route=name(names),
         loss_infinity=end.loss,
@@ -154,26 +143,48 @@ def certify(guess: Candidate, loss: float, multiplier: float, squares: float = n
         iterations=end.iterations,
         h=tuple(float(slopes[n] / np.sum(parts[n][1][1] ** 2)) for n in pairs),
         epsilon=tuple(guess.epsilon[guess.epsilon > 0].tolist()),
-        ratio=float(max(ratios, key=lambda ratio: abs(ratio - 1), default=np.nan)),
+        ratio=_ratio(guess, end, loss, multiplier, bent, expected),
         pairs=() if any("antiparallel" in name for name in guess.names) else found,
         end=(limit, end.theta),
     )
+    _judge(route, guess, end, values, falls=bool(np.any(slopes < 0) or bent < 0 or np.any(end.rises < 0)))
+    if route.verdict == CERTIFIED and approach:
+        route.predicted_beyond = approach.loss_at(BEYOND * squares)
+    return route
+
+
+def _ratio(guess: Candidate, end: Receded, loss: float, multiplier: float, bent: float, expected: float) -> float:
+    """By how much the loss differs from that at infinity over what was predicted, by the prediction that is furthest off.
+
+    bent : what linear neurons add.  expected : loss at the wall, of which hinges have a prediction of their own.
+    """
+    kinds = np.array([unit.kind for unit in guess.limit.units])
+    # At the wall, where everything but the steep neurons is at infinity.
+    there = guess.limit.slopes(end.wall)
+    slow = np.where(np.isnan(there), 0.0, there * guess.small)
+    predicted = np.where(np.isin(kinds, SECOND_ORDER), multiplier * guess.diverging, slow).sum() + bent
+    ratios = [(loss - guess.limit.loss_and_gradient(end.wall)[0]) / predicted if predicted else np.nan]
+    if end.hinges.any():
+        ratios += [end.ratio, (loss - end.loss) / (expected - end.loss)]
+    known = [ratio for ratio in ratios if not np.isnan(ratio)]
+    return float(max(known, key=lambda ratio: abs(ratio - 1), default=np.nan))
+
+
+def _judge(route: Route, guess: Candidate, end: Receded, values: Array, falls: bool) -> None:
+    """The verdict on a route, with its reason.  values : of the Hessian, ascending.  falls : whether the loss falls inwards."""
+    at_infinity = bool(guess.names) or bool(end.hinges.any())
     if not route.gradient_norm < CONVERGED_GRADIENT:
         route.reason = "Newton's method does not converge"
     elif not values[0] > -SIGN_RESOLUTION * values[-1]:
         route.reason = "the limit is a saddle"
-    elif not names and not values[0] > SIGN_RESOLUTION * values[-1]:
+    elif not at_infinity and not values[0] > SIGN_RESOLUTION * values[-1]:
         route.route, route.reason = "flat", "flat directions lead beyond the wall"
-    elif not names:
-        route.finite_loss, route.finite_norm = end.loss, limit.squares(end.theta) / (2 * end.theta.size)
+    elif not at_infinity:
+        route.finite_loss, route.finite_norm = end.loss, guess.limit.squares(end.theta) / (2 * end.theta.size)
         route.route, route.loss_infinity = "steep", np.nan
         route.verdict, route.reason = TURNS_BACK, "a finite minimum lies beyond the wall"
     else:
-        falls = bool(np.any(slopes < 0) or bent < 0 or np.any(end.rises < 0))
         compare(route, end.theta, guess.start, falls)
-    if route.verdict == CERTIFIED and approach:
-        route.predicted_beyond = approach.loss_at(BEYOND * squares)
-    return route
 
 
 def at_rest(limit: AnyLimit, start: Array) -> Receded:
