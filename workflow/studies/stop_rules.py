@@ -10,7 +10,7 @@ Runs of every network with one hidden layer and softplus are made again from the
   time is up; then the same finish. How patient the original was the paper does not say: several n tell what depends on it.
 
 The finish may take 20 000 steps, twenty times those that end our flows. For each rule it says how many runs are at infinite norm, have a
-parallel pair, and are in a channel, beside our rule for the same runs.
+parallel pair, and are in a channel, beside our rule for the same runs. With --out a study that was interrupted goes on.
 """
 
 import time
@@ -27,7 +27,7 @@ import sample
 from scipy.integrate import Radau
 
 from flatchannels.data.dataset import Dataset
-from flatchannels.dynamics.flow import gradient_flow
+from flatchannels.dynamics.flow import Flow, gradient_flow
 from flatchannels.dynamics.objectives import Objective, TwiceDifferentiable
 from flatchannels.dynamics.polish import polish
 from flatchannels.dynamics.training import balanced
@@ -40,6 +40,8 @@ OURS = "ours"
 RTOL, ATOL = 1e-3, 1e-6  # of the original (paper, Appendix B)
 FINISH_ITERATIONS = 20_000  # ours in runs has 1000, for a flow that has come to rest; here it may have all the way before it
 QUANTITIES = ["infinite", "pair", "channel"]
+KEY = ["setting", "dimension", "widths", "seed"]
+COLUMNS = [*KEY, "rule", "stop", "loss", "norm", *QUANTITIES, "norm_flow", "finish", "iterations", "evaluations"]
 
 
 @dataclass
@@ -137,13 +139,17 @@ def study(sampled: sample.Sampled, results: Path, limits: Sequence[float], patie
 
     def finished(theta: np.ndarray, points: np.ndarray) -> dict:
         end = polish(walled, theta, max_seconds=max_seconds, max_iterations=FINISH_ITERATIONS)
-        told = {"norm_flow": weight_norm(theta), "finish": end.finish.name, "iterations": end.iterations}
-        return told | judge(end.theta, points)
+        how = {"norm_flow": weight_norm(theta), "finish": end.finish.name, "iterations": end.iterations}
+        return how | judge(end.theta, points)
 
-    for limit in limits:
-        settings = {key: training[key] for key in ["rtol", "maxnorm", "max_seconds", "max_steps"]}
-        flow = gradient_flow(objective, start, **settings, max_t=limit, samples=samples)
-        rows.append({"rule": f"t < {limit:g}", "stop": flow.stop.name, **finished(balanced(flow, maxnorm), flow.theta)})
+    settings = {key: training[key] for key in ["rtol", "maxnorm", "max_seconds", "max_steps"]} | {"samples": samples}
+    flow: Flow | None = None
+    told: dict = {}
+    for limit in sorted(limits):
+        if flow is None or flow.state:  # from the last limit on
+            flow = gradient_flow(objective, start, **settings, max_t=limit, state=flow and flow.state)
+            told = finished(balanced(flow, maxnorm), flow.theta)
+        rows.append({"rule": f"t < {limit:g}", "stop": flow.stop.name, **told})
     for number, ended in impatient_flow(walled, start, patience, maxnorm, training["max_t"], max_seconds).items():
         row = finished(ended.theta, thinned(ended.times, ended.points, samples))
         rows.append({"rule": f"patience {number}", "stop": ended.why, "evaluations": ended.evaluations, **row})
@@ -156,10 +162,9 @@ def summary(table: pd.DataFrame) -> str:
         "Shares in per cent, with 95 % intervals by network:",
         sample.shares(table, QUANTITIES, ["setting", "rule"]).to_string(index=False),
     ]
-    key = ["setting", "dimension", "widths", "seed"]
-    ours = table[table["rule"] == OURS].set_index(key)
+    ours = table[table["rule"] == OURS].set_index(KEY)
     for rule, group in table[table["rule"] != OURS].groupby("rule", sort=False):
-        mine = group.set_index(key)
+        mine = group.set_index(KEY)
         before = ours.loc[mine.index]
         gained, lost = (mine["channel"] & ~before["channel"]).sum(), (before["channel"] & ~mine["channel"]).sum()
         stops = ", ".join(f"{count} {name}" for name, count in mine["stop"].value_counts().items())
@@ -183,15 +188,17 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2, metavar="N", help="runs at a time (%(default)s)")
     given = parser.parse_args()
     chosen = list(sample.runs(given.results, given.seeds, given.max_width, given.max_dimension))
+    table = pd.read_csv(given.out, dtype={"widths": str}) if given.out and given.out.exists() else pd.DataFrame(columns=COLUMNS)
+    done = set(zip(*(table[key] for key in KEY)))
+    waiting = [each for each in chosen if tuple(each.name[key] for key in KEY) not in done]
     work = partial(study, results=given.results, limits=given.limits, patience=given.patience, max_seconds=given.max_seconds)
-    rows: list[dict] = []
     with ProcessPoolExecutor(given.cores, mp_context=get_context("spawn")) as workers:
-        for number, found in enumerate(workers.map(work, chosen), 1):
-            rows += found
-            print(f"{number} of {len(chosen)} runs", end="\r", flush=True)
-    table = pd.DataFrame(rows)
-    if given.out:
-        table.to_csv(given.out, index=False)
+        for number, found in enumerate(workers.map(work, waiting), 1):
+            rows = pd.DataFrame(found).reindex(columns=COLUMNS)
+            table = rows if table.empty else pd.concat([table, rows], ignore_index=True)
+            if given.out:
+                table.to_csv(given.out, index=False)
+            print(f"{number} of {len(waiting)} runs", end="\r", flush=True)
     print(summary(table))
 
 
