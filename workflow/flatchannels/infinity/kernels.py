@@ -24,6 +24,7 @@ from flatchannels.networks import scalars
 from flatchannels.networks.compilation import SETTINGS
 from flatchannels.networks.rows import add, add_products, combine, contract, multiply, multiply_add
 from flatchannels.networks.scalars import LOOP, SCALAR
+from flatchannels.networks.second_derivatives import assemble, pair_sums_of
 
 Array = NDArray[np.float64]
 
@@ -220,12 +221,7 @@ def derivatives(plan: Plan, parameters: Array, x: Array, y: Array, weights: Arra
     """`loss_and_gradient` with the full Hessian (P, P), overwritten too, in one pass over the samples."""
     gradient[:] = 0.0
     hessian[:] = 0.0
-    most_pairs, most_products = 0, 0
-    for layer in range(1, plan.channels.size):
-        columns = plan.channels[layer - 1] + plan.bias
-        most_pairs += plan.forms[layer] * (plan.forms[layer] + 1) // 2
-        most_products = max(most_products, columns * (columns + 1) // 2)
-    pair_sums = np.zeros((most_pairs, most_products))
+    pair_sums = pair_sums_of(plan.forms, plan.channels, plan.bias)
     loss = 0.0
     for block in range(y.shape[0]):
         forward(plan, parameters, x[block], rows)
@@ -235,7 +231,7 @@ def derivatives(plan: Plan, parameters: Array, x: Array, y: Array, weights: Arra
         second_adjoints(plan, parameters, rows)
         within_layers(plan, rows, pair_sums, hessian)
         between_layers(plan, parameters, rows, hessian)
-    assemble(plan, pair_sums, hessian)
+    assemble(plan.forms, plan.channels, plan.bias, plan.first, pair_sums, hessian)
     return loss
 
 
@@ -345,24 +341,3 @@ def _cross_terms(plan: Plan, rows: Array, layer: int, f: int, m: int) -> int:
                     multiply_add(rows, plan.E[m] + j, slope, target + c)
         target += below + plan.bias
     return target - plan.T
-
-
-@njit(**SETTINGS)
-def assemble(plan: Plan, pair_sums: Array, hessian: Array) -> None:
-    """Put the sums of `within_layers` into their places and mirror the upper triangle."""
-    row = 0
-    for layer in range(1, plan.channels.size):
-        columns = plan.channels[layer - 1] + plan.bias
-        for i in range(plan.forms[layer]):
-            for j in range(i, plan.forms[layer]):
-                first_i, first_j = plan.first[layer] + i * columns, plan.first[layer] + j * columns
-                column = 0
-                for k in range(columns):
-                    for q in range(k, columns):
-                        hessian[first_i + k, first_j + q] = pair_sums[row, column]
-                        hessian[first_i + q, first_j + k] = pair_sums[row, column]
-                        column += 1
-                row += 1
-    for p in range(hessian.shape[0]):
-        for q in range(p):
-            hessian[p, q] = hessian[q, p]

@@ -17,12 +17,11 @@ here with all units of one layer swept together; the products of inputs are form
 the steps for one block of samples, `rows` and `vectors` the loops over its rows, `workspace` says which row holds what.
 """
 
-import numpy as np
 from numba import njit
 
 from flatchannels.networks.compilation import SETTINGS
 from flatchannels.networks.passes import backward, forward, residual, sum_gradients
-from flatchannels.networks.second_derivatives import assemble, between_layers, second_adjoints, within_layers
+from flatchannels.networks.second_derivatives import assemble, between_layers, pair_sums_of, second_adjoints, within_layers
 
 
 @njit(**SETTINGS)
@@ -85,12 +84,7 @@ def derivatives(plan, parameters, x, y, weights, rows, gradient, hessian):
     """
     gradient[:] = 0.0
     hessian[:] = 0.0
-    most_pairs, most_products = 0, 0
-    for layer in range(1, plan.widths.size):
-        columns = plan.widths[layer - 1] + plan.bias
-        most_pairs += plan.widths[layer] * (plan.widths[layer] + 1) // 2
-        most_products = max(most_products, columns * (columns + 1) // 2)
-    pair_sums = np.zeros((most_pairs, most_products))
+    pair_sums = pair_sums_of(plan.widths, plan.widths, plan.bias)
     loss = 0.0
     for block in range(y.shape[0]):
         forward(plan, parameters, x[block], rows)
@@ -100,7 +94,7 @@ def derivatives(plan, parameters, x, y, weights, rows, gradient, hessian):
         second_adjoints(plan, parameters, rows)
         within_layers(plan, rows, pair_sums)
         between_layers(plan, parameters, rows, hessian)
-    assemble(plan, pair_sums, hessian)
+    assemble(plan.widths, plan.widths, plan.bias, plan.first, pair_sums, hessian)
     return loss
 
 

@@ -1,5 +1,6 @@
 """The Hessian of one block of samples: second adjoints, tangents, sums of products. `kernels` has the formulas."""
 
+import numpy as np
 from numba import njit
 
 from flatchannels.networks.compilation import SETTINGS
@@ -100,14 +101,28 @@ def _cross_terms(plan, rows, layer, i, m, target):
 
 
 @njit(**SETTINGS)
-def assemble(plan, pair_sums, hessian):
-    """Put the sums of `within_layers` into their places and mirror the upper triangle."""
+def pair_sums_of(forms, channels, bias):
+    """Zeros for the sums of `within_layers`: a row for each pair of forms of a layer, a column for each pair of its inputs.
+
+    forms, channels (layers + 1,) : of each layer, how many linear forms it takes and how many channels it hands on.
+    """
+    most_pairs, most_products = 0, 0
+    for layer in range(1, channels.size):
+        columns = channels[layer - 1] + bias
+        most_pairs += forms[layer] * (forms[layer] + 1) // 2
+        most_products = max(most_products, columns * (columns + 1) // 2)
+    return np.zeros((most_pairs, most_products))
+
+
+@njit(**SETTINGS)
+def assemble(forms, channels, bias, first, pair_sums, hessian):
+    """Put the sums of `within_layers` into their places and mirror the upper triangle.  first : of each layer, in θ."""
     row = 0
-    for layer in range(1, plan.widths.size):
-        columns = plan.widths[layer - 1] + plan.bias
-        for i in range(plan.widths[layer]):
-            for j in range(i, plan.widths[layer]):
-                first_i, first_j = plan.first[layer] + i * columns, plan.first[layer] + j * columns
+    for layer in range(1, channels.size):
+        columns = channels[layer - 1] + bias
+        for i in range(forms[layer]):
+            for j in range(i, forms[layer]):
+                first_i, first_j = first[layer] + i * columns, first[layer] + j * columns
                 column = 0
                 for k in range(columns):
                     for q in range(k, columns):
