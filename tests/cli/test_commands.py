@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from flatchannels.cli.train import METHODS, START_DEFAULTS, TRAINING_DEFAULTS
 from flatchannels.dynamics import optimisers
 from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.inspection.checkpoints import read_end
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.storage import run_records
 
 ROOT = Path(__file__).parents[2]
@@ -232,3 +234,11 @@ def test_help_teaches_by_examples_and_imports_no_kernels(command):
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "workflow")})
     assert done.returncode == 0, done.stderr
     assert "examples:" in done.stdout and "exit codes:" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["inspect", "train"])
+def test_help_names_every_activation(command, capsys):
+    with pytest.raises(SystemExit):
+        run(command, "--help")
+    _, told = capsys.readouterr().out.split("\noptions:\n")
+    assert set(ACTIVATIONS) <= set(re.findall(r"\w+", told.split("--activation")[1].split("  --")[0]))

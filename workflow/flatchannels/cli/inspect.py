@@ -14,6 +14,7 @@ from flatchannels.inspection.losses import LOSSES
 from flatchannels.inspection.model import Model
 from flatchannels.inspection.samples import Samples, read_samples
 from flatchannels.inspection.structure import LayerStructure
+from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.runs.progress import Progress
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -53,10 +54,13 @@ def add_to(commands: Any) -> None:
     add = parser.add_argument
     add("model", metavar="MODEL", help="file or folder: .npz, .safetensors, a torch state_dict (.pt, .pth), of which no code is executed, "
         "a record of `flatchannels train`, or a folder of checkpoints of one training")  # fmt: skip
-    add("--activation", metavar="NAME", help="between the layers; lets mirror images of neurons form groups, and is needed with data")
+    add("--activation", metavar="NAME", help=f"between the layers: {', '.join(ACTIVATIONS)}; lets mirror images of neurons form groups, "
+        "and is needed with data")  # fmt: skip
     add("--layers", nargs="+", default=[], metavar="NAME", help="the matrices to take, from the inputs to the outputs")
     add("--data", metavar="DATA", help=".npz with x (N, d) and y (N,) or (N, outputs), .csv or .parquet with a column y")
-    add("--loss", choices=list(LOSSES), default="mse", help="mse: averaged over samples and outputs; cross-entropy: of logits")
+    add(
+        "--loss", choices=list(LOSSES), default="mse", help="mse: averaged over samples and outputs; cross-entropy: of logits (%(default)s)"
+    )
     add("--run", type=int, metavar="SEED", help="of a record: which run")
     add("--history", action="store_true", help="of a record: follow the trajectory of the run, as the checkpoints of a folder")
     add("--plot", metavar="FILE", help="draw what was found: .png, .svg or .pdf")
