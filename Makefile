@@ -15,6 +15,7 @@
 #   make docs               the documentation site, into site/; its links are checked
 #   make datasets           every dataset of the preset, with checksums in SHA256SUMS beside them
 #   make card               docs/card.md anew; RESULTS=results takes hardware, versions and datasets from records first
+#   make command-line       docs/command-line.md anew, after an edit of an option or of these lines
 #   make notebooks          the worked examples run anew, with their full sizes; the site shows what they print (a quarter of an hour)
 #   make notebooks-environment   .venv-notebooks, in which the tests run them with small sizes
 #   make gp-environment     .venv-gp with torch, which only the Gaussian-process datasets need (`make figures` does it too)
@@ -43,7 +44,7 @@ PEERS_VENV := .venv-peers
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
-.PHONY: figures report verify publish redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card peers-environment
+.PHONY: figures report verify publish redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card command-line peers-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -123,6 +124,9 @@ datasets: $(VENV)/requirements.lock
 
 card: $(VENV)/requirements.lock
 	$(RUN) docs/card/make.py $(if $(RESULTS),--records $(RESULTS))
+
+command-line: $(VENV)/requirements.lock
+	$(RUN) docs/command_line.py
 
 notebooks: notebooks-environment
 	$(NOTEBOOKS_VENV)/bin/python docs/examples/execute.py
