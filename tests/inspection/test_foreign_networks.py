@@ -116,6 +116,7 @@ def test_torch_files_of_every_kind_are_read_and_unpacked_only_up_to_the_limit(tm
 
 
 MODULES = """
+from functools import partial
 from flatchannels.inspection.inspection import inspect
 
 torch.manual_seed(0)
@@ -133,15 +134,20 @@ def loss_of(module):
     with torch.no_grad():
         return float(((module.eval().double()(torch.tensor(x)).ravel() - torch.tensor(y)) ** 2).mean())
 
-for module in (Own(), nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.Dropout(0.5), nn.Linear(6, 1))):
+S, linear = nn.Sequential, partial(nn.Linear, 6)
+normalised = S(nn.Linear(3, 6, bias=False), nn.BatchNorm1d(6), nn.Tanh(), linear(6), nn.BatchNorm1d(6, affine=False), nn.Tanh(), linear(1))
+with torch.no_grad():
+    normalised[1].weight[:], normalised[1].bias[:] = torch.linspace(0.5, 2, 6), torch.linspace(-1, 1, 6)
+for _ in range(20):
+    normalised(3 + 2 * torch.randn(20, 3))
+for module in (Own(), normalised, S(nn.Linear(3, 6), nn.Tanh(), nn.Dropout(0.5), linear(1))):
     found = inspect(module, "tanh", data=(x, y), hessian=False)
     assert abs(found.evidence.loss / loss_of(module) - 1) < 1e-6
 
-normalised = nn.Sequential(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 1))
-normalised(3 * torch.randn(20, 3))
-S = nn.Sequential
+late = S(nn.Linear(3, 6), nn.Tanh(), nn.BatchNorm1d(6), linear(1))
+late(3 * torch.randn(20, 3))
 for module in (
-    Own(skip=0.1), normalised, S(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 1), nn.Sigmoid()),
+    Own(skip=0.1), late, S(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 1), nn.Sigmoid()),
     S(nn.Linear(3, 6), nn.Tanh(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1)), S(nn.Linear(3, 6), nn.Softplus(beta=2), nn.Linear(6, 1)),
     S(nn.Linear(3, 6), nn.LayerNorm(6, elementwise_affine=False), nn.Tanh(), nn.Linear(6, 1)),
 ):

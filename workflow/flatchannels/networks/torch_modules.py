@@ -1,7 +1,7 @@
 """Fully connected networks from and to torch, which is imported when it is needed; of any number of outputs.
 
-A module is a `Sequential` of `Linear` layers with one activation between all of them. The activations that torch lacks, g and erf,
-come as modules of their own.
+A module is a `Sequential` of `Linear` layers with one activation between all of them. A `BatchNorm1d` behind a layer is folded into it,
+with the statistics of a trained network. The activations that torch lacks, g and erf, come as modules of their own.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 if TYPE_CHECKING:
     import torch
 
-Layers = list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+Array = NDArray[np.float64]
+Layers = list[tuple[Array, Array | None]]
 
 NAMES = {"Softplus": "softplus", "ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu", "SiLU": "silu"}  # class → ours
 SILENT = ("Flatten", "Identity", "Dropout")  # that change nothing when a trained network is used
@@ -37,18 +38,27 @@ def layers_of(module: "torch.nn.Module") -> tuple[Layers, str]:
     Raises
     ------
     ValueError
-        The module is no such sequence, mixes activations, has one that is not known here, or has one hidden layer too few.
+        The module is no such sequence (with a LayerNorm it is none), mixes activations, has one that is not known here, or lacks a
+        hidden layer.
     """
     parts = _flat(module)
-    linear = [part for part in parts if type(part).__name__ == "Linear"]
-    alternating = [type(part).__name__ == "Linear" for part in parts] == [n % 2 == 0 for n in range(2 * len(linear) - 1)]
-    if len(linear) < 2 or not alternating:
-        found = ", ".join(type(part).__name__ for part in parts) or type(module).__name__
-        raise ValueError(f"the module is {found}; it must be Linear, activation, Linear, …, Linear in a Sequential")
-    names = [_name(part) for part in parts if type(part).__name__ != "Linear"]
+    layers: Layers = []
+    names: list[str] = []
+    for part, before in zip(parts, [None, *parts]):
+        kind, follows_layer = type(part).__name__, type(before).__name__ == "Linear"
+        if kind == "Linear" and not follows_layer:
+            layers.append((_array(part.weight), None if part.bias is None else _array(part.bias)))
+        elif kind == "BatchNorm1d" and follows_layer and part.running_var is not None:
+            layers[-1] = _folded(*layers[-1], part)
+        elif len(names) < len(layers) and kind not in ("Linear", "BatchNorm1d"):
+            names.append(_name(part))
+        else:
+            raise _no_sequence(module, parts)
+    if len(layers) < 2 or len(names) != len(layers) - 1:
+        raise _no_sequence(module, parts)
     if len(set(names)) > 1:
         raise ValueError(f"the module mixes the activations {', '.join(sorted(set(names)))}; it must have one")
-    return [(_array(layer.weight), None if layer.bias is None else _array(layer.bias)) for layer in linear], names[0]
+    return layers, names[0]
 
 
 def module_of(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation: str) -> "torch.nn.Sequential":
@@ -83,7 +93,7 @@ def module_of(layers: Sequence[tuple[ArrayLike, ArrayLike | None]], activation: 
     return torch.nn.Sequential(*modules)
 
 
-def outputs_of(module: Any, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def outputs_of(module: Any, x: Array) -> Array:
     """What a module computes in float64, as a trained one (dropout and the like at rest); the module itself stays as it is.
 
     Parameters
@@ -116,6 +126,21 @@ def _flat(module: Any) -> list[Any]:
     if type(module).__name__ == "Sequential":
         return [part for child in module.children() for part in _flat(child)]
     return [] if type(module).__name__.startswith(SILENT) else [module]
+
+
+def _no_sequence(module: Any, parts: Sequence[Any]) -> ValueError:
+    found = ", ".join(type(part).__name__ for part in parts) or type(module).__name__
+    return ValueError(f"the module is {found}; it must be Linear, activation, Linear, …, Linear in a Sequential")
+
+
+def _folded(W: Array, b: Array | None, norm: Any) -> tuple[Array, Array]:
+    """A layer with the normalisation behind it as one layer.  norm : BatchNorm1d."""
+    scale = 1 / np.sqrt(_array(norm.running_var) + norm.eps)
+    shift = (0.0 if b is None else b) - _array(norm.running_mean)
+    if norm.affine:
+        scale = scale * _array(norm.weight)
+        return scale[:, None] * W, scale * shift + _array(norm.bias)
+    return scale[:, None] * W, scale * shift
 
 
 def _name(module: Any) -> str:
@@ -156,5 +181,5 @@ def _activation(name: str) -> "torch.nn.Module":
     return Function()
 
 
-def _array(tensor: Any) -> NDArray[np.float64]:
+def _array(tensor: Any) -> Array:
     return np.array(tensor.detach().cpu().double().numpy())
