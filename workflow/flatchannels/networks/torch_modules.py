@@ -1,10 +1,10 @@
 """Fully connected networks from and to torch, which is imported when it is needed; of any number of outputs.
 
 A module is a `Sequential` of `Linear` layers with one activation between all of them. A `BatchNorm1d` behind a layer is folded into it,
-with the statistics of a trained network. The activations that torch lacks, g and erf, come as modules of their own.
+with the statistics of a trained network. The activations that torch lacks come as modules of their own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,10 @@ Array = NDArray[np.float64]
 Layers = list[tuple[Array, Array | None]]
 
 NAMES = {"Softplus": "softplus", "ReLU": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "GELU": "gelu", "SiLU": "silu"}  # class → ours
+FORMULAS: dict[str, Callable[[Any, Any], Any]] = {  # of what torch has no class for: (torch, z) → σ(z)
+    "g": lambda torch, z: torch.sigmoid(4 * z) + torch.nn.functional.softplus(z, threshold=LINEAR_FROM),
+    "erf": lambda torch, z: torch.erf(z * 0.5**0.5),
+}
 SILENT = ("Flatten", "Identity", "Dropout")  # that change nothing when a trained network is used
 LINEAR_FROM = 40.0  # z from which torch takes softplus as linear: by default 20, where it is off by 2e-9
 
@@ -172,12 +176,10 @@ def _activation(name: str) -> "torch.nn.Module":
 
         def forward(self, z: torch.Tensor) -> torch.Tensor:
             """σ(z)."""
-            if name == "erf":
-                return torch.erf(z * 0.5**0.5)
-            return torch.sigmoid(4 * z) + torch.nn.functional.softplus(z, threshold=LINEAR_FROM)
+            return FORMULAS[name](torch, z)
 
-    if name not in ("erf", "g"):
-        raise ValueError(f"activation is {name!r}; it must be one of {', '.join(NAMES.values())}, g, erf")
+    if name not in FORMULAS:
+        raise ValueError(f"activation is {name!r}; it must be one of {', '.join([*NAMES.values(), *FORMULAS])}")
     return Function()
 
 
