@@ -3,8 +3,7 @@
 In NumPy alone: whatever comes after the runs compiles nothing. The kernels have formulas of their own, in `scalars`, of which
 `code` is the number.
 
-To add an activation: its function in `scalars` with its branch in `activate` and its entry in `FUNCTIONS`, its record here, its name
-in the schema of the configuration. Tests hold formulas, symmetries and asymptotes against each other.
+docs/how-to/activation.md adds one. Tests hold formulas, symmetries and asymptotes against each other.
 
 Source: paper, section 2 and Figure 2 (g, erf, softplus, relu).
 """
