@@ -47,7 +47,9 @@ TRAIN_EXAMPLES = """examples:
   flatchannels continue runs.npz --max-seconds 36000           those that met a limit
 
 """
-ENDS = "exit codes: 0 done, however the runs ended; 2 a file or word that makes no sense; 130 interrupted, with what is done in the record"
+EXIT_CODES = (
+    "exit codes: 0 done, however the runs ended; 2 a file or word that makes no sense; 130 interrupted, with what is done in the record"
+)
 CONTINUE = """Go on with the runs of a record that met a limit (of time, steps or t), from where they were, with the limits as they are or
 new ones; and with seeds that an interruption left out. The record is replaced when that is done."""
 CONTINUE_EXAMPLES = """examples:
@@ -67,7 +69,7 @@ def add_to(commands: Any) -> None:
     """
     raw = argparse.RawDescriptionHelpFormatter
     train = commands.add_parser(
-        "train", help="gradient flows from many initialisations", description=TRAIN, epilog=TRAIN_EXAMPLES + ENDS, formatter_class=raw
+        "train", help="gradient flows from many initialisations", description=TRAIN, epilog=TRAIN_EXAMPLES + EXIT_CODES, formatter_class=raw
     )
     add = train.add_argument
     add("data", metavar="DATA", help=".npz with x (N, d) and y (N,), perhaps weights; .csv or .parquet with a column y, all others inputs")
@@ -96,7 +98,11 @@ def add_to(commands: Any) -> None:
     _shared(add)
     train.set_defaults(function=run_train)
     go_on = commands.add_parser(
-        "continue", help="go on with runs that met a limit", description=CONTINUE, epilog=CONTINUE_EXAMPLES + ENDS, formatter_class=raw
+        "continue",
+        help="go on with runs that met a limit",
+        description=CONTINUE,
+        epilog=CONTINUE_EXAMPLES + EXIT_CODES,
+        formatter_class=raw,
     )
     add = go_on.add_argument
     add("record", metavar="RECORD", help="of `flatchannels train`")
