@@ -14,7 +14,7 @@
 #   make lint               ruff, the dependency rule, types, snakemake --lint
 #   make docs               the documentation site, into site/; its links are checked
 #   make datasets           every dataset of the preset, with checksums in SHA256SUMS beside them
-#   make card               docs/card.md anew; RESULTS=results takes hardware, versions and datasets from records first
+#   make card               docs/card.md anew; RESULTS=results/paper takes checksums from the datasets there first
 #   make command-line       docs/command-line.md anew, after an edit of an option or of these lines
 #   make notebooks          the worked examples run anew, with their full sizes; the site shows what they print (a quarter of an hour)
 #   make notebooks-environment   .venv-notebooks, in which the tests run them with small sizes
@@ -69,10 +69,12 @@ report:
 publish:
 	@$(MAKE) --no-print-directory figures TARGETS=publish
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication $(CONFIG) $(TO)
+	@test $(TO) != docs/reproduction || $(MAKE) --no-print-directory card
 
 redraw: $(VENV)/requirements.lock
 	$(RUN) -m snakemake --cores $(CORES) --config from_tables=$(TO) -- all
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication --redraw $(TO)
+	@test $(TO) != docs/reproduction || $(MAKE) --no-print-directory card
 
 verify: $(VENV)/requirements.lock
 	@$(MAKE) --no-print-directory gp-environment || echo "make: the sample is of the other runs" >&2
@@ -123,7 +125,7 @@ datasets: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.dataset_list $(CONFIG) --checksums
 
 card: $(VENV)/requirements.lock
-	$(RUN) docs/card/make.py $(if $(RESULTS),--records $(RESULTS))
+	$(RUN) docs/card/make.py $(if $(RESULTS),--datasets $(RESULTS))
 
 command-line: $(VENV)/requirements.lock
 	$(RUN) docs/command_line.py

@@ -1,7 +1,7 @@
-"""The reproducibility card, docs/card.md, from the code, the presets, and what records say.
+"""The reproducibility card, docs/card.md, from the code, the presets and the published results.
 
     python docs/card/make.py                          the page anew
-    python docs/card/make.py --records results        first take hardware, versions and datasets from these results, into records.json
+    python docs/card/make.py --datasets results       first take checksums from the datasets of these results, into datasets.json
 
 Source of the eight variables: Gundersen & Kjensmo, "State of the Art: Reproducibility in Artificial Intelligence", AAAI 2018.
 """
@@ -9,65 +9,117 @@ Source of the eight variables: Gundersen & Kjensmo, "State of the Art: Reproduci
 import argparse
 import ast
 import json
+import re
 import sys
 import tokenize
-from collections import Counter
 from pathlib import Path
+
+import pandas as pd
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from flatchannels.names import natural_key  # noqa: E402
 from flatchannels.pipeline import config as settings  # noqa: E402
-from flatchannels.storage.archives import read_meta  # noqa: E402
+from flatchannels.reporting.claims.verdict import FAILS, HOLDS, UNDECIDED  # noqa: E402
 from flatchannels.storage.dataset_files import read_dataset_arrays  # noqa: E402
 from flatchannels.storage.schemas.document import table  # noqa: E402
 
-PAGE, CARD = ROOT / "docs" / "card.md", ROOT / "docs" / "card"
-RECORDS = CARD / "records.json"
+PAGE, CARD, PUBLISHED = ROOT / "docs" / "card.md", ROOT / "docs" / "card", ROOT / "docs" / "reproduction"
+DATASETS = CARD / "datasets.json"
 PRESETS = {"default": "config.yaml", "paper": "paper.yaml", "smoke": "smoke.yaml"}
 ROOMS = ("precision.py", "data", "dynamics", "landscape", "infinity", "studies")  # whose constants a result depends on
 SECTIONS = ("training", "saddles", "toy")  # of a configuration, besides datasets and sweeps
+COSTS = "Processor time and memory by kind of job:\n"  # head of a table in costs.txt
+VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "are undecided"}  # of one claim → of several
+HARDWARE = """\
+Of the [published results](reproduction/README.md). One thread per run, float64 throughout. The processor has LLVM's name beside its
+own, since kernels are compiled for it: another one rounds in another order.
+"""
+MORE = "[costs.txt](reproduction/costs.txt) has the hours of every network and dimension, failures, restarts and stop reasons.\n"
 
 
 def main() -> None:
     """As the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=Path, metavar="RESULTS", help="a folder of results")
+    parser.add_argument("--datasets", type=Path, metavar="RESULTS", help="a folder of results")
     given = parser.parse_args()
-    if given.records:
-        RECORDS.write_text(json.dumps(collected(given.records), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if given.datasets:
+        DATASETS.write_text(json.dumps(collected(given.datasets), indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
 
 
-def collected(results: Path) -> dict:
-    """What the records and datasets of some results say about themselves."""
-    cpus, versions, code, runs = Counter(), Counter(), Counter(), 0
-    for path in sorted(results.glob("runs/**/*.npz")):
-        meta = read_meta(path)
-        count = meta["last_seed"] - meta["first_seed"] + 1
-        runs += count
-        cpus[meta["cpu"]] += count
-        code[meta["versions"]["flatchannels"]] += count
-        versions[json.dumps({key: value for key, value in meta["versions"].items() if key != "flatchannels"}, sort_keys=True)] += count
-    datasets = []
-    for path in sorted(results.glob("datasets/*.npz")):
+def collected(results: Path) -> list[dict]:
+    """What the datasets of some results say about themselves."""
+    found = []
+    for path in results.glob("datasets/*.npz"):
         arrays, meta = read_dataset_arrays(path)
-        datasets.append({"name": meta["name"], "target": meta["spec"]["target"], "dimension": arrays["x"].shape[1],
-                         "training": len(arrays["x"]), "test": len(arrays.get("x_test", ())), "sha256": meta["sha256"]})  # fmt: skip
-    told = [{**json.loads(text), "runs": count} for text, count in sorted(versions.items())]
-    return {"runs": runs, "cpus": dict(cpus), "code": dict(code), "versions": told, "datasets": datasets}
+        found.append({"name": meta["name"], "target": meta["spec"]["target"], "dimension": arrays["x"].shape[1],
+                      "training": len(arrays["x"]), "test": len(arrays.get("x_test", ())), "sha256": meta["sha256"]})  # fmt: skip
+    return sorted(found, key=lambda each: natural_key(each["name"]))
 
 
 def page() -> str:
     """The text of docs/card.md."""
-    known = json.loads(RECORDS.read_text(encoding="utf-8"))
+    origin = json.loads((PUBLISHED / "origin.json").read_text(encoding="utf-8"))
+    known = json.loads(DATASETS.read_text(encoding="utf-8"))
     presets = {name: settings.validate(settings.load(ROOT / "config" / file), file) for name, file in PRESETS.items()}
-    parts = [(CARD / f"{name}.md").read_text(encoding="utf-8") for name in ("head", "pseudocode", "data")]
-    parts += [data_table(presets)]
-    parts += [f"Of the {known['runs']} runs of the records below, with the SHA-256 of names, types, shapes and values:\n", checksums(known)]
-    parts += ["## Hardware and software\n", hardware(known), "## Hyper-parameters\n", hyper_parameters(presets)]
+    head, pseudocode, data = ((CARD / f"{name}.md").read_text(encoding="utf-8") for name in ("head", "pseudocode", "data"))
+    parts = [head.format(**answers(origin, known)), pseudocode, data, data_table(presets), checksums(known)]
+    parts += ["## Hardware and software\n", hardware(origin), "## Hyper-parameters\n", hyper_parameters(presets)]
     parts += ["### Sweeps\n", sweeps(presets)]
     return "\n".join(parts)
+
+
+def answers(origin: dict, known: list[dict]) -> dict[str, str]:
+    """What the table of the eight variables says that may change with the published results."""
+    verdicts = pd.read_parquet(PUBLISHED / "statistics" / "claims.parquet")["verdict"].value_counts()
+    machine, software = origin["machine"], origin["software_of_the_runs"]
+    splits = {(each["training"], each["test"]) for each in known if each["test"]}
+    costs = cost_rows()
+    return {
+        "claims": str(verdicts.sum()),
+        "verdicts": ", ".join(f"{verdicts[verdict]} {words}" for verdict, words in VERDICTS.items() if verdict in verdicts),
+        "commit": origin["commit"][:12],
+        "datasets": str(len(known)),
+        "seed": str(origin["seed"]),
+        "runs": grouped(sum(origin["runs"].values())),
+        "training": " or ".join(grouped(training) for training, _ in sorted(splits)),
+        "test": " or ".join(grouped(test) for _, test in sorted(splits)),
+        "machine": f"{processor(origin)}, {machine['cores']} cores, {machine.get('memory_gb', '?')} GB of memory, {system(machine)}",
+        "hours": f"{costs['all'][1]:.1f}",
+        "memory": f"{costs['all'][2] / 1000:.1f}",
+        "software": "; ".join(listed_versions(each) for each in software),
+    }
+
+
+def processor(origin: dict) -> str:
+    """Of the published runs: what the machine calls its processor, and LLVM, which compiles for it."""
+    names = " and ".join(name or "not told" for name in origin["processors_of_the_runs"])
+    return f"{origin['machine'].get('processor', 'a processor')} ({names} in the words of LLVM)"
+
+
+def system(machine: dict) -> str:
+    """Operating system and architecture, as far as they are told."""
+    return f"{machine.get('operating_system', machine['system'])} on {machine['architecture']}"
+
+
+def cost_rows() -> dict[str, tuple[float, float, float]]:
+    """Kind of job → number of jobs, core-hours, largest memory of one in MB, from costs.txt."""
+    listed = (PUBLISHED / "costs.txt").read_text(encoding="utf-8").split(COSTS)[1].split("\n\n")[0]
+    rows = re.findall(r"^(\w+) +(\d\S*) +(\d\S*) +(\d\S*)$", listed, re.MULTILINE)
+    return {kind: (float(jobs), float(hours), float(memory)) for kind, jobs, hours, memory in rows}
+
+
+def grouped(number: int) -> str:
+    """7 860."""
+    return f"{number:,}".replace(",", " ")
+
+
+def listed_versions(software: dict[str, str]) -> str:
+    """Names with versions, without the fingerprint of the code."""
+    names = sorted(software.keys() - {"flatchannels"}, key=lambda name: (name != "python", name))
+    return ", ".join(f"{name} {software[name]}" for name in names)
 
 
 def data_table(presets: dict) -> str:
@@ -83,23 +135,36 @@ def data_table(presets: dict) -> str:
     return table(["preset", "dataset", "target", "settings", "training samples", "test samples"], rows)
 
 
-def checksums(known: dict) -> str:
-    """The datasets that were made."""
+def checksums(known: list[dict]) -> str:
+    """The datasets of the preset `paper`, folded away."""
     rows = [
-        [f"`{each['name']}`", str(each["dimension"]), str(each["training"]), str(each["test"]), f"`{each['sha256']}`"]
-        for each in known["datasets"]
+        [f"`{each['name']}`", str(each["dimension"]), str(each["training"]), str(each["test"]), f"`{each['sha256']}`"] for each in known
     ]
-    return table(["dataset", "d", "training samples", "test samples", "content"], rows)
+    told = "The checksum is the SHA-256 of names, types, shapes and values of the arrays."
+    listed = table(["dataset", "d", "training samples", "test samples", "content"], rows)
+    summary = f"<summary>All {len(known)} datasets of the preset <code>paper</code></summary>"
+    return f"{told}\n\n<details markdown>{summary}\n\n{listed}\n</details>\n"
 
 
-def hardware(known: dict) -> str:
-    """Processors and versions of the records."""
-    rows = [["processor", cpu or "not told", str(count)] for cpu, count in sorted(known["cpus"].items())]
-    for each in known["versions"]:
-        rows.append(["software", ", ".join(f"{key} {value}" for key, value in sorted(each.items()) if key != "runs"), str(each["runs"])])
-    rows += [["code", f"fingerprint `{code}`", str(count)] for code, count in sorted(known["code"].items())]
-    told = "One thread per run, float64 throughout. Processors are named as LLVM names them, since kernels are compiled for them.\n"
-    return f"{told}\n{table(['what', 'which', 'runs'], rows)}"
+def hardware(origin: dict) -> str:
+    """Machine, costs and software of the published runs."""
+    machine = origin["machine"]
+    days = " to ".join(dict.fromkeys(origin["runs_made"]))
+    of_sweeps = ", ".join(f"{grouped(count)} of `{sweep}`" for sweep, count in origin["runs"].items())
+    rows = [
+        ["published runs", f"{grouped(sum(origin['runs'].values()))}: {of_sweeps}; made {days}"],
+        ["processor", processor(origin)],
+        ["cores, memory", f"{machine['cores']} cores, {machine.get('memory_gb', '?')} GB"],
+        ["operating system", system(machine)],
+    ]
+    rows += [["software of the runs", listed_versions(each)] for each in origin["software_of_the_runs"]]
+    rows += [["code of the runs", f"fingerprint `{each['flatchannels']}`"] for each in origin["software_of_the_runs"]]
+    rows += [["software of tables and figures", listed_versions(origin["software"])]]
+    rows += [["code of tables and figures", f"commit `{origin['commit']}`"]]
+    costs = [[kind, grouped(int(jobs)), f"{hours:.2g}", f"{memory:.0f}"] for kind, (jobs, hours, memory) in cost_rows().items()]
+    parts = [HARDWARE, table(["what", "which"], rows), "What the jobs took:\n"]
+    parts += [table(["jobs of", "jobs", "hours of processor time", "memory of one at most, MB"], costs), MORE]
+    return "\n".join(parts)
 
 
 def hyper_parameters(presets: dict) -> str:

@@ -153,13 +153,17 @@ def commit() -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, number of cores and memory of this machine, as far as it says.
+    """Processor, number of cores, memory and operating system of this machine, as far as it says.
 
     Returns
     -------
     dict
     """
     told: dict[str, Any] = {"system": platform.system(), "architecture": platform.machine(), "cores": os.cpu_count()}
+    try:
+        told["operating_system"] = platform.freedesktop_os_release()["PRETTY_NAME"]
+    except OSError:
+        pass
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         told["processor"] = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
