@@ -161,7 +161,7 @@ def hardware(origin: dict) -> str:
     rows += [["code of the runs", f"fingerprint `{each['flatchannels']}`"] for each in origin["software_of_the_runs"]]
     rows += [["software of tables and figures", listed_versions(origin["software"])]]
     rows += [["code of tables and figures", f"commit `{origin['commit']}`"]]
-    costs = [[kind, grouped(int(jobs)), f"{hours:.2g}", f"{memory:.0f}"] for kind, (jobs, hours, memory) in cost_rows().items()]
+    costs = [[kind, grouped(int(jobs)), f"{hours:.3g}", f"{memory:.0f}"] for kind, (jobs, hours, memory) in cost_rows().items()]
     parts = [HARDWARE, table(["what", "which"], rows), "What the jobs took:\n"]
     parts += [table(["jobs of", "jobs", "hours of processor time", "memory of one at most, MB"], costs), MORE]
     return "\n".join(parts)
