@@ -113,7 +113,7 @@ lock:
 
 # Reads the code without importing it, hence an environment of its own, without the packages of the pipeline.
 docs: $(DOCS_VENV)/requirements-docs.txt
-	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build
 
 gp-environment: $(GP_VENV)/requirements-gp.txt
 

@@ -27,7 +27,7 @@ has it, standard output is one line of JSON. `flatchannels --version` prints the
 | exit code | of every command |
 |---|---|
 | 0 | done |
-| 1 | whoever read the output has gone, as in `… \\| head` |
+| 1 | whoever read the output has gone, such as `head` |
 | 2 | a file or word that makes no sense |
 | 130 | interrupted |
 """

@@ -1,5 +1,9 @@
-"""What mkdocs cannot do by itself: pages from files beside the code and from notebooks, and links that lead out of docs."""
+"""What mkdocs cannot do by itself: pages from files beside the code, from notebooks and of all figures; links that lead out of docs.
 
+Pictures are links to themselves, since a phone shows them too small to be read.
+"""
+
+import logging
 import re
 from pathlib import Path, PurePosixPath
 
@@ -8,8 +12,18 @@ from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).parents[1]
 PAGES = {"config/README.md": "configuration.md", "results/README.md": "results.md"}  # file of the repository → page of the site
+FOLDERS = {"docs/reproduction/figures": "figures.md"}  # folder of the repository → page that shows what lies in it
+CAPTIONS, FIGURES = ROOT / "workflow" / "report", ROOT / "docs" / "reproduction" / "figures"
+FIGURES_PAGE = """# All figures
+
+Drawn from the [published runs](reproduction/README.md). A picture is a link to itself in full size.
+"""
+ROLE = re.compile(r"(?:\\ )?:(sub|sup):`([^`]*)`")  # of reStructuredText, in captions
 STYLE = re.compile(r"<style scoped>.*?</style>\n?", re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
+PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>')
+MANGLED = re.compile(r"<em\b[^>]*>[^<]*[{}^_∞][^<]*</em>")  # a formula whose _ or * was taken for emphasis
+log = logging.getLogger("mkdocs.hooks")
 
 
 def on_files(files, config):
@@ -19,6 +33,7 @@ def on_files(files, config):
     for notebook in sorted((ROOT / "docs" / "examples").glob("*.ipynb")):
         for page, content in pages_of(notebook).items():
             files.append(File.generated(config, f"examples/{page}", content=content))
+    files.append(File.generated(config, "figures.md", content=figures()))
     return files
 
 
@@ -33,6 +48,22 @@ def pages_of(notebook):
     return {f"{name}.md": f"{title}\n\n{source}\n{rest}\n"} | {path.replace("\\", "/"): data for path, data in resources["outputs"].items()}
 
 
+def figures():
+    """The Markdown of all published figures, with the captions of the report."""
+    parts = [FIGURES_PAGE]
+    for path in sorted(FIGURES.glob("*.png"), key=order):
+        name = path.stem.removeprefix("fig")
+        caption = ROLE.sub(r"<\1>\2</\1>", (CAPTIONS / f"{path.stem}.rst").read_text(encoding="utf-8"))
+        parts.append(f"## Figure {name}\n\n![Figure {name}](reproduction/figures/{path.name})\n\n{caption}")
+    return "\n".join(parts)
+
+
+def order(path):
+    """Those of the paper's text, of its appendices, and those that it does not have: 1, 2, 2cd, …, A1, …, B5, …, R, S."""
+    letter, number, rest = re.fullmatch(r"fig([A-Z]?)(\d*)(\w*)", path.stem).groups()
+    return letter, int(number or 0), rest
+
+
 def on_page_markdown(markdown, page, config, files):
     """Lead links to files of the repository to their pages; where there is none, to the file's name in words."""
     homes = {there: here for here, there in PAGES.items()}
@@ -42,12 +73,20 @@ def on_page_markdown(markdown, page, config, files):
         text, target, anchor = match[1], match[2], match[3] or ""
         place = _normal(folder / target)
         if place.startswith("docs/") or place in PAGES:
-            return f"[{text}]({_relative(PAGES.get(place, place.removeprefix('docs/')), page.file.src_uri)}{anchor})"
+            there = (PAGES | FOLDERS).get(place, place.removeprefix("docs/"))
+            return f"[{text}]({_relative(there, page.file.src_uri)}{anchor})"
         if not (ROOT / place).exists():
             return match[0]  # a broken link, of which mkdocs complains
         return text if text.strip("`") == place else f"{text} (`{place}`)"
 
     return LINK.sub(replaced, markdown)
+
+
+def on_page_content(html, page, config, files):
+    """Make pictures links, and warn of formulas that Markdown has changed: in a strict build an error."""
+    if found := MANGLED.search(html):
+        log.warning(f"{page.file.src_uri}: a formula was taken for emphasis: {found[0]}; put it between backticks")
+    return PICTURE.sub(r'<a href="\1">\g<0></a>', html)
 
 
 def _normal(path):
