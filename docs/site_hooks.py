@@ -22,6 +22,7 @@ ROLE = re.compile(r"(?:\\ )?:(sub|sup):`([^`]*)`")  # of reStructuredText, in ca
 STYLE = re.compile(r"<style scoped>.*?</style>\n?", re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>')
+NUMBER = re.compile(r"<td>(?=[^<]*\d)([^<]{1,20})</td>")  # a short cell with one; on a phone it would be broken at its signs
 MANGLED = re.compile(r"<em\b[^>]*>[^<]*[{}^_∞][^<]*</em>")  # a formula whose _ or * was taken for emphasis
 log = logging.getLogger("mkdocs.hooks")
 
@@ -83,10 +84,10 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Make pictures links, and warn of formulas that Markdown has changed: in a strict build an error."""
+    """Make pictures links, keep numbers in one line, and warn of formulas that Markdown has changed: in a strict build an error."""
     if found := MANGLED.search(html):
         log.warning(f"{page.file.src_uri}: a formula was taken for emphasis: {found[0]}; put it between backticks")
-    return PICTURE.sub(r'<a href="\1">\g<0></a>', html)
+    return PICTURE.sub(r'<a href="\1">\g<0></a>', NUMBER.sub(r'<td class="number">\1</td>', html))
 
 
 def _normal(path):
