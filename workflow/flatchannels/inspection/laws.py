@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.stats import f as fisher
+from scipy.special import fdtri  # Fisher's quantile; scipy.stats, which has it too, takes a quarter of a second to load
 
 Array = NDArray[np.float64]
 
@@ -115,7 +115,7 @@ def fit_power_law(t: Array, y: Array) -> PowerLaw | None:
     residuals = log_y - levels[best] - slopes[best] * np.log(t - t[0] + gaps[best])
     freedom = _independent(residuals) - 3
     noise = count * (1e3 * np.finfo(float).eps) ** 2  # what rounding leaves of y, and the search of t₀
-    threshold = max(squares[best], noise) * (1 + fisher.ppf(LEVEL, 1, freedom) / freedom)
+    threshold = max(squares[best], noise) * (1 + fdtri(1, freedom, LEVEL) / freedom)
     likely = squares <= threshold
     half = np.sqrt((threshold - squares[likely]) / spreads[likely])
     plain = _lines(np.log(t)[None], log_y).slopes[0]
