@@ -69,12 +69,12 @@ report:
 publish:
 	@$(MAKE) --no-print-directory figures TARGETS=publish
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication $(CONFIG) $(TO)
-	@test $(TO) != docs/reproduction || $(MAKE) --no-print-directory card
+	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card
 
 redraw: $(VENV)/requirements.lock
 	$(RUN) -m snakemake --cores $(CORES) --config from_tables=$(TO) -- all
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication --redraw $(TO)
-	@test $(TO) != docs/reproduction || $(MAKE) --no-print-directory card
+	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card
 
 verify: $(VENV)/requirements.lock
 	@$(MAKE) --no-print-directory gp-environment || echo "make: the sample is of the other runs" >&2

@@ -18,6 +18,7 @@ FIGURES_PAGE = """# All figures
 
 Drawn from the [published runs](reproduction/README.md). A picture is a link to itself in full size.
 """
+PANELS = {"fig2": "2a, b", "fig2cd": "2c, d"}  # of the one figure that lies in two files
 ROLE = re.compile(r"(?:\\ )?:(sub|sup):`([^`]*)`")  # of reStructuredText, in captions
 STYLE = re.compile(r"<style scoped>.*?</style>\n?", re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
@@ -53,7 +54,7 @@ def figures():
     """The Markdown of all published figures, with the captions of the report."""
     parts = [FIGURES_PAGE]
     for path in sorted(FIGURES.glob("*.png"), key=order):
-        name = path.stem.removeprefix("fig")
+        name = PANELS.get(path.stem, path.stem.removeprefix("fig"))
         caption = ROLE.sub(r"<\1>\2</\1>", (CAPTIONS / f"{path.stem}.rst").read_text(encoding="utf-8"))
         parts.append(f"## Figure {name}\n\n![Figure {name}](reproduction/figures/{path.name})\n\n{caption}")
     return "\n".join(parts)
