@@ -24,6 +24,7 @@ STYLE = re.compile(r"<style scoped>.*?</style>\n?", re.DOTALL)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)")
 PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>')
 NUMBER = re.compile(r"<td>(?=[^<]*\d)([^<]{1,20})</td>")  # a short cell with one; on a phone it would be broken at its signs
+NOT_SAID = re.compile(r'–\s*<div class="doc-md-description">\s*</div>')  # of a parameter whose type says all
 MANGLED = re.compile(r"<em\b[^>]*>[^<]*[{}^_∞][^<]*</em>")  # a formula whose _ or * was taken for emphasis
 log = logging.getLogger("mkdocs.hooks")
 
@@ -85,10 +86,14 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Make pictures links, keep numbers in one line, and warn of formulas that Markdown has changed: in a strict build an error."""
+    """Make pictures links, keep numbers in one line, leave out dashes before nothing.
+
+    A formula that Markdown has changed is warned of, which in a strict build is an error.
+    """
     if found := MANGLED.search(html):
         log.warning(f"{page.file.src_uri}: a formula was taken for emphasis: {found[0]}; put it between backticks")
-    return PICTURE.sub(r'<a href="\1">\g<0></a>', NUMBER.sub(r'<td class="number">\1</td>', html))
+    html = NOT_SAID.sub("", NUMBER.sub(r'<td class="number">\1</td>', html))
+    return PICTURE.sub(r'<a href="\1">\g<0></a>', html)
 
 
 def _normal(path):
