@@ -27,9 +27,9 @@ has it, standard output is one line of JSON. `flatchannels --version` prints the
 | exit code | of every command |
 |---|---|
 | 0 | done |
-| 1 | whoever read the output has gone, such as `head` |
-| 2 | a file or word that makes no sense |
-| 130 | interrupted |
+| 1 | whoever read the output has gone, such as `head`, or a process of `--workers` was killed |
+| 2 | a file or word that makes no sense, or a file that cannot be read or written |
+| 129, 130, 143 | ended by SIGHUP, interrupted by Ctrl-C, ended by SIGTERM |
 """
 MAKE = """## make
 

@@ -108,6 +108,45 @@ def test_mistakes_get_one_line_before_anything_runs(data, tmp_path, arguments, s
     assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("words", [{"theta0": np.zeros(9)}, {"seed": 3}, {"flow": None}, {"seeds": [2]}, {"learning_rate": 1.0}])
+def test_keywords_that_would_have_no_meaning_are_refused(data, tmp_path, words):
+    with pytest.raises(TypeError, match="|".join(words)) as caught:
+        train_many(NET, data, [1], folder=tmp_path, progress=False, **words)
+    assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
+
+
+def test_seeds_that_no_record_holds_are_refused(data, tmp_path):
+    for seeds in ([10**20], [2**63], [np.uint64(2**63)], [1.0], [True], [None]):
+        with pytest.raises(ValueError, match="seed is .* from 0 to 9223372036854775807"):
+            train_many(NET, data, seeds, folder=tmp_path, progress=False)
+    table = train_many(NET, data, [2**63 - 1, np.int64(4)], folder=tmp_path, progress=False, max_steps=3)
+    assert [Run.load(tmp_path, seed).loss for seed in (2**63 - 1, 4)] == table["loss"].tolist()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(data, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(many.runs, "train", lambda *words, **more: pytest.fail("a run has begun"))
+    for folder in (tmp_path / "file", tmp_path / "file" / "deeper", tmp_path / ("a" * 300)):
+        with pytest.raises(RecordError, match="cannot be written"):
+            train_many(NET, data, [1], folder=folder, progress=False)
+
+
+def test_a_run_of_a_folder_is_named_by_its_seed(data, tmp_path):
+    train_many(NET, data, [3, 5], folder=tmp_path, progress=False)
+    assert Run.load(tmp_path, 5).seed == 5
+    with pytest.raises(ValueError, match="is a folder; name one of its runs by its seed"):
+        Run.load(tmp_path)
+    with pytest.raises(RecordError, match="seed-4.npz: No such file"):
+        Run.load(tmp_path, seed=4)
+
+
+def test_a_run_at_a_limit_starts_anew_where_what_it_needs_is_missing(data, tmp_path):
+    train_many(NET, data, [1], folder=tmp_path, progress=False, max_steps=8)
+    (tmp_path / "seed-1.unfinished").unlink()
+    again = train_many(NET, data, [1], folder=tmp_path, progress=False)
+    assert again["loss"].tolist() == [train(NET, data, seed=1).loss]
+
+
 def test_a_run_that_raises_is_a_row_and_is_tried_again(data, tmp_path, monkeypatch):
     def refuses(*arguments, **settings):
         raise ArithmeticError("planted")
@@ -153,17 +192,8 @@ def test_ctrl_c_leaves_finished_runs_and_no_process(tmp_path, whom):
 def test_a_script_without_a_guard_is_told_what_it_needs(tmp_path):
     process = script(tmp_path, "if True:", 4)
     _, said = process.communicate(timeout=240)
-    assert process.returncode != 0 and said.strip().splitlines()[-1].startswith("RuntimeError: a process has ended before its work")
+    assert process.returncode != 0 and "ProcessDied: a process has ended before its work" in said.strip().splitlines()[-1]
     assert '__name__ == "__main__"' in said
-
-
-def ended(job):
-    os._exit(3)
-
-
-def test_a_process_that_dies_ends_the_work_with_one_line():
-    with pytest.raises(RuntimeError, match="a process has ended before its work"):
-        list(results(ended, [1, 2], 2))
 
 
 def refused(job):

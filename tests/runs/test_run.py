@@ -97,3 +97,27 @@ def test_closest_pairs_are_the_least_angles_by_their_definition(data):
         units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         assert first == pytest.approx(min(1 - units[i] @ units[j] for i, j in [(0, 1), (0, 2), (1, 2)]), rel=1e-6)
         assert np.isnan(second)
+
+
+def test_a_run_is_shown_in_one_line(data):
+    run = train(Network(2, (3, 2), "tanh"), data, seed=4, max_steps=3)
+    told = repr(run)
+    assert len(told) < 200 and "\n" not in told
+    numbers = f"loss={run.loss:.6g}, t={run.flow.t_end:.3g}, norm={run.weight_norm:.4g}"
+    assert all(word in told for word in ("(3, 2)", "'tanh'", "seed=4", "STEP_LIMIT", numbers))
+    assert "seed" not in repr(train(run.network, data, run.theta_initial, max_steps=3))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**20, 1.5, True, "1"])
+def test_seeds_that_no_record_holds_are_refused(data, seed):
+    for words, more in (((), {"seed": seed}), ((None, seed), {})):
+        with pytest.raises(ValueError, match="seed is .* from 0 to 9223372036854775807"):
+            train(Network(2, (2,)), data, *words, **more)
+
+
+def test_kernels_are_compiled_before_the_clock_runs(data, monkeypatch):
+    called = []
+    monkeypatch.setattr("flatchannels.dynamics.training.compile_kernels", lambda: called.append("kernels"))
+    monkeypatch.setattr("flatchannels.dynamics.training.check_settings", lambda settings: called.append("run"))
+    train(Network(2, (2,)), data, seed=1, max_steps=2)
+    assert called == ["kernels", "run"]

@@ -24,3 +24,7 @@ def __getattr__(name):
     if name in _HOME:
         return getattr(import_module(f"flatchannels.{_HOME[name]}"), name)
     raise AttributeError(f"module 'flatchannels' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

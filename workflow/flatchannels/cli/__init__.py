@@ -4,15 +4,19 @@ A mistake ends in one line on standard error and exit code 2, as wrong words do 
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import flatchannels
 from flatchannels.cli import figure, inspect, train, workflow
+from flatchannels.runs.interruptions import Terminated, raising_terminated
+from flatchannels.runs.processes import ProcessDied
 from flatchannels.storage.errors import RecordError
 
 COMMANDS = (inspect, train, figure, workflow)
-INTERRUPTED = 130  # exit code of a command that was interrupted: 128 + SIGINT, as shells have it
+BY_SIGNAL = 128  # exit code of a command that a signal ended, less the number of the signal, as shells have it
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,13 +49,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = parser().parse_args(arguments)
     try:
-        return given.function(given) or 0
-    except (ValueError, MemoryError, RecordError) as error:
-        print(f"flatchannels: {' '.join(str(error).split()) or 'there is not enough memory'}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("flatchannels: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        with raising_terminated():
+            code = given.function(given) or 0
+            sys.stdout.flush()
+            return code
     except BrokenPipeError:  # the reader of our output has gone
         sys.stderr.close()
         return 1
+    except (ValueError, MemoryError, RecordError) as error:
+        return _said(str(error) or "there is not enough memory", 2)
+    except OSError as error:
+        return _said(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+    except ProcessDied as error:
+        return _said(str(error), 1)
+    except Terminated as error:
+        return _said(str(error), BY_SIGNAL + error.number)
+    except KeyboardInterrupt:
+        return _said("interrupted", BY_SIGNAL + signal.SIGINT)
+
+
+def _said(text: str, code: int) -> int:
+    """One line on standard error, if there still is one; returns the exit code."""
+    with suppress(OSError):
+        print(f"flatchannels: {' '.join(text.split())}", file=sys.stderr)
+    return code

@@ -1,7 +1,8 @@
 """Runs of consecutive seeds of one network on one file of data, and the record that they are kept in.
 
 The record is written again after runs have finished, whole and in one step. So an interruption loses the runs that it met alone, and
-`flatchannels continue` goes on with these, and with runs that met a limit.
+`flatchannels continue` goes on with these, with runs that met a limit, and with those that failed. A record holds consecutive seeds: in
+the place of a run that is still to come stands a `Failure` that says so.
 """
 
 import time
@@ -15,11 +16,13 @@ import numpy as np
 import flatchannels
 from flatchannels.data.dataset import Dataset
 from flatchannels.runs.processes import results
-from flatchannels.storage import continuation, run_records
+from flatchannels.runs.records import write_record
 from flatchannels.storage.dataset_files import digest
 from flatchannels.storage.run_records import Failure
 
 SECONDS_BETWEEN_RECORDS = 10.0
+SHARE_OF_WRITING = 0.1  # of the time, at most: a record of ten thousand runs takes seconds
+STILL_TO_COME = "not run yet: flatchannels train was interrupted before, flatchannels continue goes on"
 
 
 @dataclass(frozen=True)
@@ -125,28 +128,33 @@ def run_block(
     Returns
     -------
     list of Run and Failure
-        From the first seed on without a gap: all of them, unless there was an interruption.
+        Of all seeds, in their order. The record keeps what there was of a run that failed when it should go on.
 
     Raises
     ------
-    KeyboardInterrupt
+    KeyboardInterrupt, ProcessDied
         After the record of what is finished has been written.
     """
+    from flatchannels.dynamics.training import compile_kernels  # here, and not above: it loads the kernels
+
     first, last = block.seeds
     seeds = range(first, last + 1)
-    done = {seed: run for seed, run in earlier.items() if seed in seeds and not run.unfinished}
-    written = time.monotonic()
-    jobs = [(block.network, block.training, data, seed, earlier.get(seed)) for seed in seeds if seed not in done]
+    kept = {seed: run for seed, run in earlier.items() if seed in seeds}
+    done = {seed: run for seed, run in kept.items() if not run.unfinished}
+    due = time.monotonic() + SECONDS_BETWEEN_RECORDS
+    jobs = [(block.network, block.training, data, seed, kept.get(seed)) for seed in seeds if seed not in done]
     try:
-        for seed, run in results(_run, jobs, workers):
+        for seed, run in results(_run, jobs, workers, compile_kernels):
             done[seed] = run
+            if seed not in earlier or not isinstance(run, Failure):
+                kept[seed] = run
             progress(len(done), len(seeds))
-            if time.monotonic() - written > SECONDS_BETWEEN_RECORDS:
-                _write(block, data, out, {**earlier, **done})
-                written = time.monotonic()
+            if (begin := time.monotonic()) > due:
+                _write(block, data, out, kept)
+                due = time.monotonic() + max(SECONDS_BETWEEN_RECORDS, (time.monotonic() - begin) / SHARE_OF_WRITING)
     finally:
-        runs = _write(block, data, out, {**earlier, **done})
-    return runs
+        _write(block, data, out, kept)
+    return [done[seed] for seed in seeds]
 
 
 def with_limits(block: Block, limits: Mapping[str, Any]) -> Block:
@@ -164,18 +172,11 @@ def with_limits(block: Block, limits: Mapping[str, Any]) -> Block:
     return replace(block, training={**block.training, **limits})
 
 
-def _write(block: Block, data: Dataset, out: Path, runs: Mapping[int, Any]) -> list[Any]:
-    """The record of the runs from the first seed on up to a gap; returns these."""
-    first, last = block.seeds
-    present = []
-    for seed in range(first, last + 1):
-        if seed not in runs:
-            break
-        present.append(runs[seed])
-    if present:
-        continuation.write_unfinished(out, block.origin(data), [run for run in present if not isinstance(run, Failure)])
-        run_records.write_runs(out, block.meta(data), present)
-    return present
+def _write(block: Block, data: Dataset, out: Path, runs: Mapping[int, Any]) -> None:
+    """The record of the runs that there are, if there are any."""
+    if runs:
+        whole = [runs.get(seed, Failure(seed, STILL_TO_COME)) for seed in range(block.seeds[0], max(runs) + 1)]
+        write_record(out, block.origin(data), block.meta(data), whole)
 
 
 def _run(job: tuple[dict[str, Any], dict[str, Any], Dataset, int, Any]) -> tuple[int, Any]:

@@ -17,11 +17,12 @@ from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.initialisation import SCHEMES
 from flatchannels.runs.outcomes import outcome
 from flatchannels.runs.progress import Progress
+from flatchannels.runs.records import check_record_writable
+from flatchannels.runs.seeds import LARGEST_SEED
 from flatchannels.storage import continuation
 from flatchannels.storage.archives import read_meta
 from flatchannels.storage.continuation import REASON_OF_LIMIT
 from flatchannels.storage.dataset_files import digest
-from flatchannels.storage.errors import RecordError
 from flatchannels.storage.foreign import foreign
 
 # The defaults of `flatchannels.train`, which a test compares: importing it would compile kernels before --help.
@@ -48,10 +49,12 @@ TRAIN_EXAMPLES = """examples:
 
 """
 EXIT_CODES = (
-    "exit codes: 0 done, however the runs ended; 2 a file or word that makes no sense; 130 interrupted, with what is done in the record"
+    "exit codes: 0 done, however the runs ended; 1 a process has died; 2 a file or word that makes no sense; 130 interrupted, "
+    "143 ended by SIGTERM: what is done is in the record"
 )
 CONTINUE = """Go on with the runs of a record that met a limit (of time, steps or t), from where they were, with the limits as they are or
-new ones; and with seeds that an interruption left out. The record is replaced when that is done."""
+new ones; with seeds that an interruption left out; and with runs that failed, which are tried again. The record is replaced when that is
+done."""
 CONTINUE_EXAMPLES = """examples:
   flatchannels continue runs.npz                               what an interruption left out
   flatchannels continue runs.npz --max-seconds 36000           and runs that met a limit, with ten hours for each
@@ -139,6 +142,8 @@ def run_train(given: argparse.Namespace) -> None:
         raise ValueError(f"out is {out}; the name must end with .npz")
     if out.exists() and not given.force:
         raise ValueError(f"{out} is there already; `flatchannels continue {out}` goes on with it, --force replaces it")
+    if out.exists() and out.samefile(given.data):
+        raise ValueError(f"out is {out}, the file of the data; give another name")
     data = _read(given.data, given.standardise)
     _, widths = checked_sizes(data.dimension, _widths(given.widths))
     training = {**TRAINING_DEFAULTS, **{key: getattr(given, key) for key in ("rtol", "maxnorm", *TRAINING_LIMITS)}}
@@ -149,8 +154,9 @@ def run_train(given: argparse.Namespace) -> None:
     training = plain(training) | _optimiser(given)
     network = {"inputs": data.dimension, "widths": list(widths), "activation": given.activation, "bias": not given.no_bias}
     source = {"file": given.data, "standardise": given.standardise}
-    block = Block(network, training, source, _seeds(given.seeds))
-    _told(run_block(block, data, out, {}, _workers(given), Progress("runs")), out, given.json)
+    block, workers = Block(network, training, source, _seeds(given.seeds)), _workers(given)
+    check_record_writable(out)
+    _told(run_block(block, data, out, {}, workers, Progress("runs")), out, given.json)
 
 
 def run_continue(given: argparse.Namespace) -> None:
@@ -183,23 +189,27 @@ def run_continue(given: argparse.Namespace) -> None:
         raise ValueError(f"{place} does not hold the data on which {out} was trained")
     block = with_limits(block, plain({key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None}))
     check_settings({key: value for key, value in block.training.items() if key != "optimiser"})
-    earlier = _earlier(block, data, out)
-    _told(run_block(block, data, out, earlier, _workers(given), Progress("runs")), out, given.json)
+    earlier, workers = _earlier(block, data, out), _workers(given)
+    check_record_writable(out)
+    _told(run_block(block, data, out, earlier, workers, Progress("runs")), out, given.json)
 
 
 def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
     """The runs of a record, to go on with.  ValueError where they are finished, or were kept by another version."""
-    from flatchannels.runs.run import recorded_runs
+    from flatchannels.runs.run import at_a_limit, recorded_runs
 
-    meta = read_meta(out)
-    missing = block.seeds[1] - meta["last_seed"]
     kept = continuation.unfinished_path(out)
-    if not kept.exists() and not missing:
-        raise ValueError(f"all runs of {out} have ended by themselves; there is nothing to go on with")
     earlier = continuation.read_unfinished(out, block.origin(data))
-    if not earlier and kept.exists():
+    if kept.exists() and not earlier:
         raise ValueError(f"{kept} was written by other versions than these; train anew with --force")
-    return earlier or recorded_runs(out)
+    if not earlier:
+        recorded = recorded_runs(out)
+        earlier = {seed: run for seed, run in recorded.items() if not at_a_limit(run)}
+        if lost := len(recorded) - len(earlier):
+            print(f"flatchannels: {kept} is missing, so {lost} of the runs of {out}, which met a limit, begin anew", file=sys.stderr)
+    if len(earlier) > block.seeds[1] - block.seeds[0] and not any(run.unfinished for run in earlier.values()):
+        raise ValueError(f"all runs of {out} have ended by themselves; there is nothing to go on with")
+    return earlier
 
 
 def _read(path: str, standardise: bool) -> Dataset:
@@ -238,12 +248,14 @@ def _widths(text: str) -> tuple[int, ...]:
 
 
 def _seeds(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    found = re.fullmatch(r"([0-9]{1,19})(?:-([0-9]{1,19}))?", text)
     if not found:
-        raise ValueError(f"seeds is {text}; it must be like 3, or 1-10")
+        raise ValueError(f"seeds is {text}; it must be like 3, or 1-10, of numbers up to {LARGEST_SEED}")
     first, last = int(found[1]), int(found[2] or found[1])
-    if not first <= last < first + MOST_SEEDS:
-        raise ValueError(f"seeds is {text}; the last must not be before the first, and there can be {MOST_SEEDS}")
+    if not first <= last < first + MOST_SEEDS or last > LARGEST_SEED:
+        raise ValueError(
+            f"seeds is {text}; the last must not be before the first, nor above {LARGEST_SEED}, and there can be {MOST_SEEDS} of them"
+        )
     return first, last
 
 
@@ -255,8 +267,6 @@ def _workers(given: argparse.Namespace) -> int:
 
 def _told(runs: list[Any], out: Path, as_json: bool) -> None:
     """How the runs ended."""
-    if not runs:
-        raise RecordError(out, "no run was finished")
     rows = [outcome(run) for run in runs]
     if as_json:
         print(json.dumps({"out": str(out), "runs": rows}, ensure_ascii=False))

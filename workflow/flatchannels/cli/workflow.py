@@ -10,7 +10,7 @@ EXAMPLES = """examples:
   flatchannels workflow --copy my-study
   cd my-study && snakemake --cores 2 --configfile config/smoke.yaml
 
-exit codes: 0 laid out; 2 the folder has something in it"""
+exit codes: 0 laid out; 2 the folder has something in it, or cannot be written"""
 
 
 def add_to(commands: Any) -> None:
@@ -39,16 +39,15 @@ def run(given: argparse.Namespace) -> None:
 
     Raises
     ------
+    OSError
+        The folder is not empty, or cannot be written.
     ValueError
-        The folder is not empty.
+        It lies in one that would be copied.
     """
     from flatchannels.pipeline import places
 
-    try:
-        if given.copy is None:
-            print(places.home())
-            return
-        places.lay_out(given.copy)
-    except OSError as error:
-        raise ValueError(str(error)) from error
+    if given.copy is None:
+        print(places.home())
+        return
+    places.lay_out(given.copy)
     print(f"The workflow lies in {given.copy}. Next: cd {given.copy} && snakemake --cores 2 --configfile config/smoke.yaml")

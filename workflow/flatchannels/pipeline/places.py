@@ -46,10 +46,15 @@ def lay_out(target: Path) -> None:
     ------
     FileExistsError
         It is a file, or has something in it.
+    ValueError
+        It lies in a folder that would be copied.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{target} is there already, and not an empty folder")
     source = home()
+    for folder in (*(source / name for name in FOLDERS), PACKAGE):
+        if target.resolve().is_relative_to(folder.resolve()):
+            raise ValueError(f"{target} lies in {folder}, which would be copied into itself; give a folder elsewhere")
     (target / "workflow").mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copy(source / name, target / name)

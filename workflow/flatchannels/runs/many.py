@@ -1,5 +1,6 @@
 """Many runs of one network on one dataset: over processes, kept as they finish, taken up again after an interruption."""
 
+import os
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -15,6 +16,8 @@ from flatchannels.runs import run as runs
 from flatchannels.runs.outcomes import OUTCOMES, outcome
 from flatchannels.runs.processes import results
 from flatchannels.runs.progress import Progress
+from flatchannels.runs.records import check_record_writable, record_of
+from flatchannels.runs.seeds import checked_seed
 from flatchannels.storage import continuation
 from flatchannels.storage.archives import read_meta
 from flatchannels.storage.dataset_files import digest
@@ -24,6 +27,7 @@ from flatchannels.storage.run_records import Failure
 if TYPE_CHECKING:
     import pandas as pd
 
+NOT_OF_MANY = {"theta0", "seed", "flow"}  # keywords of `train` that belong to one run
 Job = tuple[Network, Dataset, int, Path | None, dict[str, Any]]
 
 
@@ -67,60 +71,46 @@ def train_many(
 
     Raises
     ------
+    TypeError
+        A keyword that `train` does not have, or that is for one run.
     ValueError
         A seed, a setting or data that `train` refuses, a seed twice, fewer workers than one, a folder with runs of something else.
     RecordError
         A file in the folder is damaged, or cannot be written.
-    RuntimeError
-        A process has died.
+    ProcessDied
+        A process has died; a RuntimeError.
     KeyboardInterrupt
         After the processes have been ended; what is finished is in the folder.
     """
     import pandas as pd
 
+    for name in NOT_OF_MANY & settings.keys():
+        raise TypeError(f"{name} is for train, of one run; train_many draws the start of each run from its seed, one of seeds")
     if not isinstance(net, Network):
         raise ValueError(f"train takes a Network and a Dataset, not {type(net).__name__} and {type(data).__name__}")
     asked = runs.arguments(net, data, **settings)
     del asked["net"], asked["data"]
     check_settings(asked)
     check_start(net, data, np.zeros(net.parameters), None)  # whether they fit at all
-    wanted = list(seeds)
-    for seed in wanted:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise ValueError(f"seed is {seed!r}; it must be an integer of at least 0")
+    wanted = [checked_seed(seed) for seed in seeds]
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"seeds has {len(wanted) - len(set(wanted))} of its {len(wanted)} numbers twice")
     place = None if folder is None else Path(folder)
     rows = {} if place is None else _finished(net, data, wanted, place, asked)
     jobs: list[Job] = [(net, data, seed, place, asked) for seed in wanted if seed not in rows]
-    if workers > 1 and len(jobs) > 1:
-        compile_kernels()  # once, and not by all processes at the same time
+    if jobs and place is not None:
+        check_record_writable(record_of(place, max(wanted)))
     tell = Progress("runs") if progress else lambda done, of: None
-    for row in results(_row, jobs, workers):
+    for row in results(_row, jobs, workers, compile_kernels):
         rows[row["seed"]] = row
         tell(len(rows), len(wanted))
     table = pd.DataFrame([rows[seed] for seed in wanted], columns=[*OUTCOMES, "message", "file"])
     return table.assign(unfinished=table["unfinished"].eq(True), **table[["message", "file"]].astype(object).fillna("").astype(str))
 
 
-def record_of(folder: Path, seed: int) -> Path:
-    """The file of a run.
-
-    Parameters
-    ----------
-    folder : Path
-    seed : int
-
-    Returns
-    -------
-    Path
-    """
-    return folder / f"seed-{seed}.npz"
-
-
 def _finished(net: Network, data: Dataset, seeds: list[int], folder: Path, settings: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """Seed → row of the runs that are in a folder and do not go on.  ValueError where one was made by another call."""
-    there = [(seed, record_of(folder, seed)) for seed in seeds if record_of(folder, seed).exists()]
+    there = [(seed, record_of(folder, seed)) for seed in seeds if os.path.exists(record_of(folder, seed))]  # of any name
     asked, rows = _origin(net, digest(data), runs.plain(settings)), {}
     for seed, path in there:
         with foreign(path):
@@ -130,8 +120,10 @@ def _finished(net: Network, data: Dataset, seeds: list[int], folder: Path, setti
         for what, value in asked.items():
             if made.get(what) != value:
                 raise ValueError(f"{path} was made with {what} {made.get(what)}; now it is {value}: give another folder")
-        if not continuation.can_go_on(path, settings):
-            run = runs.Run.load(path)
+        if continuation.can_go_on(path, settings):
+            continue
+        run = runs.Run.load(path)
+        if run.unfinished or not runs.at_a_limit(run):  # one at a limit without what it needs to go on starts anew
             rows[seed] = outcome(run) | {"message": run.flow.message, "file": str(path)}
     return rows
 

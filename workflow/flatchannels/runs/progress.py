@@ -13,14 +13,18 @@ class Progress:
     def __init__(self, what: str) -> None:
         self.what, self.live, self.started = what, sys.stderr.isatty() or _in_a_notebook(), time.monotonic()
         self.last = self.started
+        self.before: int | None = None  # how many had been done by others, at the first call
 
     def __call__(self, done: int, of: int) -> None:
         """Tell it, unless it has just been told."""
         now = time.monotonic()
+        if self.before is None:
+            self.before = done - 1
         if now - self.last < (EVERY if self.live else 60.0) and not (self.live and done == of):
             return
         self.last = now
-        left = f", about {(now - self.started) / done * (of - done):.0f} s left" if 0 < done < of else ""
+        each = (now - self.started) / max(done - self.before, 1)
+        left = f", about {each * (of - done):.0f} s left" if 0 < done < of else ""
         text = f"{done} of {of} {self.what}{left}"
         if self.live:
             bar = "█" * (BAR * done // max(of, 1))

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import wraps
 from html import escape
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import numpy as np
@@ -17,11 +18,13 @@ from numpy.typing import NDArray
 
 import flatchannels
 from flatchannels.dynamics import training
-from flatchannels.dynamics.flow import Flow
+from flatchannels.dynamics.flow import LIMITS, Flow
 from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.dynamics.polish import Polish
 from flatchannels.networks.network import Network
 from flatchannels.reasons import Finish, Stop
+from flatchannels.runs.records import record_of, write_record
+from flatchannels.runs.seeds import checked_seed
 from flatchannels.storage import continuation, run_records
 from flatchannels.storage.dataset_files import digest
 from flatchannels.storage.errors import RecordError
@@ -77,6 +80,13 @@ class Run(training.Run):
             f"norm {self.weight_norm:.4g}, Hessian eigenvalues from {self.hessian_min:.3g} to {self.hessian_max:.3g}"
         )
 
+    def __repr__(self) -> str:
+        net, seed = self.network, "" if self.seed is None else f", seed={self.seed}"
+        return (
+            f"Run(widths={net.widths}, activation={net.activation!r}{seed}: {self.stop.name}, loss={self.loss:.6g}, "
+            f"t={self.flow.t_end:.3g}, norm={self.weight_norm:.4g})"
+        )
+
     def _repr_html_(self) -> str:
         """For notebooks."""
         return f"<pre>{escape(self.summary())}</pre>"
@@ -107,17 +117,16 @@ class Run(training.Run):
         meta = {**network, "sweep": LIBRARY, "dataset": "", "training": settings, "seed": 0, "spec": {}, "data": self.data, "cpu": "",
                 "versions": versions(), "drawn": self.seed is not None}  # fmt: skip
         origin = {"job": {"network": network, "training": settings}, "data": self.data, "versions": versions()}
-        continuation.write_unfinished(path, origin, [numbered])
-        run_records.write_runs(path, meta, [numbered])
+        write_record(path, origin, meta, [numbered])
 
     @classmethod
     def load(cls, path: str | PathLike[str], seed: int | None = None) -> "Run":
-        """The run of a seed in a record: of `save`, of `flatchannels train`, or of the workflow.
+        """The run of a seed in a record: of `save`, of `flatchannels train`, or of the workflow; or in a folder of `train_many`.
 
         Parameters
         ----------
         path
-            Of the record.
+            Of the record, or the folder.
         seed
             None where the record has one run alone.
 
@@ -132,8 +141,12 @@ class Run(training.Run):
         RecordError
             The file is missing or damaged.
         ValueError
-            It has no such run, or that one failed.
+            It has no such run, or that one failed; a folder without a seed.
         """
+        if Path(path).is_dir():
+            if seed is None:
+                raise ValueError(f"{path} is a folder; name one of its runs by its seed: Run.load({str(path)!r}, seed=…)")
+            path = record_of(Path(path), seed)
         with foreign(path):
             meta, arrays = run_records.read_runs(path)
         seeds = arrays["seed"].tolist()
@@ -245,14 +258,31 @@ def recorded_runs(path: str | PathLike[str]) -> dict[int, training.Run]:
     return {seed: run for seed, run in runs.items() if run.stop != Stop.FAILED}
 
 
+def at_a_limit(run: training.Run) -> bool:
+    """Whether a limit ended a run, also where a record does not keep what it needs to go on.
+
+    Parameters
+    ----------
+    run : training.Run
+
+    Returns
+    -------
+    bool
+    """
+    return run.stop in LIMITS or run.finish == Finish.TIME_LIMIT
+
+
 def _with_picture_and_file(engine: Callable[P, training.Run]) -> Callable[P, Run]:
-    """The engine's `train`, returning a `Run` of this module."""
+    """The engine's `train` with kernels that are compiled before its clock runs, returning a `Run` of this module."""
 
     @wraps(engine)
     def train(*args: P.args, **kwargs: P.kwargs) -> Run:
-        run = engine(*args, **kwargs)
         given = arguments(*args, **kwargs)
-        return Run(**_values(run), network=given.pop("net"), data=digest(given.pop("data")), settings=given)
+        seed = inspect.signature(engine).bind(*args, **kwargs).arguments.get("seed")
+        seed = None if seed is None else checked_seed(seed)
+        training.compile_kernels()
+        run = engine(*args, **kwargs)
+        return Run(**{**_values(run), "seed": seed}, network=given.pop("net"), data=digest(given.pop("data")), settings=given)
 
     return train
 

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all: written under another name, then renamed."""
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -23,13 +24,40 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         It cannot be written: a full disk, a folder without permission.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(data)
         os.replace(temporary, path)
     except OSError as error:
-        raise WriteError(path, f"cannot be written: {error.strerror}") from error
+        raise _not_written(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Check that `write_bytes` would work, for those who would otherwise hear of it after hours: makes its folder, and leaves no file.
+
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Raises
+    ------
+    WriteError
+        It cannot be written.
+    """
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise _not_written(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -45,3 +73,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     text : str
     """
     write_bytes(path, text.encode("utf-8"))
+
+
+def _temporary(path: Path) -> Path:
+    """Another name in the same folder, which nobody else uses."""
+    return path.with_name(f".{path.name}.{uuid4().hex}.part")
+
+
+def _not_written(path: Path, error: OSError) -> WriteError:
+    problem = f"{path.parent} is a file" if isinstance(error, FileExistsError) else error.strerror  # mkdir says that it exists
+    return WriteError(path, f"cannot be written: {problem}")

@@ -1,0 +1,124 @@
+"""No run that has finished is lost: gaps, failures, signals, files that went missing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flatchannels.cli import blocks, main
+from flatchannels.reasons import Stop
+from flatchannels.storage import continuation, run_records
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def data(tmp_path):
+    x = np.random.default_rng(0).normal(size=(80, 2))
+    y = np.sin(2 * x).sum(axis=1)
+    np.savez(tmp_path / "data.npz", x=x, y=(y - y.mean()) / y.std())
+    return tmp_path / "data.npz"
+
+
+def run(*words):
+    return main(list(map(str, words)))
+
+
+def same(one, other):
+    return all(np.array_equal(one[key], other[key], equal_nan=one[key].dtype.kind == "f")
+               for key in one if not key.startswith("seconds") and key != "message")  # fmt: skip
+
+
+def only(seeds, then):
+    """`results` that answers for these seeds, in this order, and then raises."""
+
+    def answer(function, jobs, workers, prepare):
+        jobs = {job[3]: job for job in jobs}
+        yield from (function(jobs[seed]) for seed in seeds)
+        raise then
+
+    return answer
+
+
+def test_runs_behind_a_gap_are_kept(data, tmp_path, monkeypatch, capsys):
+    out, whole = tmp_path / "runs.npz", tmp_path / "whole.npz"
+    words = ["train", data, "--widths", 2, "--seeds", "1-5", "--out"]
+    assert run(*words, whole) == 0
+    monkeypatch.setattr(blocks, "results", only([4, 2], KeyboardInterrupt()))
+    assert run(*words, out) == 130
+    kept = run_records.read_runs(out)[1]
+    assert kept["seed"].tolist() == [1, 2, 3, 4] and ["not run yet" in text for text in kept["message"]] == [True, False, True, False]
+    assert run("inspect", out, "--run", 1) == 2 and run("inspect", out, "--run", 4) == 0
+    monkeypatch.setattr(blocks, "results", only([5], KeyboardInterrupt()))
+    assert run("continue", out) == 130
+    asked = []
+    monkeypatch.undo()
+    real = blocks._run
+    monkeypatch.setattr(blocks, "_run", lambda job: asked.append(job[3]) or real(job))
+    assert run("continue", out) == 0 and asked == [1, 3]
+    assert same(run_records.read_runs(out)[1], run_records.read_runs(whole)[1])
+    capsys.readouterr()
+    assert run("continue", out) == 2 and "nothing to go on with" in capsys.readouterr().err
+
+
+def test_a_run_that_fails_when_it_goes_on_keeps_what_it_had(data, tmp_path, monkeypatch, capsys):
+    out, whole = tmp_path / "runs.npz", tmp_path / "whole.npz"
+    words = ["train", data, "--widths", 2, "--seeds", "1-2", "--out"]
+    assert run(*words, whole) == 0 and run(*words, out, "--max-steps", 9) == 0
+    before = run_records.read_runs(out)[1]
+    monkeypatch.setattr("flatchannels.dynamics.training.train", lambda *arguments, **settings: 1 / 0)
+    assert run("continue", out, "--max-steps", 20_000) == 0
+    assert capsys.readouterr().out.count("ZeroDivisionError") == 2
+    assert same(run_records.read_runs(out)[1], before)
+    monkeypatch.undo()
+    assert run("continue", out, "--max-steps", 20_000) == 0
+    assert same(run_records.read_runs(out)[1], run_records.read_runs(whole)[1])
+
+
+def test_runs_that_failed_are_tried_again(data, tmp_path, monkeypatch):
+    out, real = tmp_path / "runs.npz", blocks._run
+    monkeypatch.setattr(blocks, "_run", lambda job: (job[3], run_records.Failure(job[3], "planted")) if job[3] == 2 else real(job))
+    assert run("train", data, "--widths", 2, "--seeds", "1-3", "--out", out) == 0
+    assert run_records.read_runs(out)[1]["message"].tolist()[1] == "planted"
+    monkeypatch.undo()
+    assert run("continue", out) == 0 and "planted" not in run_records.read_runs(out)[1]["message"]
+
+
+def test_runs_at_a_limit_begin_anew_where_what_they_need_is_missing(data, tmp_path, capsys):
+    out, whole = tmp_path / "runs.npz", tmp_path / "whole.npz"
+    words = ["train", data, "--widths", 2, "--seeds", "1-2", "--out"]
+    assert run(*words, whole) == 0 and run(*words, out, "--max-steps", 9) == 0
+    continuation.unfinished_path(out).unlink()
+    assert run("continue", out, "--max-steps", 20_000) == 0
+    assert "2 of the runs" in capsys.readouterr().err
+    assert same(run_records.read_runs(out)[1], run_records.read_runs(whole)[1])
+
+
+def test_kernels_are_compiled_before_the_clock_runs(data, tmp_path, monkeypatch):
+    called = []
+    real = blocks._run
+    monkeypatch.setattr("flatchannels.dynamics.training.compile_kernels", lambda: called.append("kernels"))
+    monkeypatch.setattr(blocks, "_run", lambda job: called.append(job[3]) or real(job))
+    assert run("train", data, "--widths", 2, "--seeds", "1-2", "--out", tmp_path / "runs.npz") == 0
+    assert called == ["kernels", 1, 2]
+
+
+@pytest.mark.parametrize("number, whom", [(signal.SIGTERM, os.kill), (signal.SIGTERM, os.killpg), (signal.SIGINT, os.killpg)])
+def test_signals_end_all_processes_and_leave_what_is_finished(data, tmp_path, number, whom):
+    out = tmp_path / "runs.npz"
+    command = [sys.executable, "-m", "flatchannels", "train", data, "--widths", "2", "--seeds", "1-9999", "--workers", "2", "--out", out]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")})  # fmt: skip
+    until = time.monotonic() + 240
+    while not out.exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    whom(process.pid, number)
+    _, said = process.communicate(timeout=60)  # returns once nobody holds the pipe: all processes are gone
+    assert process.returncode == 128 + number and said.strip().splitlines()[-1].startswith("flatchannels: ")
+    assert "Traceback" not in said
+    assert (run_records.read_runs(out, ["stop"])[1]["stop"] != Stop.FAILED).any()

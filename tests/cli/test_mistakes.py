@@ -1,0 +1,85 @@
+"""What cannot be done is said at once, in one line: names of files, seeds, folders."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flatchannels.cli import main, train
+from flatchannels.pipeline import places
+from flatchannels.storage import run_records
+
+LONG = "a" * 300
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with data and a record whose only run met a limit."""
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    np.savez("data.npz", x=x, y=np.sin(x).sum(axis=1))
+    assert main(["train", "data.npz", "--widths", "2", "--max-steps", "2", "--out", "record.npz"]) == 0
+    return tmp_path
+
+
+@pytest.fixture
+def nothing_runs(here, monkeypatch):
+    """The same folder, in which no run may begin."""
+
+    def begins(*arguments):
+        raise AssertionError("a run has begun")
+
+    monkeypatch.setattr(train, "run_block", begins)
+    return here
+
+
+def refusal(capsys, *words):
+    capsys.readouterr()
+    code = main(list(map(str, words)))
+    said = capsys.readouterr().err
+    assert code == 2 and said.count("\n") == 1 and said.startswith("flatchannels: "), said
+    return said
+
+
+@pytest.mark.parametrize("words", [
+    ["train", "data.npz", "--widths", 2, "--out", f"{LONG}.npz"],
+    ["train", "data.npz", "--widths", 2, "--out", f"{'a' * 230}.npz"],  # room for the name, and none for the temporary one
+    ["train", f"{LONG}.npz", "--widths", 2, "--out", "new.npz"], ["train", f"{LONG}.csv", "--widths", 2, "--out", "new.npz"],
+    ["continue", f"{LONG}.npz"], ["continue", "record.npz", "--data", f"{LONG}.npz"],
+    ["inspect", LONG], ["inspect", f"{LONG}.npz"], ["inspect", f"{LONG}.pt"], ["inspect", "record.npz", "--plot", f"{LONG}.png"],
+    ["inspect", "record.npz", "--data", f"{LONG}.npz"], ["figure", "fig6", "--config", f"{LONG}.yaml"], ["workflow", "--copy", LONG],
+])  # fmt: skip
+def test_names_that_no_file_can_have(nothing_runs, capsys, words):
+    assert "File name too long" in refusal(capsys, *words)
+
+
+def test_seeds_that_no_record_holds(here, capsys):
+    for seeds in ("100000000000000000000", "9223372036854775808", "9223372036854775807-9223372036854775808", "1" * 5000):
+        assert "9223372036854775807" in refusal(capsys, "train", "data.npz", "--widths", 2, "--out", "new.npz", "--seeds", seeds)
+    words = ["--widths", "2", "--max-steps", "2", "--out", "new.npz", "--seeds", "9223372036854775806-9223372036854775807"]
+    assert main(["train", "data.npz", *words]) == 0
+    assert run_records.read_runs("new.npz", ["seed"])[1]["seed"].tolist() == [2**63 - 2, 2**63 - 1]
+
+
+def test_outputs_that_cannot_be_written_are_found_before_anything_runs(nothing_runs, capsys):
+    words = ["train", "data.npz", "--widths", 2, "--force", "--out"]
+    Path("folder.npz").mkdir()
+    Path("kept.unfinished").mkdir()
+    Path("link.npz").symlink_to("data.npz")
+    for out, problem in [
+        ("folder.npz", "Is a directory"), ("data.npz/new.npz", "data.npz is a file"), ("/proc/new.npz", "cannot be written"),
+        ("kept.npz", "kept.unfinished: cannot be written"), ("data.npz", "the file of the data"), ("link.npz", "the file of the data"),
+    ]:  # fmt: skip
+        assert problem in refusal(capsys, *words, out)
+    Path("record.npz").rename("kept.npz")
+    assert "kept.unfinished" in refusal(capsys, "continue", "kept.npz")
+    assert not list(nothing_runs.glob(".*"))  # no trial is left
+
+
+def test_a_workflow_is_not_copied_into_itself(here, capsys):
+    for folder in (places.PACKAGE, places.home() / "config", places.home() / "workflow" / "rules"):
+        place = folder / "new" / "study"
+        assert "copied into itself" in refusal(capsys, "workflow", "--copy", place) and not place.parent.exists()
+    Path("link").symlink_to(places.PACKAGE)
+    assert "copied into itself" in refusal(capsys, "workflow", "--copy", "link/study")
+    assert not (places.PACKAGE / "study").exists()
