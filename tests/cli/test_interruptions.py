@@ -12,6 +12,7 @@ import pytest
 
 from flatchannels.cli import blocks, main
 from flatchannels.reasons import Stop
+from flatchannels.runs.processes import ProcessDied
 from flatchannels.storage import continuation, run_records
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,47 @@ def test_runs_at_a_limit_begin_anew_where_what_they_need_is_missing(data, tmp_pa
     assert run("continue", out, "--max-steps", 20_000) == 0
     assert "2 of the runs" in capsys.readouterr().err
     assert same(run_records.read_runs(out)[1], run_records.read_runs(whole)[1])
+
+
+def test_a_process_that_is_killed_costs_its_own_run_alone(data, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "runs.npz"
+    monkeypatch.setattr(blocks, "results", only([1, 3], ProcessDied("told to scripts")))
+    assert run("train", data, "--widths", 2, "--seeds", "1-3", "--out", out) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "a process has died" in said and "scripts" not in said
+    assert (run_records.read_runs(out, ["stop"])[1]["stop"] != Stop.FAILED).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_lets_snakemake_put_away_its_locks(tmp_path, number):
+    """A stand-in for snakemake, which notes that it was told, and how long it was let be."""
+    script = """
+import pathlib, signal, sys, time
+try:
+    pathlib.Path("lock").touch()
+    time.sleep(300)
+except KeyboardInterrupt:
+    time.sleep(1)
+    pathlib.Path("lock").unlink()
+"""
+    (tmp_path / "snakemake.py").write_text(script)
+    (tmp_path / "call.py").write_text(
+        "import sys, flatchannels.cli.figure as figure\n"
+        "from flatchannels.cli import main\n"
+        f"figure.find_checkout = lambda start: figure.Path({str(tmp_path)!r})\n"
+        "figure.figure_names = lambda checkout: ['fig6']\n"
+        "figure.settings.load = figure.settings.validate = lambda *words: {'results_dir': 'results'}\n"
+        "sys.exit(main(['figure', 'fig6', '--config', 'call.py']))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "workflow")])}
+    process = subprocess.Popen([sys.executable, "call.py"], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)  # fmt: skip
+    until = time.monotonic() + 60
+    while not (tmp_path / "lock").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number and said.count("\n") == 1 and not (tmp_path / "lock").exists()
 
 
 def test_kernels_are_compiled_before_the_clock_runs(data, tmp_path, monkeypatch):

@@ -8,15 +8,16 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 
 import flatchannels
-from flatchannels.cli import figure, inspect, train, workflow
 from flatchannels.runs.interruptions import Terminated, raising_terminated
 from flatchannels.runs.processes import ProcessDied
 from flatchannels.storage.errors import RecordError
 
-COMMANDS = (inspect, train, figure, workflow)
+COMMANDS = ("inspect", "train", "figure", "workflow")  # modules of this package
 BY_SIGNAL = 128  # exit code of a command that a signal ended, less the number of the signal, as shells have it
+CLEAR_LINE = "\r\033[K"  # of a terminal, on which a bar of progress may stand
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,8 +30,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="flatchannels", description="Flat channels to infinity in the loss landscapes of neural networks.")
     top.add_argument("--version", action="version", version=flatchannels.__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_to(commands)
+    for command in COMMANDS:  # imported here, within `main`, which answers an interruption: it takes a second
+        import_module(f"flatchannels.cli.{command}").add_to(commands)
     return top
 
 
@@ -47,9 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
-    given = parser().parse_args(arguments)
     try:
         with raising_terminated():
+            given = parser().parse_args(arguments)
             code = given.function(given) or 0
             sys.stdout.flush()
             return code
@@ -60,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _said(str(error) or "there is not enough memory", 2)
     except OSError as error:
         return _said(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
-    except ProcessDied as error:
-        return _said(str(error), 1)
+    except ProcessDied:
+        return _said("a process has died: it was killed, perhaps for want of memory; what was finished before is kept", 1)
     except Terminated as error:
         return _said(str(error), BY_SIGNAL + error.number)
     except KeyboardInterrupt:
@@ -71,5 +72,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _said(text: str, code: int) -> int:
     """One line on standard error, if there still is one; returns the exit code."""
     with suppress(OSError):
-        print(f"flatchannels: {' '.join(text.split())}", file=sys.stderr)
+        print(CLEAR_LINE * sys.stderr.isatty() + f"flatchannels: {' '.join(text.split())}", file=sys.stderr)
     return code

@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -73,13 +76,28 @@ def run(given: argparse.Namespace) -> int:
     results = checkout / settings.validate(settings.load(checkout / given.config), given.config)["results_dir"]
     command = [sys.executable, "-m", "snakemake", "--cores", given.cores, "--configfile", given.config]
     command += ["--dry-run"] * given.dry_run + ["--", given.name]
-    code = subprocess.run(command, cwd=checkout, stdout=sys.stderr if given.json else None).returncode
+    code = _finished(subprocess.Popen(command, cwd=checkout, stdout=sys.stderr if given.json else None, start_new_session=True))
     files = [path for suffix in SUFFIXES_OF_FIGURES if (path := results / "figures" / f"{given.name}{suffix}").exists()]
     if given.json:
         print(json.dumps({"figure": given.name, "exit_code": code, "files": list(map(str, files))}))
     elif code == 0 and not given.dry_run:
         print("\n".join(map(str, files)))
     return code
+
+
+def _finished(snakemake: subprocess.Popen) -> int:
+    """Its exit code; an interruption is handed on to it and its jobs, and waits until it has put away its locks."""
+    interruption: KeyboardInterrupt | None = None
+    while snakemake.returncode is None:
+        try:
+            snakemake.wait()
+        except KeyboardInterrupt as error:
+            interruption = interruption or error
+            with suppress(ProcessLookupError):
+                os.killpg(snakemake.pid, signal.SIGINT)
+    if interruption:
+        raise interruption
+    return snakemake.returncode
 
 
 def find_checkout(start: Path) -> Path:

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 BROKEN = (
     "a process has ended before its work: it was killed, perhaps for want of memory, or it could not start. A script that uses several "
-    'processes needs `if __name__ == "__main__":` around what it does; a notebook does not'
+    'processes needs `if __name__ == "__main__":` around what it does, and a file of its own; a notebook does not'
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

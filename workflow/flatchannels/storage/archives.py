@@ -171,7 +171,9 @@ def peek(path: str | PathLike[str], keys: Collection[str] = ()) -> tuple[dict[st
             return json.loads(str(_member(archive, "meta"))), {key: _member(archive, key) for key in keys if f"{key}.npy" in present}
     except OSError as error:
         raise RecordError(path, error.strerror or str(error)) from error
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+    except KeyError as error:
+        raise RecordError(path, "has no metadata: it is no record of flatchannels") from error
+    except (ValueError, zipfile.BadZipFile) as error:
         raise RecordError(path, f"has no metadata: {error}") from error
 
 
