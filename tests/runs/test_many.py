@@ -91,6 +91,9 @@ def test_a_folder_of_something_else_is_refused(data, tmp_path):
     ]:
         with pytest.raises(ValueError, match=f"seed-1.npz was made with {what}.*another folder"):
             train_many(*arguments, [1], folder=tmp_path, progress=False, **settings)
+    (tmp_path / "seed-1.npz").rename(tmp_path / "seed-2.npz")
+    with pytest.raises(ValueError, match="seed-2.npz holds the runs of seeds 1 to 1"):
+        train_many(NET, data, [2], folder=tmp_path, progress=False)
     (tmp_path / "seed-1.npz").write_bytes(b"")
     with pytest.raises(RecordError, match="seed-1.npz"):
         train_many(NET, data, [1], folder=tmp_path, progress=False)
@@ -98,7 +101,8 @@ def test_a_folder_of_something_else_is_refused(data, tmp_path):
 
 @pytest.mark.parametrize("arguments, settings, line", [
     ((NET, [1, 1]), {}, "twice"), ((NET, [-1]), {}, "seed is -1"), ((NET, ["1"]), {}, "seed is '1'"),
-    ((NET, [1, 2]), {"workers": 0}, "workers"),
+    ((NET, [1, 2]), {"workers": 0}, "workers is 0; it must be an integer"), ((NET, [1]), {"workers": "2"}, "workers is '2'"),
+    ((NET, [1]), {"workers": 2.0}, "workers is 2.0"), ((NET, [1]), {"workers": None}, "workers is None"), ((NET, 5), {}, "seeds is 5"),
     ((NET, [1]), {"rtol": 2.0}, "rtol"), ((Network(3, (2,)), [1]), {}, "inputs|dimension|columns"), ((None, [1]), {}, "Network"),
 ])  # fmt: skip
 def test_mistakes_get_one_line_before_anything_runs(data, tmp_path, arguments, settings, line):

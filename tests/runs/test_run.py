@@ -121,3 +121,9 @@ def test_kernels_are_compiled_before_the_clock_runs(data, monkeypatch):
     monkeypatch.setattr("flatchannels.dynamics.training.check_settings", lambda settings: called.append("run"))
     train(Network(2, (2,)), data, seed=1, max_steps=2)
     assert called == ["kernels", "run"]
+
+
+def test_a_run_in_the_place_of_its_flow_gets_one_line(data):
+    run = train(Network(2, (2,), "tanh"), data, seed=4, max_steps=3)
+    with pytest.raises(ValueError, match="flow is a Run; it must be the flow of an earlier run: flow=run.flow"):
+        train(run.network, data, run.theta_initial, flow=run)

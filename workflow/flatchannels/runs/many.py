@@ -92,6 +92,8 @@ def train_many(
     del asked["net"], asked["data"]
     check_settings(asked)
     check_start(net, data, np.zeros(net.parameters), None)  # whether they fit at all
+    if not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds is {seeds!r}; it must be several integers, such as range(10)")
     wanted = [checked_seed(seed) for seed in seeds]
     if len(set(wanted)) < len(wanted):
         raise ValueError(f"seeds has {len(wanted) - len(set(wanted))} of its {len(wanted)} numbers twice")
@@ -117,6 +119,8 @@ def _finished(net: Network, data: Dataset, seeds: list[int], folder: Path, setti
             meta = read_meta(path)
             known = Network(meta["inputs"], tuple(meta["widths"]), meta["activation"], meta["bias"])
             made = _origin(known, meta["data"], meta["training"])
+        if (held := (meta["first_seed"], meta["last_seed"])) != (seed, seed):
+            raise ValueError(f"{path} holds the runs of seeds {held[0]} to {held[1]}, not the one that its name says: give another folder")
         for what, value in asked.items():
             if made.get(what) != value:
                 raise ValueError(f"{path} was made with {what} {made.get(what)}; now it is {value}: give another folder")

@@ -13,6 +13,7 @@ from itertools import islice
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from numbers import Integral
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -58,14 +59,14 @@ def results(
     Raises
     ------
     ValueError
-        Fewer workers than one.
+        Workers are no integer, or fewer than one.
     ProcessDied
         A process has died, or could not start since the script that asked for it would start itself again.
     Exception
         What the function raised, with a note of where.
     """
-    if workers < 1:
-        raise ValueError(f"workers is {workers}; it must be at least 1")
+    if isinstance(workers, bool) or not isinstance(workers, Integral) or workers < 1:
+        raise ValueError(f"workers is {workers!r}; it must be an integer of at least 1")
     if prepare and jobs:
         prepare()
     if workers == 1 or len(jobs) < 2:

@@ -4,6 +4,7 @@
 """
 
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -143,7 +144,7 @@ class Run(training.Run):
         ValueError
             It has no such run, or that one failed; a folder without a seed.
         """
-        if Path(path).is_dir():
+        if os.path.isdir(path):
             if seed is None:
                 raise ValueError(f"{path} is a folder; name one of its runs by its seed: Run.load({str(path)!r}, seed=…)")
             path = record_of(Path(path), seed)
@@ -278,8 +279,10 @@ def _with_picture_and_file(engine: Callable[P, training.Run]) -> Callable[P, Run
     @wraps(engine)
     def train(*args: P.args, **kwargs: P.kwargs) -> Run:
         given = arguments(*args, **kwargs)
-        seed = inspect.signature(engine).bind(*args, **kwargs).arguments.get("seed")
-        seed = None if seed is None else checked_seed(seed)
+        asked = inspect.signature(engine).bind(*args, **kwargs).arguments
+        seed = None if asked.get("seed") is None else checked_seed(asked["seed"])
+        if not isinstance(asked.get("flow"), Flow | None):
+            raise ValueError(f"flow is a {type(asked['flow']).__name__}; it must be the flow of an earlier run: flow=run.flow")
         training.compile_kernels()
         run = engine(*args, **kwargs)
         return Run(**{**_values(run), "seed": seed}, network=given.pop("net"), data=digest(given.pop("data")), settings=given)
