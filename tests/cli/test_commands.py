@@ -205,6 +205,7 @@ def test_other_data_are_refused_by_continue(data, tmp_path, capsys):
     data.rename(tmp_path / "moved.npz")
     assert run("continue", out) == 2 and "--data says where" in capsys.readouterr().err
     assert run("continue", out, "--data", tmp_path / "moved.npz", "--max-steps", 5) == 0
+    assert run("continue", out, "--max-steps", 7) == 0  # it is known now
 
 
 def test_figures_are_those_of_the_workflow(tmp_path, capsys, monkeypatch):

@@ -81,11 +81,12 @@ def test_a_run_that_fails_when_it_goes_on_keeps_what_it_had(data, tmp_path, monk
     assert same(run_records.read_runs(out)[1], run_records.read_runs(whole)[1])
 
 
-def test_runs_that_failed_are_tried_again(data, tmp_path, monkeypatch):
+def test_runs_that_failed_are_tried_again(data, tmp_path, monkeypatch, capsys):
     out, real = tmp_path / "runs.npz", blocks._run
     monkeypatch.setattr(blocks, "_run", lambda job: (job[3], run_records.Failure(job[3], "planted")) if job[3] == 2 else real(job))
     assert run("train", data, "--widths", 2, "--seeds", "1-3", "--out", out) == 0
     assert run_records.read_runs(out)[1]["message"].tolist()[1] == "planted"
+    assert "3 runs, 1 of them failed" in capsys.readouterr().out
     monkeypatch.undo()
     assert run("continue", out) == 0 and "planted" not in run_records.read_runs(out)[1]["message"]
 

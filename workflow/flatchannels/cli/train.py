@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,7 @@ def run_continue(given: argparse.Namespace) -> None:
     data = _read(place, block.source["standardise"])
     if digest(data) != meta["data"]:
         raise ValueError(f"{place} does not hold the data on which {out} was trained")
+    block = replace(block, source=block.source | {"file": place})
     block = with_limits(block, plain({key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None}))
     check_settings({key: value for key, value in block.training.items() if key != "optimiser"})
     earlier, workers = _earlier(block, data, out), _workers(given)
@@ -283,4 +285,6 @@ def _told(runs: list[Any], out: Path, as_json: bool) -> None:
     met = {row["finish"] if row["stop"] not in REASON_OF_LIMIT.values() else row["stop"] for row in rows if row.get("unfinished")}
     raised = " ".join(f"--{key.replace('_', '-')} …" for key, reason in REASON_OF_LIMIT.items() if reason in met)
     unfinished = sum(row.get("unfinished", False) for row in rows)
-    print(f"{out}: {len(runs)} runs" + (f"; {unfinished} met a limit: flatchannels continue {out} {raised}" if unfinished else ""))
+    failed = sum("message" in row for row in rows)
+    ends = f"; {unfinished} met a limit: flatchannels continue {out} {raised}" if unfinished else ""
+    print(f"{out}: {len(runs)} runs{f', {failed} of them failed' if failed else ''}{ends}")
