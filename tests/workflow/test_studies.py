@@ -186,3 +186,16 @@ def test_shares_of_a_table_are_in_the_order_of_the_settings():
         "0",
         "100",
     ]
+
+
+def test_the_slope_over_scales_is_that_of_the_shares_and_its_interval_holds_it_as_often_as_it_says():
+    scales, random = {"a": 0.1, "b": 1.0, "c": 10.0}, np.random.default_rng(0)
+    inside = 0
+    for _ in range(300):
+        parts = [pd.DataFrame({"setting": name, "channel": random.random(60) < share}) for name, share in zip("abc", (0.2, 0.4, 0.6))]
+        value, low, high = redraw.slope(pd.concat(parts), scales, "channel")
+        inside += low <= 0.2 <= high
+        assert low < value < high
+        expected = (parts[2]["channel"].mean() - parts[0]["channel"].mean()) / 2  # least squares of three equally spaced points
+        assert value == pytest.approx(expected)
+    assert inside / 300 > 0.975 - 4 * np.sqrt(0.975 * 0.025 / 300)

@@ -14,9 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import sample
 import yaml
+from scipy.stats import norm
 
 from flatchannels.names import widths_of
 from flatchannels.pipeline import config
@@ -83,6 +85,20 @@ def compare(by_network: pd.DataFrame, by_run: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def slope(by_run: pd.DataFrame, scales: dict[str, float], quantity: str) -> tuple[float, float, float]:
+    """The least-squares slope of a share over log10 of the inverse length scale, with its 97.5 % interval, as in C7, of independent runs.
+
+    scales : of each setting, two of them at least.
+    """
+    shares = by_run.groupby("setting")[quantity].agg(["mean", "count"])
+    x = np.log10([scales[name] for name in shares.index])
+    x = x - np.average(x, weights=shares["count"])
+    leverage = shares["count"] * x / (shares["count"] @ x**2)
+    value = float(leverage @ shares["mean"])
+    half = norm.ppf(1 - 0.025 / 2) * float(np.sqrt(leverage**2 @ (shares["mean"] * (1 - shares["mean"]) / shares["count"])))
+    return value, value - half, value + half
+
+
 def table_of(results: Path) -> pd.DataFrame:
     return table_files.read_table(results / "statistics" / "channel_runs.parquet", CHANNEL_RUNS)
 
@@ -112,6 +128,10 @@ def main() -> None:
     if given.out:
         table.to_csv(given.out, index=False)
     print(table.to_string(index=False))
+    scales = {name: made["datasets"][name]["scale"] for name in set(second["setting"])}
+    if len(scales) > 1:
+        value, low, high = slope(ended(second), scales, "channel")
+        print(f"a draw per run: share of channels by factor of ten in s {value:+.3f}, 97.5 % interval [{low:.3f}, {high:.3f}]")
 
 
 if __name__ == "__main__":
