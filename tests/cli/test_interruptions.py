@@ -124,11 +124,11 @@ except KeyboardInterrupt:
 """
     (tmp_path / "snakemake.py").write_text(script)
     (tmp_path / "call.py").write_text(
-        "import sys, flatchannels.cli.figure as figure\n"
+        "import sys, flatchannels.cli.figure as figure, flatchannels.pipeline.config as config\n"
         "from flatchannels.cli import main\n"
         f"figure.find_checkout = lambda start: figure.Path({str(tmp_path)!r})\n"
         "figure.figure_names = lambda checkout: ['fig6']\n"
-        "figure.settings.load = figure.settings.validate = lambda *words: {'results_dir': 'results'}\n"
+        "config.load = config.validate = lambda *words: {'results_dir': 'results'}\n"
         "sys.exit(main(['figure', 'fig6', '--config', 'call.py']))\n"
     )
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "workflow")])}

@@ -1,5 +1,9 @@
 """What cannot be done is said at once, in one line: names of files, seeds, folders."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +87,30 @@ def test_a_workflow_is_not_copied_into_itself(here, capsys):
     Path("link").symlink_to(places.PACKAGE)
     assert "copied into itself" in refusal(capsys, "workflow", "--copy", "link/study")
     assert not (places.PACKAGE / "study").exists()
+
+
+def test_a_copy_of_the_package_alone_lacks_the_workflow_only(here):
+    shutil.copytree(places.PACKAGE, here / "alone" / "flatchannels", ignore=places.LEFT_OUT)
+    environment = {key: value for key, value in os.environ.items() if key != "NUMBA_CACHE_DIR"} | {"PYTHONPATH": str(here / "alone")}
+
+    def call(*words):
+        return subprocess.run([sys.executable, "-S", "-c", HOST, *words], capture_output=True, text=True, env=environment, cwd=here)
+
+    for words in (["workflow"], ["workflow", "--copy", "new"], ["figure"]):
+        done = call(*words)
+        assert done.returncode == 2 and done.stderr.count("\n") == 1 and "not installed with flatchannels" in done.stderr, done.stderr
+    assert call("inspect", "--help").returncode == 0
+
+
+HOST = f"""
+import sys
+sys.path += {[path for path in sys.path if "site-packages" in path]}
+from importlib import metadata
+
+def files(name):
+    raise metadata.PackageNotFoundError(name)
+
+metadata.files = files  # as where nothing of that name is installed
+from flatchannels.cli import main
+sys.exit(main(sys.argv[1:]))
+"""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from flatchannels.names import natural_key
-from flatchannels.pipeline import config as settings
 
 SUFFIXES_OF_FIGURES = (".pdf", ".svg", ".png")
 FIGURE = """Make a figure of the paper, from nothing: data, runs, statistics, picture. It calls snakemake in a checkout of the project,
@@ -62,6 +61,8 @@ def run(given: argparse.Namespace) -> int:
     ValueError
         There is no such figure, or no checkout.
     """
+    from flatchannels.pipeline import config as settings  # which needs the files of the workflow, as other commands do not
+
     checkout = find_checkout(Path.cwd())
     names = figure_names(checkout)
     if given.name is None:

@@ -28,7 +28,11 @@ def home() -> Path:
     """
     if PACKAGE.parent.name == "workflow" and (PACKAGE.parent / "schemas").is_dir():
         return PACKAGE.parents[1]
-    listed = [Path(str(file.locate())) for file in metadata.files("flatchannels") or () if file.parts[-3:] == INSTALLED]
+    try:
+        files = metadata.files("flatchannels") or []
+    except metadata.PackageNotFoundError:  # the folder of the package was copied by hand
+        files = []
+    listed = [Path(str(file.locate())) for file in files if file.parts[-3:] == INSTALLED]
     for file in [*listed, PACKAGE.parent.joinpath(*INSTALLED)]:  # the second is where `pip install --target` puts it
         if file.exists():
             return file.resolve().parent

@@ -13,17 +13,17 @@ class Progress:
     def __init__(self, what: str) -> None:
         self.what, self.live, self.started = what, sys.stderr.isatty() or _in_a_notebook(), time.monotonic()
         self.last = self.started
-        self.before: int | None = None  # how many had been done by others, at the first call
+        self.first: tuple[int, float] | None = None  # how many were done at the first call, and when
 
     def __call__(self, done: int, of: int) -> None:
         """Tell it, unless it has just been told."""
         now = time.monotonic()
-        if self.before is None:
-            self.before = done - 1
+        before, begin = self.first or (done - 1, self.started)  # what was done before, perhaps by others, tells no time
+        self.first = self.first or (done, now)
         if now - self.last < (EVERY if self.live else 60.0) and not (self.live and done == of):
             return
         self.last = now
-        each = (now - self.started) / max(done - self.before, 1)
+        each = (now - begin) / max(done - before, 1)
         left = f", about {each * (of - done):.0f} s left" if 0 < done < of else ""
         text = f"{done} of {of} {self.what}{left}"
         if self.live:
