@@ -86,6 +86,11 @@ class Dataset:
     def __getstate__(self) -> dict:
         return {"x": self.x, "y": self.y, "weights": self.weights}
 
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state
+        for array in state.values():  # a copy too cannot be changed; kernels are compiled for such arrays
+            array.flags.writeable = False
+
 
 def real_array(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """A copy of some values as float64.
