@@ -95,7 +95,10 @@ def test_runs_at_a_limit_begin_anew_where_what_they_need_is_missing(data, tmp_pa
     out, whole = tmp_path / "runs.npz", tmp_path / "whole.npz"
     words = ["train", data, "--widths", 2, "--seeds", "1-2", "--out"]
     assert run(*words, whole) == 0 and run(*words, out, "--max-steps", 9) == 0
-    continuation.unfinished_path(out).unlink()
+    kept = continuation.unfinished_path(out)
+    kept.write_bytes(kept.read_bytes()[:-9])
+    assert run("continue", out) == 2 and "if it is removed, the runs that met a limit begin anew" in capsys.readouterr().err
+    kept.unlink()
     assert run("continue", out, "--max-steps", 20_000) == 0
     assert "2 of the runs" in capsys.readouterr().err
     assert same(run_records.read_runs(out)[1], run_records.read_runs(whole)[1])

@@ -24,6 +24,7 @@ from flatchannels.storage import continuation
 from flatchannels.storage.archives import read_meta
 from flatchannels.storage.continuation import REASON_OF_LIMIT
 from flatchannels.storage.dataset_files import digest
+from flatchannels.storage.errors import RecordError
 from flatchannels.storage.foreign import foreign
 
 # The defaults of `flatchannels.train`, which a test compares: importing it would compile kernels before --help.
@@ -197,11 +198,14 @@ def run_continue(given: argparse.Namespace) -> None:
 
 
 def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
-    """The runs of a record, to go on with.  ValueError where they are finished, or were kept by another version."""
+    """The runs of a record, to go on with.  ValueError where they are finished, or what is kept is damaged or of another version."""
     from flatchannels.runs.run import at_a_limit, recorded_runs
 
     kept = continuation.unfinished_path(out)
-    earlier = continuation.read_unfinished(out, block.origin(data))
+    try:
+        earlier = continuation.read_unfinished(out, block.origin(data))
+    except RecordError as error:
+        raise ValueError(f"{error}; if it is removed, the runs that met a limit begin anew, and the others stay") from None
     if kept.exists() and not earlier:
         raise ValueError(f"{kept} was written by other versions than these; train anew with --force")
     if not earlier:
