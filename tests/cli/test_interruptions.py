@@ -145,6 +145,19 @@ except KeyboardInterrupt:
     assert process.returncode == 128 + number and said.count("\n") == 1 and not (tmp_path / "lock").exists()
 
 
+def test_a_record_of_other_versions_is_not_mixed_with_runs_of_these(data, tmp_path, monkeypatch, capsys):
+    for n, more in enumerate(([], ["--max-steps", 3])):  # without and with what goes on
+        out = tmp_path / f"runs{n}.npz"
+        monkeypatch.setattr(blocks, "results", only([1], KeyboardInterrupt()))
+        with monkeypatch.context() as older:
+            older.setattr("flatchannels.__version__", "0.0.1")
+            assert run("train", data, "--widths", 2, "--seeds", "1-2", "--out", out, *more) == 130
+        before = out.read_bytes()
+        assert run("continue", out) == 2 and out.read_bytes() == before
+        said = capsys.readouterr().err
+        assert "made by flatchannels 0.0.1 and numpy" in said and "another file" in said
+
+
 def test_kernels_are_compiled_before_the_clock_runs(data, tmp_path, monkeypatch):
     called = []
     real = blocks._run

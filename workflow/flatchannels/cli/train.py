@@ -198,16 +198,21 @@ def run_continue(given: argparse.Namespace) -> None:
 
 
 def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
-    """The runs of a record, to go on with.  ValueError where they are finished, or what is kept is damaged or of another version."""
+    """The runs of a record, to go on with.  ValueError where they are finished, or kept by other versions, or damaged."""
     from flatchannels.runs.run import at_a_limit, recorded_runs
 
     kept = continuation.unfinished_path(out)
+    made, present = read_meta(out).get("versions"), block.origin(data)["versions"]
+    if made != present:  # a record names one
+        raise ValueError(
+            f"{out} was made by {_named(made)}, this is {_named(present)}: train what is left to another file, with its --seeds"
+        )
     try:
         earlier = continuation.read_unfinished(out, block.origin(data))
     except RecordError as error:
         raise ValueError(f"{error}; if it is removed, the runs that met a limit begin anew, and the others stay") from None
     if kept.exists() and not earlier:
-        raise ValueError(f"{kept} was written by other versions than these; train anew with --force")
+        raise ValueError(f"{kept} does not belong to {out}; if it is removed, the runs that met a limit begin anew, and the others stay")
     if not earlier:
         recorded = recorded_runs(out)
         earlier = {seed: run for seed, run in recorded.items() if not at_a_limit(run)}
@@ -216,6 +221,10 @@ def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
     if len(earlier) > block.seeds[1] - block.seeds[0] and not any(run.unfinished for run in earlier.values()):
         raise ValueError(f"all runs of {out} have ended by themselves; there is nothing to go on with")
     return earlier
+
+
+def _named(versions: Any) -> str:
+    return " and ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else "nobody knows what"
 
 
 def _read(path: str, standardise: bool) -> Dataset:
