@@ -112,6 +112,26 @@ def test_relu_flows_keep_the_balance_of_every_neuron():
     assert run.loss <= run.loss_cusp * (1 + 1e-9) and run.gradient_norm < 1e-9
 
 
+@pytest.mark.parametrize("seed", [0, 8])
+def test_relu_finish_stays_in_the_basin_in_which_the_flow_ended(seed):
+    """Rounding changes a loss by 1e-4 here. A finish that begins with wider rounding loses a quarter of it, in another basin."""
+    random = np.random.default_rng(1)
+    x = random.normal(size=(300, 3))
+    data = Dataset(x, np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2])
+    run = train(Network(3, (6,), "relu", True), data, seed=seed, spectrum_samples=1)
+    assert run.stop == Stop.STATIONARY and run.gradient_norm < 1e-9
+    assert run.loss == pytest.approx(run.flow.loss_end, rel=1e-3) and run.loss == pytest.approx(run.loss_cusp, rel=1e-4)
+
+
+def test_relu_finish_begins_with_the_rounding_of_the_flow_and_ends_with_that_of_its_own_weights():
+    net, random = Network(2, (3, 2), "relu", True), np.random.default_rng(0)
+    start, end = random.normal(size=(2, net.parameters))
+    path = training.smoothing_path(net, start, end)
+    assert np.allclose(path[0], net.smoothed(start, training.FLOW_SMOOTHING).smoothing, rtol=1e-14)
+    assert np.allclose(path[-1], net.smoothed(end, training.LAST_SMOOTHING).smoothing, rtol=1e-14)
+    assert np.allclose(path[1:] / path[:-1], path[1] / path[0]) and (path[1:] < path[:-1]).all()
+
+
 @pytest.mark.parametrize(("last_loss", "kept"), [(0.5 + 1e-11, 1), (0.5 + 1e-6, 2)])
 def test_relu_finish_keeps_the_last_rounding_with_a_zero_gradient_where_the_loss_is_the_same(monkeypatch, last_loss, kept):
     data = Dataset(np.linspace(-1.0, 1.0, 8)[:, None], np.linspace(0.0, 1.0, 8))
@@ -119,5 +139,5 @@ def test_relu_finish_keeps_the_last_rounding_with_a_zero_gradient_where_the_loss
     ends = [(1.0, 1e-13), (0.5, 1e-13), (last_loss, 1e-5)]
     points = iter(Polish(theta + k, loss, np.full(2, slope), np.eye(2), Finish.RESOLUTION, 1, 0.0) for k, (loss, slope) in enumerate(ends))
     monkeypatch.setattr(training, "polish", lambda *_, **__: next(points))
-    end = training.follow_smoothing(net, data, theta, 1e3, 60.0, np.array([1e-6, 1e-7, 1e-8]))
+    end = training.follow_smoothing(net, data, theta, 1e3, 60.0, np.array([[1e-6], [1e-7], [1e-8]]))
     assert end.iterations == 3 and np.array_equal(end.theta, theta + kept)

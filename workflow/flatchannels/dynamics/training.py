@@ -31,13 +31,13 @@ from flatchannels.reasons import Finish, Stop
 Array = NDArray[np.float64]
 
 # ASSUME: the paper says only that relu runs get stuck. Our flow rounds each relu over this fraction of the length of the
-# neuron's initial input weights; the finish then follows the minimum from the first of these fractions to the last, at
-# which it is found to rounding (at 1e-9 samples on a kink hold the gradient up).
-FLOW_SMOOTHING = 3e-3
+# neuron's initial input weights; the finish then follows the minimum from there to the last fraction, of the input weights at the end,
+# at which it is found to rounding (at 1e-9 samples on a kink hold the gradient up).
+FLOW_SMOOTHING, LAST_SMOOTHING = 3e-3, 1e-8
+SMOOTHINGS = 12
 # Steps cannot follow every sample over its kink. In few dimensions they need not: ends agree with those at 1e-5. At d = 16 it decides
 # in which of many basins, 1e-3 of the loss apart, a run ends (docs/numerics.md, section 3).
 KINKED_RTOL = 1e-3
-SMOOTHING_PATH = np.geomspace(1e-2, 1e-8, 13)
 FLOW_SHARE = 0.9  # of the time of a run, at most; the finish and the spectra have the rest
 SMOOTHED_ITERATIONS = 50  # per smoothing; nearer than that to each minimum on the way does not change the end
 
@@ -212,12 +212,16 @@ def train(
         else:
             objective = GaugeFixed(net.smoothed(start, FLOW_SMOOTHING), data) if kinks else Objective(net, data)
             flow = gradient_flow(objective, start, rtol=max(rtol, KINKED_RTOL) if kinks else rtol, max_steps=max_steps, max_t=max_t, **both)
-    finish = follow_smoothing if kinks else finish_smooth
     outside = balanced(flow, maxnorm)
-    end = finish(net, data, outside, maxnorm, left())
+    path = smoothing_path(net, start, outside) if kinks else None
+    end = (
+        polish(Objective(net, data, maxnorm), outside, max_seconds=left())
+        if path is None
+        else follow_smoothing(net, data, outside, maxnorm, left(), path)
+    )
     loss = net.loss(end.theta, data)
     values = eigvalsh(end.hessian)
-    cusp = cusp_loss(net, data, outside, maxnorm, left()) if kinks else loss
+    cusp = loss if path is None else cusp_loss(net, data, outside, maxnorm, left(), path)
     times = np.unique(np.linspace(0, len(flow.t) - 1, spectrum_samples).round().astype(int))
     spectra = extreme_eigenvalues(net, data, flow.theta[times], left())
     return Run(
@@ -267,26 +271,31 @@ def extreme_eigenvalues(net: Network, data: Dataset, thetas: Array, max_seconds:
     return values
 
 
-def finish_smooth(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float) -> Polish:
-    """`polish` of L + R from θ.
+def smoothing_path(net: Network, start: Array, end: Array) -> Array:
+    """The widths over which the kink of each relu is rounded in the finish, one after the other.
+
+    The first are those of the flow: with wider ones the minimum that it came to may be none, and the finish would leave its basin.
 
     Parameters
     ----------
     net : Network
-    data : Dataset
-    theta : (P,)
-    maxnorm : float
-        The wall in ‖θ‖.
-    max_seconds : float
+    start : (P,)
+        Where the flow began.
+    end : (P,)
+        Where it ended.
 
     Returns
     -------
-    Polish
+    (SMOOTHINGS, neurons)
     """
-    return polish(Objective(net, data, maxnorm), theta, max_seconds=max_seconds)
+    first, last = (
+        np.array(net.smoothed(theta, fraction).smoothing) for theta, fraction in ((start, FLOW_SMOOTHING), (end, LAST_SMOOTHING))
+    )
+    shares = np.linspace(0.0, 1.0, SMOOTHINGS)[:, None]
+    return first ** (1 - shares) * last**shares
 
 
-def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float, path: Array = SMOOTHING_PATH) -> Polish:
+def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float, path: Array) -> Polish:
     """`polish` for relu: the minimum of the smoothed loss, followed while the smoothing falls to nothing.
 
     The exact loss of finitely many samples is covered with cusps, at which no gradient vanishes; the point returned is
@@ -301,8 +310,8 @@ def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, 
     maxnorm : float
         The wall in ‖θ‖.
     max_seconds : float
-    path : (n,)
-        The fractions over which each relu is rounded, one after the other.
+    path : (n, neurons)
+        The widths over which each relu is rounded, one after the other.
 
     Returns
     -------
@@ -310,8 +319,8 @@ def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, 
     """
     iterations, seconds = 0, 0.0
     settled: Polish | None = None
-    for epsilon in path:
-        objective = GaugeFixed(net.smoothed(theta, epsilon), data, maxnorm)
+    for widths in path:
+        objective = GaugeFixed(replace(net, smoothing=tuple(widths)), data, maxnorm)
         end = polish(objective, theta, max_seconds=max_seconds - seconds, max_iterations=SMOOTHED_ITERATIONS)
         theta, iterations, seconds = end.theta, iterations + end.iterations, seconds + end.seconds
         if end.finish in (Finish.TIME_LIMIT, Finish.FAILED):
@@ -324,7 +333,7 @@ def follow_smoothing(net: Network, data: Dataset, theta: Array, maxnorm: float, 
     return replace(end, iterations=iterations, seconds=seconds)
 
 
-def cusp_loss(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float) -> float:
+def cusp_loss(net: Network, data: Dataset, theta: Array, maxnorm: float, max_seconds: float, path: Array) -> float:
     """The loss of the cusp at which a descent gets stuck: that of `follow_smoothing` with its last smoothing alone.
 
     Parameters
@@ -335,12 +344,14 @@ def cusp_loss(net: Network, data: Dataset, theta: Array, maxnorm: float, max_sec
     maxnorm : float
         The wall in ‖θ‖.
     max_seconds : float
+    path : (n, neurons)
+        As for `follow_smoothing`.
 
     Returns
     -------
     float
     """
-    return net.loss(follow_smoothing(net, data, theta, maxnorm, max_seconds, SMOOTHING_PATH[-1:]).theta, data)
+    return net.loss(follow_smoothing(net, data, theta, maxnorm, max_seconds, path[-1:]).theta, data)
 
 
 def balanced(flow: Flow, maxnorm: float) -> Array:
