@@ -154,7 +154,7 @@ def test_the_command_follows_a_folder_and_draws(tmp_path, capsys):
     (group,) = told["history"]
     assert group["laws"]["epsilon"]["low"] <= -0.25 <= group["laws"]["epsilon"]["high"] and len(told["hessian_max_history"]) == 10
     assert told["steps"] == sorted(told["steps"])
-    for wrong in (["--plot", "picture.gif"], ["--run", "3"]):
+    for wrong in (["--plot", "picture.gif"], ["--run", "3"], ["--plot", str(tmp_path / "data.npz" / "picture.png")]):
         model = str(tmp_path / "run" / "step-1.npz")
         assert main(["inspect", model, *wrong]) == 2 and capsys.readouterr().err.count("\n") == 1
 

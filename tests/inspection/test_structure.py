@@ -1,6 +1,7 @@
 """What is planted in a layer is found again, with its numbers; where nothing is planted nothing is found."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from flatchannels.inspection.inspection import inspect
@@ -126,3 +127,17 @@ def test_an_inspection_tells_what_it_found_in_every_form():
     assert shown["groups"][0]["sum"] == pytest.approx([-0.5, 1.0]) and np.shape(shown["groups"][0]["direction"]) == (2, 4)
     assert "channel: pair of neurons 1, 3" in found.summary() and list(found.to_dataframe()["neurons"]) == [(1, 3)]
     assert "<table" in found._repr_html_()
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_the_table_of_groups_goes_into_a_file_and_comes_back(outputs, tmp_path):
+    random = np.random.default_rng(0)
+    W1, W2 = random.normal(size=(6, 3)), random.normal(size=(outputs, 6))
+    W1[4], W2[:, 1], W2[:, 4] = W1[1] + 1e-4, 1e3, -1e3 + 1.0
+    found = inspect([(W1, None), (W2, None)], "tanh")
+    (group,) = (group for _, group in found.groups)
+    found.to_dataframe().to_parquet(tmp_path / "groups.parquet")
+    (row,) = pd.read_parquet(tmp_path / "groups.parquet").itertuples()
+    assert (
+        tuple(row.neurons) == (1, 4) and np.array_equal(np.array([*row.direction]), group.direction) and np.array_equal(row.sum, group.sum)
+    )

@@ -16,6 +16,7 @@ from flatchannels.inspection.samples import Samples, read_samples
 from flatchannels.inspection.structure import LayerStructure
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.runs.progress import Progress
+from flatchannels.storage.atomic import check_writable
 
 PICTURES = (".png", ".svg", ".pdf")
 INSPECT = """Look into the weights of a trained, fully connected network: dead and duplicate neurons, and channels, groups of
@@ -87,6 +88,8 @@ def run(given: argparse.Namespace) -> None:
 
     if given.plot and Path(given.plot).suffix not in PICTURES:
         raise ValueError(f"plot is {given.plot}; the name must end with {', '.join(PICTURES)}")
+    if given.plot:
+        check_writable(given.plot)
     if given.data is None and given.loss != "mse":
         raise ValueError(f"loss is {given.loss}; it is of data, which --data names")
     chains = _checkpoints(given)

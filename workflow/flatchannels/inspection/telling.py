@@ -137,7 +137,7 @@ def group_row(layer: int, group: Group, found: GroupEvidence | None) -> dict[str
     return {
         "layer": layer, "neurons": group.neurons, "kind": group.kind, "epsilon": group.epsilon, "cosine": group.cosine,
         "cancellation": group.cancellation, "strength": float(np.linalg.norm(group.outputs, axis=1).sum()),
-        "sum": group.sum, "direction": group.direction, "dimension": group.dimension,
+        "sum": group.sum, "direction": group.direction.tolist(), "dimension": group.dimension,
     } | (evidence_json(found) if found else {})  # fmt: skip
 
 
