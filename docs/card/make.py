@@ -89,7 +89,7 @@ def answers(origin: dict, known: list[dict]) -> dict[str, str]:
         "machine": f"{processor(origin)}, {machine['cores']} cores, {machine.get('memory_gb', '?')} GB of memory, {system(machine)}",
         "hours": f"{costs['all'][1]:.1f}",
         "memory": f"{costs['all'][2] / 1000:.1f}",
-        "software": "; ".join(listed_versions(each) for each in software),
+        "software": "; ".join(distinct_versions(software)),
     }
 
 
@@ -120,6 +120,11 @@ def listed_versions(software: dict[str, str]) -> str:
     """Names with versions, without the fingerprint of the code."""
     names = sorted(software.keys() - {"flatchannels"}, key=lambda name: (name != "python", name))
     return ", ".join(f"{name} {software[name]}" for name in names)
+
+
+def distinct_versions(software: list[dict[str, str]]) -> list[str]:
+    """Each set of versions once: runs by several states of the code have the same libraries."""
+    return list(dict.fromkeys(map(listed_versions, software)))
 
 
 def data_table(presets: dict) -> str:
@@ -157,7 +162,7 @@ def hardware(origin: dict) -> str:
         ["cores, memory", f"{machine['cores']} cores, {machine.get('memory_gb', '?')} GB"],
         ["operating system", system(machine)],
     ]
-    rows += [["software of the runs", listed_versions(each)] for each in origin["software_of_the_runs"]]
+    rows += [["software of the runs", versions] for versions in distinct_versions(origin["software_of_the_runs"])]
     rows += [["code of the runs", f"fingerprint `{each['flatchannels']}`"] for each in origin["software_of_the_runs"]]
     rows += [["software of tables and figures", listed_versions(origin["software"])]]
     rows += [["code of tables and figures", f"commit `{origin['commit']}`"]]
