@@ -189,6 +189,9 @@ def main() -> None:
     given = parser.parse_args()
     chosen = list(sample.runs(given.results, given.seeds, given.max_width, given.max_dimension))
     table = pd.read_csv(given.out, dtype={"widths": str}) if given.out and given.out.exists() else pd.DataFrame(columns=COLUMNS)
+    rules = {OURS, *(f"t < {limit:g}" for limit in given.limits), *(f"patience {number}" for number in given.patience)}
+    if not table.empty and (others := sorted(set(table["rule"]) ^ rules)):
+        parser.error(f"{given.out} was begun with other rules ({', '.join(others)}); give another file")
     done = set(zip(*(table[key] for key in KEY)))
     waiting = [each for each in chosen if tuple(each.name[key] for key in KEY) not in done]
     work = partial(study, results=given.results, limits=given.limits, patience=given.patience, max_seconds=given.max_seconds)

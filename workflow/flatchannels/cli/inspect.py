@@ -53,8 +53,8 @@ def add_to(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     add = parser.add_argument
-    add("model", metavar="MODEL", help="file or folder: .npz, .safetensors, a torch state_dict (.pt, .pth, .ckpt, .bin), of which no code is executed, "
-        "a record of `flatchannels train`, or a folder of checkpoints of one training")  # fmt: skip
+    add("model", metavar="MODEL", help="file or folder: .npz, .safetensors, a torch state_dict (.pt, .pth, .ckpt, .bin), of "
+        "which no code is executed, a record of `flatchannels train`, or a folder of checkpoints of one training")  # fmt: skip
     add("--activation", metavar="NAME", help=f"between the layers: {', '.join(ACTIVATIONS)}; lets mirror images of neurons form groups, "
         "and is needed with data")  # fmt: skip
     add("--layers", nargs="+", default=[], metavar="NAME", help="the matrices to take, from the inputs to the outputs")
