@@ -1,6 +1,7 @@
 """Laws along a training, and checkpoints in folders and records."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.integrate import solve_ivp
 from flatchannels.cli import main
 from flatchannels.data.dataset import Dataset
 from flatchannels.dynamics.training import train
-from flatchannels.inspection.checkpoints import Checkpoint, is_record, read_folder, read_trajectory
+from flatchannels.inspection.checkpoints import Checkpoint, is_record, read_end, read_folder, read_trajectory
 from flatchannels.inspection.formats import ModelError
 from flatchannels.inspection.history import history
 from flatchannels.inspection.inspection import inspect
@@ -194,8 +195,40 @@ def test_a_record_of_ours_gives_the_end_and_the_trajectory_of_a_run(record, caps
         assert main(["inspect", str(path), *wrong]) == 2
         told = capsys.readouterr().err
         assert told.count("\n") == 1 and words in told
-    assert main(["inspect", str(path.parent)]) == 2 and "holds records of runs" in capsys.readouterr().err
-    assert main(["inspect", str(path.parent), "--run", "1"]) == 2 and "no record" in capsys.readouterr().err
+
+
+def test_records_in_a_folder_are_told_by_their_seeds_whatever_their_names(record, tmp_path, capsys):
+    path, runs, _ = record
+    meta, _ = run_records.read_runs(path, ["seed"])
+    for name, seeds in (("a", [1, 2]), ("b", [3]), ("c", [5]), ("d", [9]), ("e", [9])):
+        run_records.write_runs(tmp_path / f"{name}.npz", meta, [replace(runs[seed % 2], seed=seed) for seed in seeds])
+    (tmp_path / "f.npz").write_bytes(path.read_bytes()[:999])
+    assert np.array_equal(read_end(tmp_path, 3).theta, runs[1].theta) and np.array_equal(read_end(tmp_path, 2).theta, runs[0].theta)
+    assert np.array_equal(read_trajectory(tmp_path, 5)[0].model.theta, runs[1].flow.theta[0])
+    for wrong, words in [
+        ([], f"{tmp_path} holds records of runs, of the seeds 1 to 3, 5, 9; name one with --run"),
+        (["--history"], "of the seeds 1 to 3, 5, 9"),
+        (["--run", "4"], f"run is 4; {tmp_path} has the seeds 1 to 3, 5, 9; no records are f.npz"),
+        (["--run", "9"], "several of that seed, in d.npz and e.npz"),
+        (["--run", "3", "--layers", "W1", "W2"], "has records of runs"),
+    ]:
+        assert main(["inspect", str(tmp_path), *wrong]) == 2
+        told = capsys.readouterr().err
+        assert told.count("\n") == 1 and words in told
+    for function in (inspect, history):
+        with pytest.raises(ModelError, match=r"of the seeds 1 to 3, 5, 9; .* in Python Run.load"):
+            function(tmp_path)
+    (tmp_path / "none").mkdir()
+    assert main(["inspect", str(tmp_path / "none"), "--run", "1"]) == 2 and "nor a folder of such" in capsys.readouterr().err
+
+
+def test_many_seeds_are_told_in_a_short_line(record, tmp_path):
+    path, runs, _ = record
+    meta, _ = run_records.read_runs(path, ["seed"])
+    for seed in range(0, 40, 2):
+        run_records.write_runs(tmp_path / f"seed-{seed}.npz", meta, [replace(runs[0], seed=seed)])
+    with pytest.raises(ModelError, match="of the seeds 0, 2, 4, 6, 8, 10, 12, …, 38; name one"):
+        inspect(tmp_path)
 
 
 def test_a_run_that_began_at_the_wall_has_no_history(record, tmp_path):

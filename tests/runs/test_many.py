@@ -1,5 +1,6 @@
 """Many runs over processes: a table, files as they finish, interruptions that lose nothing that was done."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from flatchannels import Dataset, Network, Run, train, train_many
+from flatchannels.cli import main
 from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.runs import many
 from flatchannels.runs.processes import results
@@ -142,6 +144,21 @@ def test_a_run_of_a_folder_is_named_by_its_seed(data, tmp_path):
         Run.load(tmp_path)
     with pytest.raises(RecordError, match="seed-4.npz: No such file"):
         Run.load(tmp_path, seed=4)
+
+
+def test_a_run_of_a_folder_is_inspected_as_one_of_its_own_record_is(data, tmp_path, capsys):
+    train_many(NET, data, [3, 5], folder=tmp_path / "study", progress=False)
+    np.savez(tmp_path / "data.npz", x=data.x, y=data.y)
+    told = []
+    for words in ([tmp_path / "study", "--run", "5"], [tmp_path / "study" / "seed-5.npz"]):
+        assert main(["inspect", *map(str, words), "--data", str(tmp_path / "data.npz"), "--json"]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert told[0] == told[1] and told[0]["loss"] == pytest.approx(Run.load(tmp_path / "study", 5).loss, rel=1e-9)
+    assert main(["inspect", str(tmp_path / "study"), "--run", "5", "--history"]) == 0
+    assert " checkpoints, step " in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "study")]) == 2
+    said = capsys.readouterr().err
+    assert "of the seeds 3, 5; name one with --run" in said and said.count("\n") == 1
 
 
 def test_a_run_at_a_limit_starts_anew_where_what_it_needs_is_missing(data, tmp_path):

@@ -37,6 +37,7 @@ INSPECT_EXAMPLES = """examples:
   flatchannels inspect model.npz --activation relu --data data.npz --loss cross-entropy      x (N, d), y the classes
   flatchannels inspect checkpoints/ --activation tanh --data data.npz --plot history.png     files step-100.pt, step-200.pt, …
   flatchannels inspect runs.npz --run 3 --history         a run of `flatchannels train`
+  flatchannels inspect study --run 3 --data data.npz      of the folder of `train_many`
 
 exit codes: 0 inspected, whatever was found; 2 a file or word that makes no sense"""
 
@@ -54,7 +55,8 @@ def add_to(commands: Any) -> None:
     )  # fmt: skip
     add = parser.add_argument
     add("model", metavar="MODEL", help="file or folder: .npz, .safetensors, a torch state_dict (.pt, .pth, .ckpt, .bin), of "
-        "which no code is executed, a record of `flatchannels train`, or a folder of checkpoints of one training")  # fmt: skip
+        "which no code is executed, a record of `flatchannels train`, a folder of `train_many`, or a folder of checkpoints of one "
+        "training")  # fmt: skip
     add("--activation", metavar="NAME", help=f"between the layers: {', '.join(ACTIVATIONS)}; lets mirror images of neurons form groups, "
         "and is needed with data")  # fmt: skip
     add("--layers", nargs="+", default=[], metavar="NAME", help="the matrices to take, from the inputs to the outputs")
@@ -62,8 +64,8 @@ def add_to(commands: Any) -> None:
     add(
         "--loss", choices=list(LOSSES), default="mse", help="mse: averaged over samples and outputs; cross-entropy: of logits (%(default)s)"
     )
-    add("--run", type=int, metavar="SEED", help="of a record: which run")
-    add("--history", action="store_true", help="of a record: follow the trajectory of the run, as the checkpoints of a folder")
+    add("--run", type=int, metavar="SEED", help="of a record, or of a folder of records: which run")
+    add("--history", action="store_true", help="of these: follow the trajectory of the run, as the checkpoints of a folder")
     add("--plot", metavar="FILE", help="draw what was found: .png, .svg or .pdf")
     add("--no-hessian", action="store_true", help="leave out its eigenvalues, which for large networks take longest")
     add("--no-certificate", action="store_true", help="leave out the search for a minimum at infinity")
@@ -115,17 +117,18 @@ def run(given: argparse.Namespace) -> None:
 
 def _checkpoints(given: argparse.Namespace) -> list[list[Checkpoint]]:
     """For each chain of layers its checkpoints; of a file one."""
-    from flatchannels.inspection.checkpoints import is_record, read_end, read_folder, read_trajectory
+    from flatchannels.inspection.checkpoints import holds_records, read_end, read_folder, read_trajectory
     from flatchannels.inspection.formats import load
 
-    if is_record(given.model):
+    if holds_records(given.model):
         if given.layers:
-            raise ValueError(f"{given.model} is a record of runs, whose layers are known; --layers is for other files")
+            what = "has records" if Path(given.model).is_dir() else "is a record"
+            raise ValueError(f"{given.model} {what} of runs, whose layers are known; --layers is for other files")
         if given.history:
             return [read_trajectory(given.model, given.run)]
         return [[Checkpoint(0.0, given.model, read_end(given.model, given.run))]]
     if given.history or given.run is not None:
-        raise ValueError(f"{given.model} is no record of runs; --run and --history are for these")
+        raise ValueError(f"{given.model} is no record of runs, nor a folder of such; --run and --history are for these")
     if Path(given.model).is_dir():
         return read_folder(given.model, given.activation, given.layers)
     return [[Checkpoint(0.0, given.model, model)] for model in load(given.model, given.activation, given.layers)]

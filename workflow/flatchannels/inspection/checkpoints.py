@@ -1,8 +1,8 @@
-"""Several states of one training: a folder of files, or the trajectory in a record of this package."""
+"""Several states of one training: a folder of files, or the trajectory in a record of this package; and records in a folder."""
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -15,12 +15,14 @@ from flatchannels.inspection.model import Dense, Model
 from flatchannels.names import natural_key
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import Layout, layout_of
+from flatchannels.storage.archives import read_meta
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.foreign import foreign
 from flatchannels.storage.run_records import read_runs
 
 STEP = re.compile(r"(?:step|iter|iteration|epoch|(?<![A-Za-z])t)[=_-]?(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 NUMBER = re.compile(r"\d+")
+MOST_STRETCHES = 8  # of seeds that a line names
 NEAR_THE_WALL = 1 - 1e-6  # of maxnorm, from which on a flow no longer follows the loss alone
 
 
@@ -62,15 +64,15 @@ def read_folder(folder: str | PathLike[str], activation: str | None = None, laye
     Raises
     ------
     ModelError
-        No two models in the folder, two of the same step, one that cannot be read, or one whose shapes are not those of the first.
+        No two models in the folder, two of the same step, one that cannot be read, or one whose shapes are not those of the first;
+        records of runs, whose seeds are told.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ModelError(f"{folder} is no folder of checkpoints")
-    paths = sorted((path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES), key=lambda path: natural_key(path.name))
-    if records := [path.name for path in paths if is_record(path)]:
-        raise ModelError(f"{folder} holds records of runs, not checkpoints of one training; inspect one of them: {', '.join(records[:4])}")
-    numbered, left_out = _numbered(paths)
+    if holds_records(folder):
+        record_with(folder, None)  # which says their seeds
+    numbered, left_out = _numbered(_models_in(folder))
     if len(numbered) < 2:
         raise ModelError(f"{folder} has {len(numbered)} files that end with {', '.join(MODEL_SUFFIXES)}; a training has at least 2")
     chains: list[list[Checkpoint]] = []
@@ -104,9 +106,9 @@ def read_trajectory(path: str | PathLike[str], seed: int | None = None) -> list[
     Parameters
     ----------
     path : path
-        Of the file.
+        Of the record, or of a folder of records.
     seed : int, optional
-        Of the run; None where the record has one alone.
+        Of the run; None where a record has one alone.
 
     Returns
     -------
@@ -133,9 +135,9 @@ def read_end(path: str | PathLike[str], seed: int | None = None) -> Model:
     Parameters
     ----------
     path : path
-        Of the file.
+        Of the record, or of a folder of records.
     seed : int, optional
-        Of the run; None where the record has one alone.
+        Of the run; None where a record has one alone.
 
     Returns
     -------
@@ -171,8 +173,85 @@ def is_record(path: str | PathLike[str]) -> bool:
         return False
 
 
+def holds_records(path: str | PathLike[str]) -> bool:
+    """Whether a path is a record of runs, or a folder with some, such as `train_many` leaves.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    bool
+    """
+    return is_record(path) or Path(path).is_dir() and any(map(is_record, _models_in(Path(path))))
+
+
+def record_with(folder: str | PathLike[str], seed: int | None) -> Path:
+    """The record in a folder that has the run of a seed, whatever its name.
+
+    Parameters
+    ----------
+    folder : path
+        That holds records.
+    seed : int or None
+        Of the run.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ModelError
+        No seed is given, no record has it, or several have; or one cannot be read.
+    """
+    paths = _models_in(Path(folder))
+    held = {path: _seeds_of(path) for path in paths if is_record(path)}
+    seeds = _in_words(held.values())
+    if seed is None:
+        raise ModelError(f"{folder} holds records of runs, of the seeds {seeds}; name one with --run, in Python Run.load(path, seed)")
+    found = [path for path, (first, last) in held.items() if first <= seed <= last]
+    if not found:
+        others = [path.name for path in paths if path not in held]
+        beside = f"; no records are {', '.join(others[:4])}" if others else ""
+        raise ModelError(f"run is {seed}; {folder} has the seeds {seeds}{beside}")
+    if len(found) > 1:
+        raise ModelError(f"run is {seed}; {folder} has several of that seed, in {found[0].name} and {found[1].name}: inspect one of these")
+    return found[0]
+
+
+def _models_in(folder: Path) -> list[Path]:
+    """Files whose names have the ending of a model, in natural order."""
+    return sorted((path for path in folder.iterdir() if path.suffix in MODEL_SUFFIXES), key=lambda path: natural_key(path.name))
+
+
+def _seeds_of(record: Path) -> tuple[int, int]:
+    """The first and the last."""
+    try:
+        with foreign(record):
+            meta = read_meta(record)
+            return int(meta["first_seed"]), int(meta["last_seed"])
+    except RecordError as error:
+        raise ModelError(str(error)) from None
+
+
+def _in_words(stretches: Iterable[tuple[int, int]]) -> str:
+    """Stretches of seeds, those that touch joined: 1 to 3, 7."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(stretches):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(last, joined[-1][1])
+        else:
+            joined.append((first, last))
+    words = [f"{first} to {last}" if last > first else str(first) for first, last in joined]
+    return ", ".join(words if len(words) <= MOST_STRETCHES else [*words[: MOST_STRETCHES - 1], "…", words[-1]])
+
+
 def _run(path: str | PathLike[str], seed: int | None, keys: list[str]) -> tuple[dict, dict[str, NDArray], int]:
-    """Metadata and arrays of a record, and the number of a run in it."""
+    """Metadata and arrays of a record, or of the one in a folder that has the seed, and the number of a run in it."""
+    if Path(path).is_dir():
+        path = record_with(path, seed)
     try:
         with foreign(path):
             meta, arrays = read_runs(path, keys)

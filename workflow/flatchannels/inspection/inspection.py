@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from flatchannels.data.dataset import Dataset
 from flatchannels.inspection import telling
 from flatchannels.inspection.certificate import DOES_NOT_APPLY, Certificate, Certifier
-from flatchannels.inspection.checkpoints import is_record, read_end
+from flatchannels.inspection.checkpoints import holds_records, read_end
 from flatchannels.inspection.evidence import Evidence, GroupEvidence, evidence
 from flatchannels.inspection.formats import chains, load
 from flatchannels.inspection.losses import loss_named
@@ -224,7 +224,7 @@ def _model(network: Network) -> Model:
     if isinstance(network, Model):
         return network
     if isinstance(network, str | PathLike):
-        return read_end(network) if is_record(network) else _only(load(network))
+        return read_end(network) if holds_records(network) else _only(load(network))
     if isinstance(network, Mapping):
         return _only(chains({str(key): _plain(value) for key, value in network.items()}))
     if hasattr(network, "state_dict"):
