@@ -61,6 +61,31 @@ def test_a_saved_run_goes_on_to_where_it_would_have_come(data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["part.npz"] and Run.load(tmp_path / "part.npz").seed is None
 
 
+def test_runs_are_equal_where_all_but_their_time_is(data, tmp_path):
+    net = Network(2, (2,), "tanh")
+    run, again, other = (train(net, data, seed=seed) for seed in (3, 3, 4))
+    assert run == again and run != other and run in [other, again] and run != "a run"
+    again.flow.seconds += 1.0
+    assert run == again
+    changes = [
+        {"theta": np.nextafter(run.theta, 1.0)}, {"spectrum_t": run.spectrum_t[:-1]}, {"loss": np.nan}, {"seed": None}, {"data": ""},
+        {"network": Network(2, (2,), "erf")}, {"settings": run.settings | {"rtol": 1e-6}},
+        {"flow": dataclasses.replace(run.flow, steps=0)}, {"polish": dataclasses.replace(run.polish, gradient=run.polish.gradient + 1.0)},
+    ]  # fmt: skip
+    for change in changes:
+        changed = dataclasses.replace(run, **change)
+        assert changed != run and changed == dataclasses.replace(run, **change), change
+    run.save(tmp_path / "run.npz")
+    back = Run.load(tmp_path / "run.npz")
+    assert back == Run.load(tmp_path / "run.npz") and np.isnan(back.polish.hessian).all() and back != run  # which has its Hessian
+    part = train(net, data, seed=3, max_steps=8)
+    part.save(tmp_path / "part.npz")
+    assert Run.load(tmp_path / "part.npz") == part == train(net, data, seed=3, max_steps=8)
+    (tmp_path / "part.unfinished").unlink()
+    assert not Run.load(tmp_path / "part.npz").unfinished
+    assert part != dataclasses.replace(part, flow=dataclasses.replace(part.flow, state=None))
+
+
 def test_mistakes_with_files_get_one_line(data, tmp_path):
     run = train(Network(2, (2,), "tanh"), data, seed=4)
     with pytest.raises(ValueError, match="must end with .npz"):

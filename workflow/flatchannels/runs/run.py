@@ -36,12 +36,15 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 NUMBERS = ("loss_initial", "loss", "loss_cusp", "gradient_norm", "weight_norm", "hessian_min", "hessian_max")
+NO_RESULT = "seconds", "state"  # fields of parts of a run in which two that came to the same may differ
 LIBRARY = "library"  # where other records name a sweep
 
 
-@dataclass
+@dataclass(eq=False)
 class Run(training.Run):
     """A `dynamics.training.Run` that knows what it is a run of.
+
+    Two are equal if they came to the same: in all their numbers, NaN being equal to NaN, whatever time they took.
 
     Attributes
     ----------
@@ -56,6 +59,13 @@ class Run(training.Run):
     network: Network
     settings: dict[str, Any]
     data: str
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Run):
+            return NotImplemented
+        return self.unfinished == other.unfinished and _same(self, other)
+
+    __hash__ = None  # type: ignore[assignment]  # a run can be changed
 
     def plot(self) -> "Figure":
         """Loss, norm, λ_max and the closest pair of each hidden layer against t.
@@ -167,6 +177,16 @@ class Run(training.Run):
             drawn = {"seed": int(row["seed"]) if meta.get("drawn", True) else None}
             whole = _kept_whole(path).get(int(row["seed"]))
             return cls(**{**_values(whole or _from_row(row, meta)), **drawn}, **belonging)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two runs, or values in them, are equal but for NO_RESULT."""
+    if isinstance(one, training.Run | Flow | Polish):
+        named = [field.name for field in fields(one) if field.name not in NO_RESULT]
+        return type(one) is type(other) and all(_same(getattr(one, name), getattr(other, name)) for name in named)
+    if isinstance(one, np.ndarray | float) and isinstance(other, np.ndarray | float):
+        return np.array_equal(one, other, equal_nan=True)
+    return bool(one == other)
 
 
 def _kept_whole(path: str | PathLike[str]) -> dict[int, Any]:
