@@ -57,8 +57,9 @@ def away(installed, *arguments):
 def test_command_line_and_library_work_away_from_the_checkout(installed):
     done = away(installed, "-c", "import flatchannels; print(flatchannels.__file__, flatchannels.__version__)")
     assert done.returncode == 0 and str(installed) in done.stdout
-    done = away(installed, "-m", "flatchannels", "--version")
-    assert done.returncode == 0 and done.stdout.strip()
+    for command in (["-m", "flatchannels"], [installed / "site" / "bin" / "flatchannels"]):
+        done = away(installed, *command, "--version")
+        assert done.returncode == 0 and done.stdout.strip()
 
 
 def test_the_workflow_is_laid_out_whole_and_plans(installed):

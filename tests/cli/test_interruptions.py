@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -181,3 +182,37 @@ def test_signals_end_all_processes_and_leave_what_is_finished(data, tmp_path, nu
     assert process.returncode == 128 + number and said.strip().splitlines()[-1].startswith("flatchannels: ")
     assert "Traceback" not in said
     assert (run_records.read_runs(out, ["stop"])[1]["stop"] != Stop.FAILED).any()
+
+
+MEANWHILE = """
+import os, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ["INTERRUPTED_AT"]:
+            os.kill(os.getpid(), 2)
+
+sys.meta_path.insert(0, Interrupting())
+"""
+SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["flatchannels"].split(":")
+CALLS = [["-m", "flatchannels"], ["-c", "import sys; from {0} import {1}; sys.exit({1}())".format(*SCRIPT)]]
+
+
+def interrupted_at(module, tmp_path, *words):
+    """Exit code and all that is said by a command that gets SIGINT when it begins to import a module."""
+    (tmp_path / "sitecustomize.py").write_text(MEANWHILE)  # which Python imports first of all
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "workflow")]), "INTERRUPTED_AT": module}
+    done = subprocess.run([sys.executable, *map(str, words)], env=environment, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", ["signal", "flatchannels.cli", "argparse", "flatchannels.runs", "numpy", "flatchannels.cli.inspect"])
+@pytest.mark.parametrize("call", CALLS)
+def test_ctrl_c_ends_in_silence_from_the_first_import_on(tmp_path, call, module):
+    assert interrupted_at(module, tmp_path, *call, "inspect", "none.npz") in [(-signal.SIGINT, ""), (130, "")]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_ctrl_c_in_the_imports_of_a_command_gets_one_line(data, tmp_path, call):
+    words = [*call, "train", data, "--widths", 2, "--out", tmp_path / "runs.npz"]
+    assert interrupted_at("flatchannels.dynamics.settings", tmp_path, *words) == (130, "flatchannels: interrupted\n")

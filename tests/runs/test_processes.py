@@ -141,3 +141,13 @@ def test_an_interruption_waits_for_what_is_done_whole(number):
             done.append(True)
         done.append(False)
     assert done == [True]
+
+
+def test_an_interruption_that_would_end_the_process_raises_within_alone():
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt), raising_terminated():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)

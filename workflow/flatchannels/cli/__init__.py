@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="flatchannels", description="Flat channels to infinity in the loss landscapes of neural networks.")
     top.add_argument("--version", action="version", version=flatchannels.__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:  # imported here, within `main`, which answers an interruption: it takes a second
+    for command in COMMANDS:  # imported here, within `main`: it takes a second
         import_module(f"flatchannels.cli.{command}").add_to(commands)
     return top
 
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     try:
-        with raising_terminated():
-            given = parser().parse_args(arguments)
+        given = parser().parse_args(arguments)
+        with raising_terminated():  # not before: an import that an exception interrupts may say so in lines of its own
             code = given.function(given) or 0
             sys.stdout.flush()
             return code

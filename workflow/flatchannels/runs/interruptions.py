@@ -25,12 +25,13 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def raising_terminated() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP raise `Terminated` in the main thread, where they would have ended the process at once.
+    """Within it SIGTERM and SIGHUP raise `Terminated` in the main thread, and SIGINT KeyboardInterrupt.
 
-    A signal that is ignored, as nohup does, stays so.
+    Each does so where it would have ended the process at once. A signal that is ignored, as nohup does, stays so.
     """
-    mine = ENDING if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, _raise) for number in mine if signal.getsignal(number) == signal.SIG_DFL}
+    handlers = {signal.SIGINT: signal.default_int_handler, **dict.fromkeys(ENDING, _raise)}
+    mine = handlers if threading.current_thread() is threading.main_thread() else {}
+    before = {number: signal.signal(number, mine[number]) for number in mine if signal.getsignal(number) == signal.SIG_DFL}
     try:
         yield
     finally:
