@@ -13,6 +13,7 @@ import pytest
 
 from flatchannels.cli import blocks, main
 from flatchannels.reasons import Stop
+from flatchannels.runs.interruptions import Terminated
 from flatchannels.runs.processes import ProcessDied
 from flatchannels.storage import continuation, run_records
 
@@ -112,6 +113,27 @@ def test_a_process_that_is_killed_costs_its_own_run_alone(data, tmp_path, monkey
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "a process has died" in said and "scripts" not in said
     assert (run_records.read_runs(out, ["stop"])[1]["stop"] != Stop.FAILED).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("ended", [KeyboardInterrupt(), Terminated(signal.SIGTERM), ProcessDied()])
+def test_a_record_that_was_to_be_replaced_stays_until_a_run_has_ended_and_is_told_apart(data, tmp_path, monkeypatch, capsys, ended):
+    out, still = tmp_path / "runs.npz", f"; no run had ended, and {tmp_path / 'runs.npz'} is still the earlier one\n"
+    words = ["train", data, "--widths", 2, "--seeds", "1-2", "--out", out]
+    with monkeypatch.context() as nobody:  # no earlier one, nothing to tell apart
+        nobody.setattr(blocks, "results", only([], ended))
+        assert run(*words) != 0 and "earlier" not in capsys.readouterr().err and not out.exists()
+    assert run(*words, "--max-steps", 9) == 0
+    kept = [path.read_bytes() for path in (out, continuation.unfinished_path(out))]
+    monkeypatch.setattr(blocks, "results", only([], ended))
+    capsys.readouterr()
+    assert run(*words, "--force") != 0
+    said = capsys.readouterr().err
+    assert said.endswith(still) and said.count("\n") == 1
+    assert [path.read_bytes() for path in (out, continuation.unfinished_path(out))] == kept
+    ended.__notes__ = []
+    monkeypatch.setattr(blocks, "results", only([1], ended))
+    assert run(*words, "--force") != 0 and "earlier" not in capsys.readouterr().err
+    assert out.read_bytes() != kept[0] and not continuation.unfinished_path(out).exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -216,3 +238,6 @@ def test_ctrl_c_ends_in_silence_from_the_first_import_on(tmp_path, call, module)
 def test_ctrl_c_in_the_imports_of_a_command_gets_one_line(data, tmp_path, call):
     words = [*call, "train", data, "--widths", 2, "--out", tmp_path / "runs.npz"]
     assert interrupted_at("flatchannels.dynamics.settings", tmp_path, *words) == (130, "flatchannels: interrupted\n")
+    (tmp_path / "runs.npz").touch()
+    code, said = interrupted_at("flatchannels.dynamics.settings", tmp_path, *words, "--force")
+    assert code == 130 and said.endswith("runs.npz is still the earlier one\n") and said.count("\n") == 1

@@ -61,12 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _said(str(error) or "there is not enough memory", 2)
     except OSError as error:
         return _said(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
-    except ProcessDied:
-        return _said("a process has died: it was killed, perhaps for want of memory; what was finished before is kept", 1)
+    except ProcessDied as error:
+        return _said(_noted("a process has died: it was killed, perhaps for want of memory; what was finished before is kept", error), 1)
     except Terminated as error:
-        return _said(str(error), BY_SIGNAL + error.number)
-    except KeyboardInterrupt:
-        return _said("interrupted", BY_SIGNAL + signal.SIGINT)
+        return _said(_noted(str(error), error), BY_SIGNAL + error.number)
+    except KeyboardInterrupt as error:
+        return _said(_noted("interrupted", error), BY_SIGNAL + signal.SIGINT)
+
+
+def _noted(text: str, error: BaseException) -> str:
+    """With what the command has noted about how it leaves things."""
+    return "; ".join([text, *getattr(error, "__notes__", [])])
 
 
 def _said(text: str, code: int) -> int:

@@ -4,6 +4,8 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from flatchannels.names import widths_of
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.initialisation import SCHEMES
 from flatchannels.runs.outcomes import outcome
+from flatchannels.runs.processes import ProcessDied
 from flatchannels.runs.progress import Progress
 from flatchannels.runs.records import check_record_writable
 from flatchannels.runs.seeds import LARGEST_SEED
@@ -83,7 +86,7 @@ def add_to(commands: Any) -> None:
     add("--no-bias", action="store_true", help="leave out the biases, of all layers")
     add("--seeds", default="1", metavar="A-B", help="of the initialisations: 3, or 1-10 (%(default)s)")
     add("--out", required=True, metavar="FILE", help="the record to write, .npz")
-    add("--force", action="store_true", help="write it where there is one already")
+    add("--force", action="store_true", help="write it where there is one already; that one stays until there are new runs")
     add("--standardise", action="store_true", help="shift and scale inputs and targets to mean 0 and variance 1: the walls suppose such")
     add("--rtol", type=float, default=TRAINING_DEFAULTS["rtol"], help="relative tolerance of the flow (%(default)g)")
     add("--maxnorm", type=float, default=TRAINING_DEFAULTS["maxnorm"], help="the norm wall, in Σθ²/(2P) (%(default)g)")
@@ -135,10 +138,6 @@ def run_train(given: argparse.Namespace) -> None:
     ValueError
         An option that cannot be, or data that cannot be read.
     """
-    from flatchannels.dynamics.settings import check_settings  # here, and not above: it loads the kernels
-    from flatchannels.networks.checks import checked_sizes
-    from flatchannels.runs.run import plain
-
     out = Path(given.out)
     if out.suffix != ".npz":
         raise ValueError(f"out is {out}; the name must end with .npz")
@@ -146,6 +145,16 @@ def run_train(given: argparse.Namespace) -> None:
         raise ValueError(f"{out} is there already; `flatchannels continue {out}` goes on with it, --force replaces it")
     if out.exists() and out.samefile(given.data):
         raise ValueError(f"out is {out}, the file of the data; give another name")
+    with _saying_what_stays(out):
+        _told(_trained(given, out), out, given.json)
+
+
+def _trained(given: argparse.Namespace, out: Path) -> list[Any]:
+    """The runs that `run_train` was asked for, which are in the record."""
+    from flatchannels.dynamics.settings import check_settings  # here, and not above: it loads the kernels
+    from flatchannels.networks.checks import checked_sizes
+    from flatchannels.runs.run import plain
+
     data = _read(given.data, given.standardise)
     _, widths = checked_sizes(data.dimension, _widths(given.widths))
     training = {**TRAINING_DEFAULTS, **{key: getattr(given, key) for key in ("rtol", "maxnorm", *TRAINING_LIMITS)}}
@@ -158,7 +167,27 @@ def run_train(given: argparse.Namespace) -> None:
     source = {"file": given.data, "standardise": given.standardise}
     block, workers = Block(network, training, source, _seeds(given.seeds)), _workers(given)
     check_record_writable(out)
-    _told(run_block(block, data, out, {}, workers, Progress("runs")), out, given.json)
+    return run_block(block, data, out, {}, workers, Progress("runs"))
+
+
+@contextmanager
+def _saying_what_stays(out: Path) -> Iterator[None]:
+    """An interruption within it that leaves an earlier file in the place of the record says so, lest it is taken for the new one."""
+    before = _stamp(out)
+    try:
+        yield
+    except (KeyboardInterrupt, ProcessDied) as error:
+        if before is not None and _stamp(out) == before:
+            error.add_note(f"no run had ended, and {out} is still the earlier one")
+        raise
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What another file of the same name would have another of; None where there is no file."""
+    if not path.exists():
+        return None
+    told = path.stat()
+    return told.st_ino, told.st_mtime_ns
 
 
 def run_continue(given: argparse.Namespace) -> None:
