@@ -103,6 +103,40 @@ def test_a_loss_that_is_not_finite_is_no_solution():
     assert Newton(Undefined(), 2, 3e-3, None).descend(equation([0.95, 0.46], [0.9, 0.405], 1.0, Valley())) is None
 
 
+class Rounded:
+    """½ λ x² + ½ h y² + 1, whose gradient along y is known to ± `noise` alone."""
+
+    def __init__(self, h=0.0, noise=0.0):
+        self.h, self.noise, self.rng = h, noise, np.random.default_rng(1)
+
+    def loss_and_gradient(self, theta):
+        return self.derivatives(theta)[:2]
+
+    def derivatives(self, theta):
+        x, y = theta
+        curvatures = np.array([STIFFNESS, self.h])
+        gradient = curvatures * theta + [0.0, self.rng.choice([-1.0, 1.0]) * self.noise]
+        return 1.0 + 0.5 * STIFFNESS * x * x + 0.5 * self.h * y * y, gradient, np.diag(curvatures)
+
+
+def test_damped_newton_ends_where_rounding_moves_the_solution_by_a_tenth_of_the_tolerance():
+    c, tolerance = 1e13, 1e-5
+    objective = Rounded(noise=0.1 * tolerance / c)
+    newton = Newton(objective, 2, 3e-3, None)
+    problem = equation([1e-6, 1.0], [1e-6, 1.0], c, objective)._replace(scale=np.full(2, tolerance))
+    end = problem.predicted + newton.descend(problem).d
+    assert abs(end - [0.0, 1.0]).max() < 0.3 * tolerance and newton.damped_iterations <= 3
+
+
+@pytest.mark.parametrize(("h", "is_rounding"), [(-1e-10, True), (-1e-8, False)])  # over λ: 1e-16 and 1e-14
+def test_damped_newton_overlooks_negative_curvature_that_is_rounding_and_no_other(h, is_rounding):
+    c = 1e12
+    objective = Rounded(h)
+    assert Factor(objective.derivatives(np.zeros(2))[2], c).indefinite
+    solution = Newton(objective, 2, 3e-3, None).descend(equation([1e-6, 0.0], [0.0, 0.0], c, objective)._replace(scale=np.full(2, 1e-3)))
+    assert (solution is not None) == is_rounding
+
+
 def test_a_gradient_along_a_surface_has_no_potential():
     class OnASurface(Valley):
         def gauge(self, theta):

@@ -17,6 +17,7 @@ from scipy.linalg import lapack
 
 from flatchannels.dynamics.ndf import rms
 from flatchannels.dynamics.objectives import TwiceDifferentiable
+from flatchannels.precision import EIGENVALUE_NOISE, LOSS_RESOLUTION
 
 Array = NDArray[np.float64]
 
@@ -27,6 +28,7 @@ FRESH_STEPS = 30  # steps with a Hessian at every iteration after a slow or refu
 DESCENT_ITERATIONS = 60  # of `Newton.descend`
 LARGEST_DAMPING = 1e20  # at which it gives up
 LOSS_VISIBLE = 1e-8  # relative, a tenth of the rise for which a step is refused
+LOOSE = 0.3  # of what the error test allows: the tolerance where the potential no longer tells one θ from another
 SLACK = 1e-11  # of the loss, relative: a change of the potential below it is not looked at
 FINEST = 1e-6  # of the tolerance, to which a solution that raises the loss is refined before it is refused
 CURVATURE_AGE = 10  # steps before the contraction of the iteration is measured again
@@ -256,7 +258,8 @@ class Newton:
                 multiplier = float(residual @ theta) / (c * self.radius**2)
                 residual -= c * multiplier * theta
             self.point, self.point_t = Point(theta, gradient, hessian, multiplier), equation.t
-            slack = SLACK * abs(loss)
+            slack, tie = SLACK * abs(loss), LOSS_RESOLUTION * abs(loss)
+            hidden_damping = c * EIGENVALUE_NOISE * np.linalg.norm(hessian)  # it lifts no eigenvalue by more than its rounding
             while True:
                 factor = Factor(hessian, c / (1 + damping), multiplier)
                 if not factor.indefinite:
@@ -264,7 +267,8 @@ class Newton:
                     decrease = 0.5 * float(residual @ delta + damping * (delta @ delta)) / c  # of the potential, as predicted
                     there = self._onto_sphere(theta + delta)
                     hidden = decrease < max(slack, 0.01 * (equation.highest_loss - loss))
-                    if damping == 0 and hidden and rms(delta / scale) < self.tolerance:
+                    tolerance = LOOSE if (1 + damping) * decrease < tie else self.tolerance
+                    if damping <= hidden_damping and hidden and (1 + damping) * rms(delta / scale) < tolerance:
                         loss += _change_of_loss(gradient, delta, residual, c)  # on the sphere too: the way back to it adds μ |δ|²/2
                         solution = Solution(there - predicted, min(iteration + 1, NEWTON_ITERATIONS), loss, multiplier, False)
                         return solution if loss <= equation.highest_loss else None
