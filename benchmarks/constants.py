@@ -22,6 +22,7 @@ VARIANTS = {
     "FRESH_STEPS": (10, 100),
     "CURVATURE_AGE": (1, 100),
     "LOSS_RISE": (1e-9, 1e-5),
+    "LOOSE": (0.03, 0.9),
     "NEWTON_ITERATIONS": (5, 20),
     "KEPT_SIZE": (20, 1000),
     "KEPT_ITERATIONS": (3, 8),
