@@ -244,6 +244,9 @@ class Newton:
         Damped it leads across, back to the floor, and from there the iteration converges as usual. To divide by 1 + μ is to
         take a step c/(1 + μ) of the flow of the potential: the minimum found is the one that the flow leads to.
 
+        Rounding of the gradient, times c, may move the solution by more than the tolerance, and rounding of the Hessian make the matrix
+        indefinite: neither keeps the iteration going where the potential cannot tell.
+
         None where the iteration does not end, or at a higher loss. Sources: Kelley & Keyes 1998 (pseudo-transient continuation);
         Absil, Mahony & Sepulchre 2008, chapter 6 (Newton's method on a sphere).
         """
@@ -269,7 +272,7 @@ class Newton:
                     hidden = decrease < max(slack, 0.01 * (equation.highest_loss - loss))
                     tolerance = LOOSE if (1 + damping) * decrease < tie else self.tolerance
                     if damping <= hidden_damping and hidden and (1 + damping) * rms(delta / scale) < tolerance:
-                        loss += _change_of_loss(gradient, delta, residual, c)  # on the sphere too: the way back to it adds μ |δ|²/2
+                        loss += _change_of_loss(gradient, delta, residual - damping * delta, c)  # the way back to the sphere adds μ |δ|²/2
                         solution = Solution(there - predicted, min(iteration + 1, NEWTON_ITERATIONS), loss, multiplier, False)
                         return solution if loss <= equation.highest_loss else None
                     trial = equation.potential(there, self.objective.loss_and_gradient(there)[0])
