@@ -9,7 +9,6 @@ from flatchannels.dynamics.curvature import newton_step, resolution
 from flatchannels.dynamics.objectives import Objective
 from flatchannels.dynamics.stopping import Decade, at_a_flat_minimum, at_a_strict_minimum, negligible, slides
 from flatchannels.networks.norm import weight_norm
-from flatchannels.precision import EIGENVALUE_RESOLUTION
 from flatchannels.reasons import Stop
 
 STIFF = 1e9
@@ -119,8 +118,11 @@ def test_a_neuron_that_is_linear_on_every_sample_makes_no_saddle(seed):
     W[0], W[0, -1], a[0, 0] = 0.1 * W[0], 25.0, 0.5
     flow = gradient_flow(Objective(net, data), start, maxnorm=1e3)
     assert flow.stop in (Stop.LINEAR, Stop.STATIONARY, Stop.FLAT, Stop.WALL, Stop.T_LIMIT) and flow.steps < 2000
-    values = np.linalg.eigvalsh(net.hessian(flow.theta_end, data))  # which is not the last one that the flow saw
-    assert flow.stop in (Stop.WALL, Stop.T_LIMIT) or values[0] > -EIGENVALUE_RESOLUTION * values[-1]
+    # At the end of the flow, up to a third of the tolerance off the floor, curvature of 7e-15 λ_max may be real: the minimum tells.
+    end = polish(Objective(net, data, 1e3), flow.theta_end)
+    values = np.linalg.eigvalsh(net.hessian(end.theta, data))
+    assert flow.stop in (Stop.WALL, Stop.T_LIMIT) or values[0] > -resolution(values)
+    assert end.loss == pytest.approx(flow.loss_end, rel=1e-9)
 
 
 @pytest.mark.parametrize("seed", [5, 7])
