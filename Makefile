@@ -9,6 +9,7 @@
 #   make verify             fifty of the published runs, picked at random, made afresh and compared (RUNS=50 SEED=1 ALLOW=0)
 #   make publish            tables, figures and ends of all runs of finished results, into docs/reproduction (TO=… for another folder)
 #   make redraw             the published figures and scorecard once more, from the published tables: after an edit of a figure or claim
+#   make grow MORE=10       ten more initialisations of each network of Figure 4 for the published tables, whose own runs stay (TO=…)
 #   make repair             finds records, datasets and tables that are damaged, and makes them again
 #   make bench              kernels and solvers beside their peers; data and pictures of some go to results/bench
 #   make lint               ruff, the dependency rule, types, snakemake --lint
@@ -32,6 +33,7 @@ FROM ?= docs/reproduction
 RUNS ?= 50
 SEED ?= 1
 ALLOW ?= 0
+MORE ?= 10
 VENV := .venv
 # The first of these that is new enough; set PYTHON=... for another.
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(shell \
@@ -44,7 +46,7 @@ PEERS_VENV := .venv-peers
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
-.PHONY: figures report verify publish redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card command-line peers-environment
+.PHONY: figures report verify publish grow redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card command-line peers-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -70,6 +72,13 @@ publish:
 	@$(MAKE) --no-print-directory figures TARGETS=publish
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication $(CONFIG) $(TO)
 	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card
+
+grow: $(VENV)/requirements.lock
+	@mkdir -p results
+	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.growth plan $(TO) results/more.yaml --more $(MORE)
+	@$(MAKE) --no-print-directory figures CONFIG=results/more.yaml TARGETS="channels routes ends"
+	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.growth join $(TO) results/more.yaml
+	@$(MAKE) --no-print-directory redraw
 
 redraw: $(VENV)/requirements.lock
 	$(RUN) -m snakemake --cores $(CORES) --config from_tables=$(TO) -- all

@@ -95,8 +95,10 @@ def answers(origin: dict, known: list[dict]) -> dict[str, str]:
 
 def processor(origin: dict) -> str:
     """Of the published runs: what the machine calls its processor, and LLVM, which compiles for it."""
+    parts = [origin, *origin.get("additions", ())]
+    told = dict.fromkeys(part["machine"].get("processor", "a processor") for part in parts)
     names = " and ".join(name or "not told" for name in origin["processors_of_the_runs"])
-    return f"{origin['machine'].get('processor', 'a processor')} ({names} in the words of LLVM)"
+    return f"{' and '.join(told)} ({names} in the words of LLVM)"
 
 
 def system(machine: dict) -> str:
@@ -105,10 +107,15 @@ def system(machine: dict) -> str:
 
 
 def cost_rows() -> dict[str, tuple[float, float, float]]:
-    """Kind of job → number of jobs, core-hours, largest memory of one in MB, from costs.txt."""
-    listed = (PUBLISHED / "costs.txt").read_text(encoding="utf-8").split(COSTS)[1].split("\n\n")[0]
-    rows = re.findall(r"^(\w+) +(\d\S*) +(\d\S*) +(\d\S*)$", listed, re.MULTILINE)
-    return {kind: (float(jobs), float(hours), float(memory)) for kind, jobs, hours, memory in rows}
+    """Kind of job → number of jobs, core-hours, largest memory of one in MB, from costs.txt; `make grow` adds to that file."""
+    rows: dict[str, tuple[float, float, float]] = {}
+    for part in (PUBLISHED / "costs.txt").read_text(encoding="utf-8").split(COSTS)[1:]:
+        for kind, *numbers in re.findall(r"^(\w+) +(\d\S*) +(\d\S*) +(\d\S*)$", part.split("\n\n")[0], re.MULTILINE):
+            jobs, hours, memory = map(float, numbers)
+            before = rows.pop(kind, (0.0, 0.0, 0.0))
+            rows[kind] = (before[0] + jobs, before[1] + hours, max(before[2], memory))
+    rows["all"] = rows.pop("all")
+    return rows
 
 
 def grouped(number: int) -> str:
@@ -165,7 +172,8 @@ def hardware(origin: dict) -> str:
     rows += [["software of the runs", versions] for versions in distinct_versions(origin["software_of_the_runs"])]
     rows += [["code of the runs", f"fingerprint `{each['flatchannels']}`"] for each in origin["software_of_the_runs"]]
     rows += [["software of tables and figures", listed_versions(origin["software"])]]
-    rows += [["code of tables and figures", f"commit `{origin['commit']}`"]]
+    commits = dict.fromkeys(part["commit"] for part in [origin, *origin.get("additions", ())])
+    rows += [["code of tables and figures", f"commit `{commit}`"] for commit in commits]
     costs = [[kind, grouped(int(jobs)), f"{hours:.3g}", f"{memory:.0f}"] for kind, (jobs, hours, memory) in cost_rows().items()]
     parts = [HARDWARE, table(["what", "which"], rows), "What the jobs took:\n"]
     parts += [table(["jobs of", "jobs", "hours of processor time", "memory of one at most, MB"], costs), MORE]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from checkouts import ROOT, planned, snakemake
@@ -14,10 +15,13 @@ from flatchannels.names import widths_name
 from flatchannels.pipeline import config, expansion, publication, published, verification
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import run_records, table_files
+from flatchannels.storage.schemas.channels import CHANNEL_SCHEMAS
+from flatchannels.storage.schemas.infinity import ROUTES
 from flatchannels.storage.schemas.runs import ENDS
 
 WHOLE = ROOT / "tests" / "whole.yaml"
 NAME = "reproduction"  # of the folder
+TOLD_OF_THE_JOB = ["record", "seconds", "seconds_flow", "seconds_polish"]  # columns that differ between two makings of one run
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +137,80 @@ def test_what_later_code_draws_takes_the_place_of_the_published_figure(folder, t
     assert publication.redraw(place, tmp_path / "drawn") == ["figures/fig5.png"]
     assert (place / "figures" / "fig5.png").read_bytes() == b"another picture" and publication.changed(place) == []
     assert json.loads((place / published.ORIGIN_FILE).read_text())["drawn"]
+
+
+# -------------------------------------------------------------------------------------------------------------- growing
+
+MORE = 4  # seeds, as many as there are
+
+
+@pytest.fixture(scope="module")
+def grown(folder, tmp_path_factory):
+    """A copy of the published folder, with further seeds, and a directory where all seeds were run at once."""
+    more = tmp_path_factory.mktemp("grown") / "more"
+    shutil.copytree(folder / NAME, more / NAME)
+    (more / "results").mkdir()
+    (more / "results" / "cache").symlink_to((folder / "results" / "cache").resolve())
+    planned = python(more, "growth", "plan", NAME, "more.yaml", "--more", MORE)
+    assert planned.returncode == 0, planned.stderr
+    once = config.load(WHOLE)
+    for entry in once["sweeps"]["channels"]["entries"]:
+        entry["seeds"] += MORE
+    (folder / "once.yaml").write_text(yaml.safe_dump(once | {"results_dir": "results/once"}, sort_keys=False))
+    for directory, name in [(more, "more.yaml"), (folder, "once.yaml")]:
+        done = snakemake(directory, "channels", "routes", "ends", "--configfile", directory / name, checkout=ROOT)
+        assert done.returncode == 0, done.stderr
+    assert not list((more / "results").rglob("seeds-1-*")), "a published run was made again"
+    joined = python(more, "growth", "join", NAME, "more.yaml")
+    assert joined.returncode == 0 and f"{NAME}: " in joined.stdout, joined.stderr
+    return more, folder / "results" / "once"
+
+
+@pytest.mark.parametrize("schema", [*CHANNEL_SCHEMAS, ROUTES, ENDS], ids=lambda schema: schema.name)
+def test_a_published_study_grows_to_what_all_seeds_at_once_give(grown, schema):
+    more, once = grown
+    ours, theirs = (
+        table_files.read_table(place / "statistics" / f"{schema.name}.parquet", schema).drop(columns=TOLD_OF_THE_JOB, errors="ignore")
+        for place in (more / NAME, once)
+    )
+    pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+
+
+def test_a_grown_folder_says_how_and_draws_its_figures(grown):
+    more, _ = grown
+    place = more / NAME
+    told = json.loads((place / published.ORIGIN_FILE).read_text())
+    given = published.configuration(str(place), None, ())
+    assert told["runs"]["channels"] == 2 * (4 + MORE) and told["additions"][0]["runs"] == {"channels": 2 * MORE}
+    assert publication.changed(place) == [] and {entry["seeds"] for entry in given["sweeps"]["channels"]["entries"]} == {4 + MORE}
+    assert "Added: seeds 5 to 8 of the sweep channels" in (place / "costs.txt").read_text()
+    done = snakemake(more, "fig4", "--config", f"from_tables={NAME}", checkout=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_seeds_are_added_once(grown):
+    more, _ = grown
+    before = publication.digest(more / NAME / "statistics" / "ends.parquet")
+    again = python(more, "growth", "join", NAME, "more.yaml")
+    assert again.returncode == 1 and again.stderr.startswith(f"the seeds of channels do not follow those in {NAME}")
+    assert publication.digest(more / NAME / "statistics" / "ends.parquet") == before
+
+
+def test_tables_of_other_runs_are_refused_and_nothing_changes(grown, folder, tmp_path):
+    shutil.copytree(folder / NAME, tmp_path / NAME)
+    assert python(tmp_path, "growth", "plan", NAME, "more.yaml", "--more", 1).returncode == 0
+    missing = python(tmp_path, "growth", "join", NAME, "more.yaml")
+    assert missing.returncode == 1 and "channel_runs.parquet" in missing.stderr and "Traceback" not in missing.stderr
+    shutil.copytree(grown[0] / "results" / "whole" / "statistics", tmp_path / "results" / "whole" / "statistics")
+    others = python(tmp_path, "growth", "join", NAME, "more.yaml")
+    assert others.returncode == 1 and "the configurations ask for" in others.stderr and "Traceback" not in others.stderr
+    assert publication.changed(tmp_path / NAME) == []
+
+
+@pytest.mark.parametrize("more", ["0", "-3"])
+def test_less_than_one_more_seed_is_a_mistake(folder, more):
+    done = python(folder, "growth", "plan", NAME, "more.yaml", "--more", more)
+    assert done.returncode == 1 and f"seeds is {more}" in done.stderr and "Traceback" not in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------------------ verifying

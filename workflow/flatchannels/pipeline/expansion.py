@@ -163,9 +163,10 @@ def blocks_of_entry(config: dict, sweep: str, entry: dict) -> Iterator[Block]:
     size = seeds_per_block(config, sweep, entry)
     networks = product(listed(entry["dimension"]), listed(entry["activation"]), entry["widths"], listed(entry["bias"]))
     for (dimension, activation, widths, bias), protocol in product(networks, protocols(entry, config["training"]["maxnorm"])):
-        for first in range(1, entry["seeds"] + 1, size):
+        end = entry["first_seed"] + entry["seeds"]
+        for first in range(entry["first_seed"], end, size):
             data = dataset_product(config, entry["dataset"], dimension, widths, activation, first)
-            last = min(first + size - 1, entry["seeds"])
+            last = min(first + size, end) - 1
             yield Block(sweep, data, dimension, activation, tuple(widths), bias, first, last, protocol)
 
 

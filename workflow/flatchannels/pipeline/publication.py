@@ -68,13 +68,61 @@ def lay_out(
         shutil.copyfile(results / name, target / name)
     atomic.write_text(target / COSTS_FILE, sweep_summary.describe(results))
     names.append(COSTS_FILE)
+    write_configuration(target, configuration)
+    told = origin(configuration, records) | {"left_out": list(left_out), "files": {name: told_of(target / name) for name in names}}
+    write_origin(target, told)
+
+
+def configuration_text(configuration: Mapping[str, Any]) -> str:
+    """A configuration as YAML, without the place of its results.
+
+    Parameters
+    ----------
+    configuration : mapping
+
+    Returns
+    -------
+    str
+    """
     public = {key: value for key, value in configuration.items() if key != "results_dir"}
-    atomic.write_text(target / published.CONFIGURATION_FILE, yaml.safe_dump(public, sort_keys=False, allow_unicode=True, width=140))
-    told = origin(configuration, records) | {
-        "left_out": list(left_out),
-        "files": {name: {"bytes": (target / name).stat().st_size, "sha256": digest(target / name)} for name in names},
-    }
-    atomic.write_text(target / published.ORIGIN_FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    return yaml.safe_dump(public, sort_keys=False, allow_unicode=True, width=140)
+
+
+def write_configuration(folder: Path, configuration: Mapping[str, Any]) -> None:
+    """Put the configuration of published results into their folder.
+
+    Parameters
+    ----------
+    folder : Path
+    configuration : mapping
+    """
+    atomic.write_text(folder / published.CONFIGURATION_FILE, configuration_text(configuration))
+
+
+def write_origin(folder: Path, told: Mapping[str, Any]) -> None:
+    """Put the origin of published results into their folder.
+
+    Parameters
+    ----------
+    folder : Path
+    told : mapping
+        `origin`, with the datasets that are left out and the files.
+    """
+    atomic.write_text(folder / published.ORIGIN_FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+
+
+def told_of(path: Path) -> dict[str, Any]:
+    """What the origin says of a published file: size and SHA-256.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict
+    """
+    return {"bytes": path.stat().st_size, "sha256": digest(path)}
 
 
 def origin(configuration: Mapping[str, Any], records: Sequence[str]) -> dict[str, Any]:
@@ -236,10 +284,9 @@ def redraw(folder: Path, drawn: Path) -> list[str]:
     by = commit()  # before the folder, which may be part of the checkout, changes
     for name in changes:
         shutil.copyfile(drawn / name, folder / name)
-        told["files"][name] = {"bytes": (folder / name).stat().st_size, "sha256": digest(folder / name)}
+        told["files"][name] = told_of(folder / name)
     if changes:
-        told |= {"drawn": day(datetime.now(UTC).timestamp()), "drawn_at_commit": by}
-        atomic.write_text(folder / published.ORIGIN_FILE, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        write_origin(folder, told | {"drawn": day(datetime.now(UTC).timestamp()), "drawn_at_commit": by})
     return changes
 
 
