@@ -27,9 +27,9 @@ from flatchannels.storage.schemas.columns import PROTOCOL_COLUMNS, Schema
 from flatchannels.storage.schemas.infinity import ROUTES
 from flatchannels.storage.schemas.runs import ENDS
 
-JOINED = [channels.CHANNEL_RUNS, channels.CHANNELS, channels.CHANNEL_SPECTRA, ROUTES, ENDS]  # a row is of one run
-COUNTED = [channels.CHANNEL_SHARES, channels.CHANNEL_LAYERS]  # from the table of runs
-NETWORK_COLUMNS = ["sweep", "dataset", "setting", "family", "dimension", "activation", "widths", "bias", *PROTOCOL_COLUMNS]
+OF_SINGLE_RUNS = [channels.CHANNEL_RUNS, channels.CHANNELS, channels.CHANNEL_SPECTRA, ROUTES, ENDS]  # a row is of one run
+COUNTED_FROM_RUNS = [channels.CHANNEL_SHARES, channels.CHANNEL_LAYERS]  # from the table of runs
+OF_A_NETWORK = ["sweep", "dataset", "setting", "family", "dimension", "activation", "widths", "bias", *PROTOCOL_COLUMNS]
 
 
 def plan(configuration: Mapping[str, Any], more: int) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def join(folder: Path, configuration: Mapping[str, Any]) -> dict[str, int]:
     if plan(before, configuration["sweeps"][sweep]["entries"][0]["seeds"])["sweeps"] != configuration["sweeps"]:
         raise config.ConfigError(f"the seeds of {sweep} do not follow those in {folder}, or are of other networks: plan them anew")
     results = Path(configuration["results_dir"])
-    tables = {schema.name: _joined(folder, results, schema) for schema in JOINED}
+    tables = {schema.name: _joined(folder, results, schema) for schema in OF_SINGLE_RUNS}
     asked = sum(block.runs for source in (before, configuration) for block in expansion.blocks(dict(source)))
     if len(tables["ends"]) != asked:
         place = results / "statistics" / "ends.parquet"
@@ -101,13 +101,13 @@ def join(folder: Path, configuration: Mapping[str, Any]) -> dict[str, int]:
     origin = _grown_origin(folder, publication.origin(configuration, records))
     costs = (folder / publication.COSTS_FILE).read_text(encoding="utf-8") + _costs(configuration, sweep, results)
 
-    for schema in JOINED + COUNTED:
+    for schema in OF_SINGLE_RUNS + COUNTED_FROM_RUNS:
         table_files.write_table(folder / _file(schema), schema, tables[schema.name])
     atomic.write_text(folder / publication.COSTS_FILE, costs)
     for ours, theirs in zip(before["sweeps"][sweep]["entries"], configuration["sweeps"][sweep]["entries"], strict=True):
         ours["seeds"] += theirs["seeds"]
     publication.write_configuration(folder, before)
-    for name in [publication.COSTS_FILE, *map(_file, JOINED + COUNTED)]:
+    for name in [publication.COSTS_FILE, *map(_file, OF_SINGLE_RUNS + COUNTED_FROM_RUNS)]:
         origin["files"][name] = publication.told_of(folder / name)
     publication.write_origin(folder, origin)
     return origin["runs"]
@@ -122,14 +122,14 @@ def _joined(folder: Path, results: Path, schema: Schema) -> pd.DataFrame:
     """The rows of both, the networks in the order in which they stand in the first, and the seeds of each in theirs."""
     parts = [table_files.read_table(place / _file(schema), schema) for place in (folder, results)]
     table = pd.concat(parts, ignore_index=True)
-    network = table.groupby([key for key in NETWORK_COLUMNS if key in table], sort=False).ngroup()
+    network = table.groupby([key for key in OF_A_NETWORK if key in table], sort=False).ngroup()
     order = table.assign(network=network).sort_values(["network", "seed"], kind="stable").index
     return table_files.typed_table(schema, table.loc[order].reset_index(drop=True))
 
 
 def _runs_of_networks(runs: pd.DataFrame, routes: pd.DataFrame) -> pd.Series:
     """How many runs of the network of each route did not fail; those of other sweeps keep their number."""
-    keys = [key for key in NETWORK_COLUMNS if key in routes and key in runs]
+    keys = [key for key in OF_A_NETWORK if key in routes and key in runs]
     sound = runs[runs["stop"] != Stop.FAILED.name].groupby(keys).size().rename("sound").reset_index()
     return routes.merge(sound, on=keys, how="left")["sound"].fillna(routes["runs"]).astype("int64")
 
