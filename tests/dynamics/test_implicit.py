@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from flatchannels.dynamics.implicit import Equation, Factor, Newton
 from flatchannels.dynamics.integrator import Bdf
@@ -75,13 +75,19 @@ def test_on_the_sphere_damped_newton_finds_the_minimum_along_it(above, c):
     assert abs(c * (gradient + solution.multiplier * end) + problem.psi + solution.d).max() < 1e-4 * c
     assert solution.loss == pytest.approx(loss, abs=1e-9)
 
-    def potential(angle):
+    def on_the_circle(angle):
         theta = radius * np.array([np.cos(angle), np.sin(angle)])
-        return problem.potential(theta, objective.loss_and_gradient(theta)[0])
+        return theta, objective.derivatives(theta)[1] + (theta - problem.centre) / c  # θ and the gradient of the potential there
+
+    def along_it(angle):
+        theta, slope = on_the_circle(angle)
+        return slope @ np.array([-theta[1], theta[0]])
 
     angle = np.arctan2(end[1], end[0])
-    best = minimize_scalar(potential, bounds=(angle - 0.1, angle + 0.1), method="bounded", options={"xatol": 1e-12})
-    assert best.x == pytest.approx(angle, abs=1e-6)
+    best = brentq(along_it, angle - 1e-3, angle + 1e-3, xtol=1e-15)
+    assert best == pytest.approx(angle, abs=1e-6)
+    theta, slope = on_the_circle(best)
+    assert solution.multiplier == pytest.approx(-(slope @ theta) / radius**2, abs=1e-10)
 
 
 def test_the_matrix_of_the_step_is_indefinite_off_the_floor():

@@ -266,13 +266,14 @@ class Newton:
             while True:
                 factor = Factor(hessian, c / (1 + damping), multiplier)
                 if not factor.indefinite:
-                    delta = self._along_sphere(theta, factor, factor.solve(residual / (1 + damping)))
+                    delta, pull = self._along_sphere(theta, factor, factor.solve(residual / (1 + damping)))
                     decrease = 0.5 * float(residual @ delta + damping * (delta @ delta)) / c  # of the potential, as predicted
                     there = self._onto_sphere(theta + delta)
                     hidden = decrease < max(slack, 0.01 * (equation.highest_loss - loss))
                     tolerance = LOOSE if (1 + damping) * decrease < tie else self.tolerance
                     if damping <= hidden_damping and hidden and (1 + damping) * rms(delta / scale) < tolerance:
                         loss += _change_of_loss(gradient, delta, residual - damping * delta, c)  # the way back to the sphere adds μ |δ|²/2
+                        multiplier += (1 + damping) * pull / c  # that at `theta` has the rounding of θ·∇L, and may have its sign
                         solution = Solution(there - predicted, min(iteration + 1, NEWTON_ITERATIONS), loss, multiplier, False)
                         return solution if loss <= equation.highest_loss else None
                     trial = equation.potential(there, self.objective.loss_and_gradient(there)[0])
@@ -289,12 +290,13 @@ class Newton:
     def _onto_sphere(self, theta: Array) -> Array:
         return theta if self.radius is None else theta * (self.radius / np.linalg.norm(theta))
 
-    def _along_sphere(self, theta: Array, factor: Factor, delta: Array) -> Array:
-        """The solution δ of the same equations with δ·θ = 0 and one more unknown."""
+    def _along_sphere(self, theta: Array, factor: Factor, delta: Array) -> tuple[Array, float]:
+        """The solution δ of the same equations with δ·θ = 0 and one more unknown, the factor of θ that is added to their left side."""
         if self.radius is None:
-            return delta
+            return delta, 0.0
         border = factor.solve(theta)
-        return delta - (theta @ delta) / (theta @ border) * border
+        pull = float(theta @ delta) / float(theta @ border)
+        return delta - pull * border, pull
 
     def _with_fresh_hessians(self, equation: Equation, careful: bool) -> Solution | None:
         predicted, psi, c, scale = equation[:4]
