@@ -142,6 +142,7 @@ def test_what_later_code_draws_takes_the_place_of_the_published_figure(folder, t
 # -------------------------------------------------------------------------------------------------------------- growing
 
 MORE = 4  # seeds, as many as there are
+RESULTS = "results/whole-from-seed-5"  # of them
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ def test_a_grown_folder_says_how_and_draws_its_figures(grown):
     given = published.configuration(str(place), None, ())
     assert told["runs"]["channels"] == 2 * (4 + MORE) and told["additions"][0]["runs"] == {"channels": 2 * MORE}
     assert publication.changed(place) == [] and {entry["seeds"] for entry in given["sweeps"]["channels"]["entries"]} == {4 + MORE}
-    assert "Added: seeds 5 to 8 of the sweep channels" in (place / "costs.txt").read_text()
+    assert "Added: 4 further seeds of every network of the sweep channels\n\n8 runs in 2 records" in (place / "costs.txt").read_text()
     done = snakemake(more, "fig4", "--config", f"from_tables={NAME}", checkout=ROOT)
     assert done.returncode == 0, done.stderr
 
@@ -201,10 +202,20 @@ def test_tables_of_other_runs_are_refused_and_nothing_changes(grown, folder, tmp
     assert python(tmp_path, "growth", "plan", NAME, "more.yaml", "--more", 1).returncode == 0
     missing = python(tmp_path, "growth", "join", NAME, "more.yaml")
     assert missing.returncode == 1 and "channel_runs.parquet" in missing.stderr and "Traceback" not in missing.stderr
-    shutil.copytree(grown[0] / "results" / "whole" / "statistics", tmp_path / "results" / "whole" / "statistics")
+    shutil.copytree(grown[0] / RESULTS / "statistics", tmp_path / RESULTS / "statistics")
     others = python(tmp_path, "growth", "join", NAME, "more.yaml")
     assert others.returncode == 1 and "the configurations ask for" in others.stderr and "Traceback" not in others.stderr
     assert publication.changed(tmp_path / NAME) == []
+
+
+def test_a_folder_in_which_a_table_was_joined_already_is_refused(grown, folder, tmp_path):
+    """As an interruption may leave it: every row would stand twice."""
+    shutil.copytree(folder / NAME, tmp_path / NAME)
+    shutil.copytree(grown[0] / RESULTS, tmp_path / RESULTS)
+    shutil.copy(grown[0] / NAME / "statistics" / "channel_runs.parquet", tmp_path / NAME / "statistics")
+    done = python(tmp_path, "growth", "join", NAME, grown[0] / "more.yaml")
+    assert done.returncode == 1 and "is not as it was published: statistics/channel_runs.parquet; put back" in done.stderr
+    assert "Traceback" not in done.stderr and publication.changed(tmp_path / NAME) == ["statistics/channel_runs.parquet"]
 
 
 @pytest.mark.parametrize("more", ["0", "-3"])

@@ -45,7 +45,7 @@ def plan(configuration: Mapping[str, Any], more: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        Validated, with the one sweep that `figures.channels` names.
+        Validated, with the one sweep that `figures.channels` names, and a folder of results of its own, which holds no other seeds.
 
     Raises
     ------
@@ -59,7 +59,9 @@ def plan(configuration: Mapping[str, Any], more: int) -> dict[str, Any]:
     further["sweeps"] = {sweep: further["sweeps"][sweep]}
     for entry in further["sweeps"][sweep]["entries"]:
         entry |= {"first_seed": entry["first_seed"] + entry["seeds"], "seeds": more}
-    return config.validate(further, "more")
+    first = further["sweeps"][sweep]["entries"][0]["first_seed"]
+    further["results_dir"] = f"{config.RESULTS}/{further['preset']}-from-seed-{first}"
+    return config.validate(further, "--more")
 
 
 def join(folder: Path, configuration: Mapping[str, Any]) -> dict[str, int]:
@@ -80,13 +82,16 @@ def join(folder: Path, configuration: Mapping[str, Any]) -> dict[str, int]:
     Raises
     ------
     ConfigError
-        The seeds do not follow the published ones.
+        The seeds do not follow the published ones, or the folder is not as it was published: `join` was interrupted, say.
     RecordError
         A table is missing or cannot be used, or has other runs than the configuration.
     """
+    if changes := publication.changed(folder):
+        raise config.ConfigError(f"{folder} is not as it was published: {', '.join(changes)}; put back what was there, and join again")
     before = published.configuration(str(folder), None, ())
     (sweep,) = configuration["sweeps"]
-    if plan(before, configuration["sweeps"][sweep]["entries"][0]["seeds"])["sweeps"] != configuration["sweeps"]:
+    more = configuration["sweeps"][sweep]["entries"][0]["seeds"]
+    if plan(before, more)["sweeps"] != configuration["sweeps"]:
         raise config.ConfigError(f"the seeds of {sweep} do not follow those in {folder}, or are of other networks: plan them anew")
     results = Path(configuration["results_dir"])
     tables = {schema.name: _joined(folder, results, schema) for schema in OF_SINGLE_RUNS}
@@ -99,7 +104,8 @@ def join(folder: Path, configuration: Mapping[str, Any]) -> dict[str, int]:
     tables |= {"channel_shares": channel_shares.channel_shares(runs), "channel_layers": channel_shares.layer_shares(runs)}
     records = [str(results / block.record) for block in expansion.blocks(dict(configuration))]
     origin = _grown_origin(folder, publication.origin(configuration, records))
-    costs = (folder / publication.COSTS_FILE).read_text(encoding="utf-8") + _costs(configuration, sweep, results)
+    costs = (folder / publication.COSTS_FILE).read_text(encoding="utf-8")
+    costs += f"\n\nAdded: {more} further seeds of every network of the sweep {sweep}\n\n{sweep_summary.describe(results)}"
 
     for schema in OF_SINGLE_RUNS + COUNTED_FROM_RUNS:
         table_files.write_table(folder / _file(schema), schema, tables[schema.name])
@@ -145,13 +151,6 @@ def _grown_origin(folder: Path, new: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _costs(configuration: Mapping[str, Any], sweep: str, results: Path) -> str:
-    """What the further seeds cost, under a line that says which they are."""
-    first = configuration["sweeps"][sweep]["entries"][0]
-    last = first["first_seed"] + first["seeds"] - 1
-    return f"\n\nAdded: seeds {first['first_seed']} to {last} of the sweep {sweep}\n\n{sweep_summary.describe(results)}"
-
-
 def main() -> None:
     """Plan more seeds for published results, or add them."""
     parser = argparse.ArgumentParser(prog="python -m flatchannels.pipeline.growth", description=main.__doc__)
@@ -167,7 +166,7 @@ def main() -> None:
         folder = Path(published.folder(given.folder, Path.cwd()))
         if given.command == "plan":
             planned = plan(published.configuration(str(folder), None, ()), given.more)
-            atomic.write_text(given.configuration, publication.configuration_text(planned))
+            atomic.write_text(given.configuration, publication.as_yaml(planned))
         else:
             counts = join(folder, config.validate(config.load(given.configuration), given.configuration))
             print(f"{given.folder}:", ", ".join(f"{count} runs of {sweep}" for sweep, count in counts.items()))

@@ -73,8 +73,8 @@ def lay_out(
     write_origin(target, told)
 
 
-def configuration_text(configuration: Mapping[str, Any]) -> str:
-    """A configuration as YAML, without the place of its results.
+def as_yaml(configuration: Mapping[str, Any]) -> str:
+    """A configuration as YAML.
 
     Parameters
     ----------
@@ -84,19 +84,19 @@ def configuration_text(configuration: Mapping[str, Any]) -> str:
     -------
     str
     """
-    public = {key: value for key, value in configuration.items() if key != "results_dir"}
-    return yaml.safe_dump(public, sort_keys=False, allow_unicode=True, width=140)
+    return yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True, width=140)
 
 
 def write_configuration(folder: Path, configuration: Mapping[str, Any]) -> None:
-    """Put the configuration of published results into their folder.
+    """Put the configuration of published results into their folder, without the place of the results.
 
     Parameters
     ----------
     folder : Path
     configuration : mapping
     """
-    atomic.write_text(folder / published.CONFIGURATION_FILE, configuration_text(configuration))
+    public = {key: value for key, value in configuration.items() if key != "results_dir"}
+    atomic.write_text(folder / published.CONFIGURATION_FILE, as_yaml(public))
 
 
 def write_origin(folder: Path, told: Mapping[str, Any]) -> None:
