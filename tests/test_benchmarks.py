@@ -57,7 +57,7 @@ def results(folder, losses, blocks, seconds, stop=Stop.STATIONARY):
         run_records.write_runs(folder / record, synthetic.meta(), planted)
         benchmark = (folder / "benchmarks" / record).with_suffix(".tsv")
         benchmark.parent.mkdir(parents=True, exist_ok=True)
-        benchmark.write_text(f"s\tcpu_time\n1.0\t{seconds}\n")
+        benchmark.write_text(f"s\tmax_rss\tcpu_time\n1.0\t100\t{seconds}\n")
         first += size
     return folder
 

@@ -67,6 +67,13 @@ def test_kinds_of_jobs_have_their_sums_and_their_largest_memory(results):
     assert table.loc["all", "core_hours"] == pytest.approx((2 * sum(NETWORKS.values()) + 7 + 36) / 3600)
 
 
+@pytest.mark.parametrize(("wall", "last_look"), [(3.0, 3.0), (14.0, 14.0), (16.0, 15.0), (44.0, 15.0), (46.0, 45.0), (3000.0, 2985.0)])
+def test_processor_time_after_the_last_look_of_snakemake_is_counted_too(wall, last_look):
+    share = 0.8  # of a core
+    row = {"s": str(wall), "cpu_time": str(share * last_look)}
+    assert sweep_summary.processor_seconds(row) == pytest.approx(share * wall)
+
+
 def test_the_converged_share_is_by_network_and_failures_count_as_not_converged(results):
     table = sweep_summary.convergence(sweep_summary.read(results)[0])
     shares = {(row.dataset, row.network): row.share for row in table.itertuples()}

@@ -4,7 +4,7 @@
 
 Two folders of results made by two checkouts, each with `snakemake --cores 1 --until runs --configfile …`; for the cost, side by side on one
 machine. Runs of the same network on the same dataset with the same seed are compared. Cost is the processor time of their jobs, with
-all that these load, as Snakemake measured it, and the Hessians that flows took. --scale SEEDS tells what the sweep `channels` with so many
+all that these load, as `sweep_summary` has it, and the Hessians that flows took. --scale SEEDS tells what the sweep `channels` with so many
 seeds of each network would take, by the mean of those here.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from flatchannels.names import widths_key
+from flatchannels.pipeline import sweep_summary
 from flatchannels.precision import SAME_MINIMUM
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import run_records
@@ -43,19 +44,15 @@ def main() -> None:
 def table(results: Path) -> pd.DataFrame:
     """One row per run of a folder of results: where it belongs, loss, Hessians, stop, and its share of the processor seconds of its job."""
     tables = []
+    seconds = {job.place: job.seconds for job in sweep_summary.jobs(results) if job.kind == "runs"}
     for path in sorted((results / "runs").rglob("seeds-*.npz")):
         meta, arrays = run_records.read_runs(path, KEYS)
         names = {code: name for name, code in meta["stop_codes"].items()}
-        benchmark = results / "benchmarks" / path.relative_to(results).with_suffix(".tsv")
         place = {key: value for key, value in place_columns(meta).items() if key in PLACE}
         rows = pd.DataFrame(arrays).replace({"stop": names}).assign(**place)
-        tables.append(rows.assign(seconds=processor_seconds(benchmark) / len(rows)))
+        job = str(path.relative_to(results / "runs").with_suffix(""))
+        tables.append(rows.assign(seconds=seconds.get(job, np.nan) / len(rows)))
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*PLACE, *KEYS, "seconds"])
-
-
-def processor_seconds(benchmark: Path) -> float:
-    """Of a job, from the file that Snakemake wrote; NaN where there is none, or where the job was over too soon to be measured."""
-    return float(pd.read_table(benchmark, na_values="-")["cpu_time"].iloc[-1]) if benchmark.exists() else np.nan
 
 
 def costs(runs: pd.DataFrame, scale: int | None) -> str:
