@@ -10,7 +10,7 @@ import pytest
 from checkouts import ROOT, snakemake
 
 RULES = """
-runs network_routes routes jumps runs_table table channels saddle_lines plateau channel_line escapes scorecard fig2 fig4
+runs network_routes routes jumps runs_table table channels saddle_lines plateau channel_line escapes channel_updates scorecard fig2 fig4
 """.split()
 EMPTY_HANDED = {"compile", "dataset", "toy", "relu_channel"}  # read nothing that the pipeline made
 

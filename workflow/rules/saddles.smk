@@ -88,18 +88,33 @@ rule escapes:
     input:
         plateau="<results>/saddles/plateau.npz",
         channel="<results>/saddles/channel.npz",
-        records=IN_CHANNELS,
     output:
-        escapes="<results>/statistics/escapes.parquet",
-        channel_updates="<results>/statistics/channel_updates.parquet",
+        "<results>/statistics/escapes.parquet",
     log:
         "<results>/logs/statistics/escapes.log",
     params:
-        asked=asked,
         code=code("escapes.py"),
     message:
-        "tables escapes and channel_updates"
+        "table escapes"
     conda:
         "../../envs/flow.yaml"
     script:
         "../scripts/escapes.py"
+
+
+rule channel_updates:
+    input:
+        records=IN_CHANNELS,
+    output:
+        "<results>/statistics/channel_updates.parquet",
+    log:
+        "<results>/logs/statistics/channel_updates.log",
+    params:
+        asked=asked,
+        code=code("channel_updates.py"),
+    message:
+        "table channel_updates"
+    conda:
+        "../../envs/flow.yaml"
+    script:
+        "../scripts/channel_updates.py"

@@ -26,8 +26,9 @@ from flatchannels.storage.schemas import channels
 from flatchannels.storage.schemas.columns import PROTOCOL_COLUMNS, Schema
 from flatchannels.storage.schemas.infinity import ROUTES
 from flatchannels.storage.schemas.runs import ENDS
+from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES
 
-OF_SINGLE_RUNS = [channels.CHANNEL_RUNS, channels.CHANNELS, channels.CHANNEL_SPECTRA, ROUTES, ENDS]  # a row is of one run
+OF_SINGLE_RUNS = [channels.CHANNEL_RUNS, channels.CHANNELS, channels.CHANNEL_SPECTRA, CHANNEL_UPDATES, ROUTES, ENDS]  # a row is of one run
 COUNTED_FROM_RUNS = [channels.CHANNEL_SHARES, channels.CHANNEL_LAYERS]  # from the table of runs
 OF_A_NETWORK = ["sweep", "dataset", "setting", "family", "dimension", "activation", "widths", "bias", *PROTOCOL_COLUMNS]
 
@@ -95,6 +96,7 @@ def join(folder: Path, configuration: Mapping[str, Any]) -> dict[str, int]:
         raise config.ConfigError(f"the seeds of {sweep} do not follow those in {folder}, or are of other networks: plan them anew")
     results = Path(configuration["results_dir"])
     tables = {schema.name: _joined(folder, results, schema) for schema in OF_SINGLE_RUNS}
+    tables = {schema.name: _in_order(tables[schema.name], tables["ends"], schema) for schema in OF_SINGLE_RUNS}
     asked = sum(block.runs for source in (before, configuration) for block in expansion.blocks(dict(source)))
     if len(tables["ends"]) != asked:
         place = results / "statistics" / "ends.parquet"
@@ -125,12 +127,17 @@ def _file(schema: Schema) -> str:
 
 
 def _joined(folder: Path, results: Path, schema: Schema) -> pd.DataFrame:
-    """The rows of both, the networks in the order in which they stand in the first, and the seeds of each in theirs."""
-    parts = [table_files.read_table(place / _file(schema), schema) for place in (folder, results)]
-    table = pd.concat(parts, ignore_index=True)
-    network = table.groupby([key for key in OF_A_NETWORK if key in table], sort=False).ngroup()
-    order = table.assign(network=network).sort_values(["network", "seed"], kind="stable").index
-    return table_files.typed_table(schema, table.loc[order].reset_index(drop=True))
+    """The rows of both, one table after the other."""
+    return pd.concat([table_files.read_table(place / _file(schema), schema) for place in (folder, results)], ignore_index=True)
+
+
+def _in_order(table: pd.DataFrame, ends: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """A table with its networks in the order in which they stand among all runs, and the seeds of each in theirs."""
+    keys = [key for key in OF_A_NETWORK if key in table and key in ends]
+    networks = ends[keys].drop_duplicates()
+    networks["network"] = range(len(networks))
+    ordered = table.merge(networks, on=keys).sort_values(["network", "seed"], kind="stable")
+    return table_files.typed_table(schema, ordered.drop(columns="network").reset_index(drop=True))
 
 
 def _runs_of_networks(runs: pd.DataFrame, routes: pd.DataFrame) -> pd.Series:
