@@ -87,7 +87,7 @@ def test_hardware_and_software_are_those_of_the_published_results():
 def test_verdicts_are_as_many_as_the_published_scorecard_has():
     scorecard = (ROOT / "docs" / "reproduction" / "scorecard.txt").read_text(encoding="utf-8")
     verdicts = Counter(re.findall(r"^C\d+ +(holds|does not hold|undecided):", scorecard, re.MULTILINE))
-    told = f"{verdicts['holds']} hold, {verdicts['does not hold']} do not hold, {verdicts['undecided']} are undecided"
+    told = f"{verdicts['holds']} × holds, {verdicts['does not hold']} × does not hold, {verdicts['undecided']} × undecided"
     assert told in CARD["page"]() and f"Each of {verdicts.total()} claims" in CARD["page"]()
 
 

@@ -31,12 +31,14 @@ PRESETS = {"default": "config.yaml", "paper": "paper.yaml", "smoke": "smoke.yaml
 ROOMS = ("precision.py", "data", "dynamics", "landscape", "infinity", "studies")  # whose constants a result depends on
 SECTIONS = ("training", "saddles", "toy")  # of a configuration, besides datasets and sweeps
 COSTS = "Processor time and memory by kind of job:\n"  # head of a table in costs.txt
-VERDICTS = {HOLDS: "hold", FAILS: "do not hold", UNDECIDED: "are undecided"}  # of one claim → of several
 HARDWARE = """\
 Of the [published results](reproduction/README.md). One thread per run, float64 throughout. The processor has LLVM's name beside its
 own, since kernels are compiled for it: another one rounds in another order.
 """
-MORE = "[costs.txt](reproduction/costs.txt) has the hours of every network and dimension, failures, restarts and stop reasons.\n"
+MORE = """\
+[costs.txt](reproduction/costs.txt) has the hours of every network and dimension, failures, restarts and stop reasons, and
+says which hours are by the clock.
+"""
 
 
 def main() -> None:
@@ -79,7 +81,7 @@ def answers(origin: dict, known: list[dict]) -> dict[str, str]:
     costs = cost_rows()
     return {
         "claims": str(verdicts.sum()),
-        "verdicts": ", ".join(f"{verdicts[verdict]} {words}" for verdict, words in VERDICTS.items() if verdict in verdicts),
+        "verdicts": ", ".join(f"{verdicts[verdict]} × {verdict}" for verdict in (HOLDS, FAILS, UNDECIDED) if verdict in verdicts),
         "commit": origin["commit"][:12],
         "datasets": str(len(known)),
         "seed": str(origin["seed"]),
