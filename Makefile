@@ -16,6 +16,7 @@
 #   make docs               the documentation site, into site/; its links are checked
 #   make datasets           every dataset of the preset, with checksums in SHA256SUMS beside them
 #   make card               docs/card.md anew; RESULTS=results/paper takes checksums from the datasets there first
+#   make findings           docs/findings.md anew, its numbers from the published tables
 #   make command-line       docs/command-line.md anew, after an edit of an option or of these lines
 #   make notebooks          the worked examples run anew, with their full sizes; the site shows what they print (a quarter of an hour)
 #   make notebooks-environment   .venv-notebooks, in which the tests run them with small sizes
@@ -46,7 +47,7 @@ PEERS_VENV := .venv-peers
 # Targets that show runs on Gaussian processes, if the configuration asks for these.
 OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7 figB8 figB9 figB10 figB11 figS
 
-.PHONY: figures report verify publish grow redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card command-line peers-environment
+.PHONY: figures report verify publish grow redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card findings command-line peers-environment
 figures: $(VENV)/requirements.lock
 	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
@@ -71,7 +72,7 @@ report:
 publish:
 	@$(MAKE) --no-print-directory figures TARGETS=publish
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication $(CONFIG) $(TO)
-	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card
+	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card findings
 
 grow: $(VENV)/requirements.lock
 	@mkdir -p results
@@ -83,7 +84,7 @@ grow: $(VENV)/requirements.lock
 redraw: $(VENV)/requirements.lock
 	$(RUN) -m snakemake --cores $(CORES) --config from_tables=$(TO) -- all
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication --redraw $(TO)
-	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card
+	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card findings
 
 verify: $(VENV)/requirements.lock
 	@$(MAKE) --no-print-directory gp-environment || echo "make: the sample is of the other runs" >&2
@@ -135,6 +136,9 @@ datasets: $(VENV)/requirements.lock
 
 card: $(VENV)/requirements.lock
 	$(RUN) docs/card/make.py $(if $(RESULTS),--datasets $(RESULTS))
+
+findings: $(VENV)/requirements.lock
+	$(RUN) docs/findings/make.py
 
 command-line: $(VENV)/requirements.lock
 	$(RUN) docs/command_line.py
