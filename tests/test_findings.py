@@ -26,7 +26,7 @@ def test_every_claim_has_a_row_with_its_verdict(tables):
     verdicts = tables["claims"].set_index("claim")["verdict"]
     assert list(rows) == list(verdicts.index)
     for claim, verdict in verdicts.items():
-        assert re.match(rf"{verdict}( (at|of) |$)", rows[claim]), (claim, rows[claim])
+        assert re.match(rf"{verdict}( (at|by|of|where) |$)", rows[claim]), (claim, rows[claim])
 
 
 def test_shares_are_those_of_the_runs_and_differ_with_them(tables):

@@ -35,7 +35,7 @@ def published() -> dict[str, pd.DataFrame]:
 def page(tables: dict[str, pd.DataFrame]) -> str:
     """The text of docs/findings.md."""
     answers: dict[str, str] = {}
-    for section in (verdicts, details, sizes, channels, parallel_pairs, roughness, walls):
+    for section in (verdicts, details, sizes, channels, networks, parallel_pairs, roughness, walls):
         answers |= section(tables)
     return TEXT.read_text(encoding="utf-8").format(**answers)
 
@@ -63,6 +63,9 @@ def details(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     told["C3_shared"], told["C3_duplicates"] = found(detail["C3"], r"(\d+) of (\d+) are on shared levels")
     told["C4_return"], told["C4_lower"] = found(detail["C4"], r"plateaus of (\d+ of \d+) networks .* of (\d+ of \d+) all end lower")
     told["C6_criterion"] = count(detail["C6"], "of those that fulfil the third criterion too")
+    for name, reading in {"span": "the rows of the group alone", "certified": "with a certified pair or triple on the route"}.items():
+        numbers = map(float, found(detail["C7"], rf"{reading} (\S+) \((\S+) to (\S+)\)"))
+        told[f"C7_{name}"] = "{} [{}, {}]".format(*map(number, numbers))
     told["C9_grows"], told["C9_finite"] = count(detail["C9"], "in channels"), count(detail["C9"], "finite")
     [combinations] = found(detail["C10"], r"paper: (.*?);")
     told["C10_layers"] = re.sub(r"([\d+]+) (\d+)", r"\1: \2", combinations).replace("+", " + ")
@@ -96,7 +99,7 @@ def sizes(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def channels(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """The table of shares, and how far single networks are apart."""
+    """The table of shares."""
     shares = tables["channel_shares"].query("dimension == 0 and widths == 'all' and activation == 'softplus'")
     shares = shares.set_index(["setting", "quantity"])
     bounds = ["share", "low", "high"]
@@ -104,9 +107,6 @@ def channels(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
         " | ".join([f"| {name}", *(share(*shares.loc[(setting, quantity), bounds], sign="") for quantity in SHARES)]) + " |"
         for setting, name in TARGETS.items()
     ]
-    runs = of_processes(tables["channel_runs"])
-    counts = runs.groupby(["setting", "dimension", "widths"]).channel.sum()
-    spans = [f"{counts[setting].min()} to {counts[setting].max()}" for setting in PROCESSES]
     by_roughness = [percent(shares.loc[(setting, "channel"), "share"]) for setting in PROCESSES]
     return {
         "share_rows": "\n".join(rows),
@@ -115,8 +115,32 @@ def channels(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
         "smoothest": by_roughness[0],
         "smooth": by_roughness[1],
         "roughest": by_roughness[-1],
-        "spans": ", ".join(spans),
     }
+
+
+def networks(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """How far single networks are apart, in numbers of channels and as a share of the variance (intraclass correlation)."""
+    runs = softplus(tables["channel_runs"])
+    counts = runs.groupby(["setting", "dimension", "widths"]).channel.agg(["sum", "count"])
+    spans = {setting: f"{counts.loc[setting, 'sum'].min()} to {counts.loc[setting, 'sum'].max()}" for setting in TARGETS}
+    shares = [correlation(counts.loc[setting]) for setting in PROCESSES]
+    return {
+        "spans": ", ".join(spans[setting] for setting in PROCESSES),
+        "span_rosenbrock": spans["rosenbrock"],
+        "between": f"{percent(min(shares))} to {percent(max(shares))}",
+        "between_rosenbrock": percent(correlation(counts.loc["rosenbrock"])),
+    }
+
+
+def correlation(counts: pd.DataFrame) -> float:
+    """Of the runs of one network, by the analysis of variance of hits among networks that have as many runs (Donner 1986).
+
+    counts : one row per network, its hits in the column sum and its runs in count.
+    """
+    size, shares = int(counts["count"].iloc[0]), counts["sum"] / counts["count"]
+    between = size * shares.var(ddof=1)
+    within = (shares * (1 - shares)).mean() * size / (size - 1)
+    return float((between - within) / (between + (size - 1) * within))
 
 
 def parallel_pairs(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
@@ -138,9 +162,20 @@ def parallel_pairs(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def roughness(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """How many runs with a parallel pair at the wall pass condition 3."""
-    sums = of_processes(tables["channel_runs"]).groupby("setting")[["channel", "channel_pair"]].sum()
-    return {"condition_3": ", ".join(percent(sums.channel[setting] / sums.channel_pair[setting]) for setting in PROCESSES)}
+    """How many runs with a parallel pair at the wall pass condition 3, and which routes runs take."""
+    runs, routes = softplus(tables["channel_runs"]), tables["routes"]
+    sums = runs.groupby("setting")[["channel", "channel_pair"]].sum()
+    certified = routes[(routes.verdict == "certified") & (routes.sweep == "channels")]
+    ways = softplus(certified).assign(
+        pair=lambda rows: rows.route.str.contains("pair|triple"), steep=lambda rows: rows.route.str.contains("steep")
+    )
+    shares, inside = ways.groupby("setting")[["pair", "steep"]].mean(), ways[ways.channel & ways.pair].groupby("setting").size()
+    return {
+        "condition_3": ", ".join(percent(sums.channel[setting] / sums.channel_pair[setting]) for setting in PROCESSES),
+        "pairs_inside": ", ".join(f"{inside[setting]} of {sums.channel[setting]}" for setting in PROCESSES),
+        "routes_pair": ", ".join(percent(shares.pair[setting]) for setting in TARGETS),
+        "routes_steep": ", ".join(percent(shares.steep[setting]) for setting in TARGETS),
+    }
 
 
 def walls(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
@@ -163,9 +198,9 @@ def walls(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
 # Words for numbers
 
 
-def of_processes(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs of one hidden layer of softplus on Gaussian processes."""
-    return runs[runs.setting.isin(PROCESSES) & (runs.activation == "softplus")]
+def softplus(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of one hidden layer of softplus."""
+    return runs[runs.setting.isin(TARGETS) & (runs.activation == "softplus")]
 
 
 def parts(detail: str) -> dict[str, tuple[str, ...]]:

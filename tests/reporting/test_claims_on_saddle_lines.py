@@ -60,13 +60,14 @@ alternating = np.where(np.arange(400) % 2, 0.9999, 0.5)
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
-    [(updates(), "holds"),
-     (updates(rise=5e-8), "holds"),  # what the integrator's tolerance adds to a real fall
+    [(updates(60), "holds"),
+     (updates(60, rise=5e-8), "holds"),  # what the integrator's tolerance adds to a real fall
      (updates(cosine=alternating), "does not hold"),  # half of the updates are not parallel
      (updates(fall=0.0), "does not hold"),  # a loss that stands still
      (updates(fall=1e-12, rise=1e-9), "does not hold"),  # a loss that is noise
      (updates(fall=-1e-3, rise=1e-3), "does not hold"),  # a loss that rises
      (updates(rise=2e-6), "does not hold"),
+     (updates(), "undecided"),  # what all runs of twenty networks do, one in ten of other networks may not
      (updates(networks=1), "undecided"), (updates(networks=2, seeds=3), "undecided"), (updates()[:0], "undecided")],
 )  # fmt: skip
 def test_c6_asks_for_parallel_updates_and_a_loss_that_falls(rows, expected):

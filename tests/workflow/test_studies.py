@@ -148,6 +148,14 @@ def test_routes_are_of_three_kinds(route, expected):
     assert roughness.kind(route) == expected
 
 
+def test_a_route_is_that_of_the_networks_activation():
+    runs = pd.DataFrame({"dataset": "rosenbrock-d2", "activation": "softplus", "widths": "4", "seed": [1, 2, 3]})
+    others = runs.assign(activation="erf", route="linear", sweep="channels")
+    mine = runs[:2].assign(route=["pair", "2 steep"], sweep="channels")
+    named = roughness.with_kinds(runs, pd.concat([others, mine]))
+    assert named["seed"].tolist() == [1, 2] and named["kind"].tolist() == ["pairs and triples", "with steep neurons"]
+
+
 # ------------------------------------------------------------------------------------------------------------- redraw
 
 

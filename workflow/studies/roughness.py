@@ -112,6 +112,14 @@ def kind(route: str) -> str:
     return "with steep neurons" if "steep" in route else "pairs and triples" if "pair" in route or "triple" in route else "other"
 
 
+def with_kinds(towards: pd.DataFrame, routes: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose route is in the table, with its kind in the column `kind`. A dataset may have networks of several activations."""
+    key = ["dataset", "activation", "widths", "seed"]
+    known = routes.loc[routes["sweep"] == "channels", [*key, "route"]]
+    named = towards.merge(known, on=key, validate="one_to_one")
+    return named.assign(kind=named["route"].map(kind))
+
+
 def standardised(towards: pd.DataFrame, reference: str) -> pd.DataFrame:
     """The share that passes condition 3 in each setting, by route, and as it were with the reference's mixture of routes.
 
@@ -143,9 +151,9 @@ def summary(table: pd.DataFrame, routes: pd.DataFrame | None) -> str:
     medians = towards.groupby("setting")[columns].median().join(towards.groupby("setting")["steep"].mean())
     lines.append(medians.loc[sorted(medians.index, key=sample.setting_key)].to_string(float_format="{:.3f}".format))
     if routes is not None:
-        key = ["dataset", "widths", "seed"]
-        mine = routes[routes["sweep"] == "channels"].drop_duplicates(key).set_index(key)["route"]
-        named = towards.assign(kind=[kind(mine.get(tuple(row), "")) for row in towards[key].itertuples(index=False, name=None)])
+        named = with_kinds(towards, routes)
+        if len(named) < len(towards):
+            lines += ["", f"Without the {len(towards) - len(named)} runs whose route is not in the table:"]
         smooth = sorted((name for name in set(named["setting"]) if name.startswith("gp-")), key=sample.setting_key)
         if smooth:
             told = standardised(named, smooth[0])

@@ -1,7 +1,7 @@
 """The updates of a trajectory: which of them count, and how they lie to a direction or a subspace.
 
-Departs from the paper in leaving out the updates made on the norm wall: there this project's flow moves along the sphere
-‖θ‖ = maxnorm, which is no part of a channel.
+ASSUME: the updates made on the norm wall do not count; there this project's flow moves along the sphere ‖θ‖ = maxnorm, which is no
+part of a channel, and the original's stops.
 
 Source: paper, Appendix B.3, Figures 3e and 4b.
 """

@@ -3,9 +3,10 @@
 The runs of one network share its target and its shape, so they are not independent draws of what a dataset does. The cluster is
 the network. The variance is that among clusters ("ultimate clusters"), as of a ratio estimate: Kish, Survey Sampling (1965),
 chapter 6. It has one degree of freedom less than there are clusters. A share gets Wilson's interval with an effective number of
-runs, which keeps its coverage for few clusters and for shares near 0 and 1: Korn & Graubard, Survey Methodology 24 (1998) 193;
-Franco, Little, Louis & Slud, Journal of Survey Statistics and Methodology 7 (2019) 334. One cluster alone says nothing about
-others: its interval is unbounded.
+runs: Korn & Graubard, Survey Methodology 24 (1998) 193; Franco, Little, Louis & Slud, Journal of Survey Statistics and Methodology
+7 (2019) 334. Near 0 and 1 few clusters have both hits and misses, and only these tell how alike the runs of a cluster are; so the
+design effect is drawn towards an assumed one, by as much as three such clusters weigh. One cluster alone says nothing about others: its
+interval is unbounded.
 """
 
 from typing import NamedTuple
@@ -14,6 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import norm, t
+
+# ASSUME: the design effect is a mean of the one that is seen, weighed by the number of clusters with hits or of those with misses,
+# whichever are fewer, and of that of runs with this correlation, which weighs as much as so many clusters. Set by simulation.
+ASSUMED_CORRELATION = 0.5
+ASSUMED_CLUSTERS = 3
 
 
 class Estimate(NamedTuple):
@@ -58,8 +64,7 @@ def cluster_share(hits: pd.Series, clusters: pd.DataFrame, confidence: float = 0
 def share_of_counts(hits: ArrayLike, runs: ArrayLike, confidence: float = 0.95) -> Estimate:
     """The share of runs that are hits, with its interval by cluster, from counts.
 
-    ASSUME: the design effect is at least 1, and 1 where all runs agree and none can be estimated; the few degrees of freedom
-    widen the interval then too.
+    The few degrees of freedom widen it too.
 
     Parameters
     ----------
@@ -82,7 +87,10 @@ def share_of_counts(hits: ArrayLike, runs: ArrayLike, confidence: float = 0.95) 
     if clusters < 2:
         return Estimate(share, 0.0, 1.0, clusters)
     binomial, between = share * (1 - share) / total, _variance(hits - share * runs, total, clusters)
-    effect = max(between / binomial, 1.0) if binomial > 0 else 1.0
+    seen = max(between / binomial, 1.0) if binomial > 0 else 1.0
+    telling = min(np.sum(hits > 0), np.sum(hits < runs))
+    assumed = 1 + (np.sum(runs**2) / total - 1) * ASSUMED_CORRELATION
+    effect = (telling * seen + ASSUMED_CLUSTERS * assumed) / (telling + ASSUMED_CLUSTERS)
     quantile = 0.5 + confidence / 2
     trials = total / effect * float(t.ppf(quantile, total - 1) / t.ppf(quantile, clusters - 1)) ** 2
     return Estimate(share, *score_interval(share, trials, confidence), clusters)

@@ -12,6 +12,7 @@ from flatchannels.storage.schemas import runs as run_schemas
 
 CONFIGURATION = list(run_schemas.CONFIGURATION_COLUMNS)  # columns: runs that share their loss levels
 NETWORK = list(column_schemas.NETWORK_COLUMNS)  # columns: runs of one network on one dataset
+RUN = ["sweep", *NETWORK, "seed"]  # columns that name a run
 ALL = "all"  # in the column of widths: of every network of a setting; comes first
 
 

@@ -16,8 +16,9 @@ from flatchannels.reporting.claims.verdict import (
     one_share,
     simultaneous,
 )
-from flatchannels.reporting.groups import NETWORK
+from flatchannels.reporting.groups import RUN
 from flatchannels.reporting.levels import distinct_minima
+from flatchannels.reporting.routes import certified_routes
 from flatchannels.reporting.shares import wilson_interval
 
 SAME_LOSS = 1e-10  # difference of the losses of a flow's end and of the saddle line where it began, for a return to the line
@@ -26,7 +27,6 @@ PARALLEL = 0.99  # ASSUME: |cosine| of updates with the saddle line; the paper s
 # ASSUME: C6, a loss falls if it falls by more than it goes up again from sample to sample, all together. First it was to go up by no
 # more than 1 % of its fall; but samples are interpolated, which in a narrow valley raises the loss of some by a few per cent of that.
 BACKWARD = 1.0
-RUN = ["sweep", *NETWORK, "seed"]  # columns that name a run
 VERDICT_OF_MATRIX = {"stable_inside": "stable inside", "stable_outside": "stable outside"}  # column of the Hessian → verdict of the matrix
 
 
@@ -152,7 +152,7 @@ def parallel_updates(tables: Tables) -> Verdict:
     runs = tables.get("channel_updates", pd.DataFrame(columns=[*RUN, "cosine", "last", "fall", "rise", "aligned"]))
     aligned = runs["aligned"].astype(bool)
     parallel, falls = runs["cosine"] > PARALLEL, (runs["fall"] > 0) & (runs["rise"] < BACKWARD * runs["fall"])
-    both, certified = parallel & falls, _certified_pairs(tables, runs)
+    both, certified = parallel & falls, certified_routes(runs, tables.get("routes", pd.DataFrame())) == "pair"
     parts = [fraction("parallel", parallel, runs), fraction("loss falls", falls, runs),
              fraction("both, of those that fulfil the third criterion too", both[aligned], runs[aligned]),
              fraction("of those with a certified pair at infinity", both[certified], runs[certified])]  # fmt: skip
@@ -165,11 +165,3 @@ def parallel_updates(tables: Tables) -> Verdict:
         f"them by more than it goes up again from sample to sample, above {NEARLY_ALL:.0%} (holds) or below (does not hold)"
     )
     return verdict
-
-
-def _certified_pairs(tables: Tables, runs: pd.DataFrame) -> pd.Series:
-    """Whether the route of each run is a certified minimum at infinity with one pair."""
-    routes = tables.get("routes", pd.DataFrame(columns=[*RUN, "route", "verdict"]))
-    routes = routes[(routes["route"] == "pair") & (routes["verdict"] == "certified")]
-    names = pd.MultiIndex.from_frame(routes[RUN].astype(str))
-    return pd.Series(pd.MultiIndex.from_frame(runs[RUN].astype(str)).isin(names), index=runs.index)
