@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import rosen, rosen_der, rosen_hess
 from test_flow import Custom, Quadratic
 
-from flatchannels import gradient_flow, polish
+from flatchannels import Network, gradient_flow, polish
 from flatchannels.dynamics.objectives import Affine
 
 BOWL = Quadratic(np.eye(2))
@@ -81,3 +82,36 @@ def test_an_objective_that_is_not_finite_is_an_outcome_and_no_mistake():
 
 def test_coordinates_of_an_objective_pass():
     assert np.allclose(gradient_flow(Affine.scaled(BOWL, np.array([2.0, 0.5])), np.ones(2)).theta_end, 0, atol=1e-6)
+
+
+class Reusing:
+    """Rosenbrock's valley with one array for each derivative, filled anew at every call."""
+
+    def __init__(self, *reused):
+        self.reused, self.slope, self.curvature = reused, np.zeros(2), np.zeros((2, 2))
+
+    def kept(self, name, own, value):
+        if name not in self.reused:
+            return value
+        own[:] = value
+        return own
+
+    def loss_and_gradient(self, theta):
+        return rosen(theta), self.kept("gradient", self.slope, rosen_der(theta))
+
+    def derivatives(self, theta):
+        return *self.loss_and_gradient(theta), self.kept("Hessian", self.curvature, rosen_hess(theta))
+
+
+@pytest.mark.parametrize("minimise, end", [(gradient_flow, "theta_end"), (polish, "theta")])
+def test_an_objective_may_fill_the_same_arrays_at_every_call(minimise, end):
+    start = np.array([-1.2, 1.0])
+    assert np.array_equal(getattr(minimise(Reusing(), start), end), getattr(minimise(Reusing("gradient", "Hessian"), start), end))
+
+
+@pytest.mark.parametrize("minimise", [gradient_flow, polish])
+def test_what_is_no_objective_is_named(minimise):
+    with pytest.raises(ValueError, match="function has no method"):
+        minimise(lambda theta: 0.0, np.ones(2))
+    with pytest.raises(ValueError, match=r"give Objective\(net, data\)"):
+        minimise(Network(2, (2,), "tanh"), np.ones(9))

@@ -1,6 +1,8 @@
 """What `train` refuses, before it does anything; limits of time; numbers of other types."""
 
+import json
 import time
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from flatchannels import Dataset, Network, train
 from flatchannels.dynamics import training
+from flatchannels.dynamics.optimisers import Optimiser
 from flatchannels.reasons import Finish, Stop
 
 X = np.random.default_rng(0).normal(size=(40, 2))
@@ -148,3 +151,38 @@ def test_a_run_whose_time_was_over_goes_on_to_the_same_end():
     on = train(NET, DATA, seed=2, flow=part.flow, spectrum_samples=5)
     assert on.stop == whole.stop and on.finish != Finish.TIME_LIMIT and np.array_equal(on.theta, whole.theta)
     assert np.array_equal(on.spectrum_min, whole.spectrum_min)
+
+
+def test_a_drawn_start_is_the_same_where_a_flow_goes_on():
+    drawn = {"seed": 1, "scheme": "he_normal", "initial_scale": 0.1, "max_t": 1.0}
+    part = train(NET, DATA, max_steps=5, **drawn)
+    on, whole = train(NET, DATA, flow=part.flow, **drawn), train(NET, DATA, **drawn)
+    assert part.flow.state and np.array_equal(on.theta_initial, part.theta_initial) and np.array_equal(on.theta, whole.theta)
+
+
+def test_a_flow_goes_on_in_the_way_it_was_made():
+    descent = Optimiser("adam", np.float32(0.01), np.int64(10**6))
+    flowed, descended = train(NET, DATA, seed=1, max_steps=2), train(NET, DATA, seed=1, optimiser=descent, max_seconds=0.05)
+    assert flowed.flow.state and descended.flow.state
+    with pytest.raises(ValueError, match="that of an optimiser; to go on, give the same"):
+        train(NET, DATA, descended.theta_initial, flow=descended.flow)
+    with pytest.raises(ValueError, match="gradient flow; it cannot go on by adam"):
+        train(NET, DATA, flowed.theta_initial, flow=flowed.flow, optimiser=descent)
+
+
+def test_numbers_of_an_optimiser_are_those_that_a_file_can_hold():
+    made = Optimiser("sgd", np.float32(0.5), np.int64(20), np.int16(5), np.uint8(3))
+    assert json.loads(json.dumps(asdict(made))) == {"name": "sgd", "rate": 0.5, "budget": 20, "batch": 5, "seed": 3}
+
+
+@pytest.mark.parametrize("smoothing", [("a", 1.0), (-1.0, 1.0), (np.nan, 1.0), (1.0,), [[1.0, 1.0]]])
+def test_smoothing_is_a_number_for_each_neuron(smoothing):
+    with pytest.raises(ValueError, match="smoothing is"):
+        Network(2, (2,), "relu", smoothing=smoothing)
+
+
+def test_a_network_with_rounded_kinks_is_not_trained_as_one_without(untouched):
+    rounded = Network(2, (2,), "relu", smoothing=np.array([0.1, 0.2]))
+    assert rounded.smoothing == (0.1, 0.2) and hash(rounded)
+    with pytest.raises(ValueError, match="without smoothing"):
+        train(rounded, DATA, seed=1)

@@ -102,6 +102,8 @@ def test_checkpoints_stand_in_the_order_of_their_steps_or_their_names(tmp_path):
         ("networks", ["net2-100", "net2-20"], [20, 100]),
         ("students", ["epoch100_student2", "epoch20_student2"], [20, 100]),
         ("best", ["best", "step-100", "step-20"], [20, 100]),
+        ("capitals", ["Epoch3_loss0.30", "Epoch1_loss0.91", "EPOCH2_loss0.45"], [1, 2, 3]),
+        ("finest", ["step=1200-epoch=3", "step=300-epoch=4"], [300, 1200]),
     ]:
         (tmp_path / folder).mkdir()
         for name in names:

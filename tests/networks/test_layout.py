@@ -1,10 +1,12 @@
 """θ is taken apart in one way: every parameter stands in one matrix, in the order of θ."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flatchannels.networks.layout import Layout
+from flatchannels.networks.norm import weight_norm
 
 LAYOUTS = st.builds(Layout, st.integers(1, 5), st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple), st.booleans())
 
@@ -38,3 +40,12 @@ def test_unpacked_and_packed_again_theta_is_the_same(layout):
     assert all((b is None) != layout.bias for _, b in layers)
     layers[0][0][:] = 7.0
     assert not (theta == 7).any()
+
+
+def test_a_bias_of_another_length_is_named():
+    with pytest.raises(ValueError, match=r"W of shape \(3, 2\) and b of shape \(2,\)"):
+        Layout(2, (3,), True).pack([(np.ones((3, 2)), np.ones(2)), (np.ones((1, 3)), np.ones(1))])
+
+
+def test_the_norm_of_large_integers_does_not_overflow():
+    assert weight_norm(np.array([60000], np.int32)) == 1.8e9

@@ -134,3 +134,36 @@ def test_plain_arrays_make_a_network_and_come_back():
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=words):
             Network.from_layers(wrong, "tanh")
+
+
+def test_a_module_that_stands_twice_counts_twice():
+    python("""
+from flatchannels import Network
+block, act = nn.Sequential(nn.Linear(4, 4), nn.Tanh()), nn.Tanh()
+x = np.random.default_rng(0).normal(size=(20, 2))
+for module, widths in [(nn.Sequential(nn.Linear(2, 4), nn.Tanh(), block, block, nn.Linear(4, 1)), (4, 4, 4)),
+                       (nn.Sequential(nn.Linear(2, 4), act, nn.Linear(4, 3), act, nn.Linear(3, 1)), (4, 3))]:
+    net, theta = Network.from_torch(module)
+    assert net.widths == widths
+    assert np.allclose(net.predict(theta, x), module(torch.tensor(x).float()).detach().numpy()[:, 0], atol=1e-6)
+early = nn.Sequential(nn.Linear(2, 3), nn.Softplus(threshold=1), nn.Linear(3, 1))
+try:
+    Network.from_torch(early)
+except ValueError as error:
+    assert "threshold 1" in str(error), error
+else:
+    raise AssertionError("an early threshold passes")
+""")
+
+
+def test_tensors_that_require_gradients_are_parameters_inputs_and_layers():
+    python("""
+from flatchannels import Dataset, Network, train
+first, last = nn.Linear(2, 3).double(), nn.Linear(3, 1).double()
+net, theta = Network.from_layers([(first.weight, first.bias), (last.weight, last.bias)], "tanh")
+start, x = torch.tensor(theta, requires_grad=True), np.random.default_rng(0).normal(size=(20, 2))
+assert np.array_equal(net.predict(start, torch.tensor(x, requires_grad=True)), net.predict(theta, x))
+assert np.array_equal(train(net, Dataset(x, np.sin(x[:, 0])), start, max_steps=2).theta_initial, theta)
+single = torch.full((20,), 0.05, dtype=torch.float32)
+assert abs(Dataset(x, x[:, 0], single / single.sum()).weights.sum() - 1) < 1e-15
+""")

@@ -224,3 +224,14 @@ def refused(job):
 def test_errors_of_files_come_across_processes():
     with pytest.raises(RecordError, match="a.npz: cannot be written"):
         list(results(refused, [1, 2], 2))
+
+
+def test_a_batch_that_is_larger_than_the_data_is_refused_before_any_run(data):
+    with pytest.raises(ValueError, match="batch is 500; there are 60 samples"):
+        train_many(NET, data, range(2), optimiser=Optimiser("sgd", 0.1, 10, 500), progress=False)
+
+
+def test_runs_of_an_optimiser_with_numbers_of_numpy_are_kept(data, tmp_path):
+    optimiser = Optimiser("sgd", np.float32(0.01), np.int64(20), np.int64(5))
+    table = train_many(NET, data, range(2), folder=tmp_path, optimiser=optimiser, progress=False)
+    assert not table["unfinished"].any() and Run.load(tmp_path, seed=1).settings["optimiser"] == optimiser

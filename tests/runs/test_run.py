@@ -152,3 +152,10 @@ def test_a_run_in_the_place_of_its_flow_gets_one_line(data):
     run = train(Network(2, (2,), "tanh"), data, seed=4, max_steps=3)
     with pytest.raises(ValueError, match="flow is a Run; it must be the flow of an earlier run: flow=run.flow"):
         train(run.network, data, run.theta_initial, flow=run)
+
+
+def test_limits_that_were_not_met_make_no_difference(data, tmp_path):
+    net = Network(2, (2,), "tanh")
+    run = train(net, data, seed=3, trajectory_samples=10, spectrum_samples=3)
+    other = train(net, data, seed=3, trajectory_samples=10, spectrum_samples=3, max_seconds=100, max_steps=10**6)
+    assert run == other and run != train(net, data, seed=3, trajectory_samples=10, spectrum_samples=3, rtol=1e-4)

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.networks.blocks import in_blocks
+from flatchannels.networks.checks import as_array
 
+SINGLE_SUM = 1e-6  # how far a sum of weights that were normalised in float32 may be from 1
 CONSTANT = 1e-14  # standard deviation over the largest value below which a column is one value with rounding
 
 
@@ -33,11 +35,10 @@ class Dataset:
         if x.ndim != 2 or y.shape != x.shape[:1] or not x.size:
             raise ValueError(f"x has shape {x.shape} and y {y.shape}; they must be (N, d) and (N,) with N ≥ 1 and d ≥ 1")
         q = np.full(y.size, 1.0 / y.size) if weights is None else real_array("weights", weights)
-        single = isinstance(weights, np.ndarray) and weights.dtype == np.float32
-        precision = float(np.finfo(np.float32).eps) if single else 0.0
-        if q.shape != y.shape or not (np.all(q >= 0) and math.isclose(q.sum(), 1.0, rel_tol=max(precision, 1e-9))):
+        single = weights is not None and as_array(weights).dtype == np.float32
+        if q.shape != y.shape or not (np.all(q >= 0) and math.isclose(q.sum(), 1.0, rel_tol=SINGLE_SUM if single else 1e-9)):
             raise ValueError("weights must be one nonnegative number per sample, summing to 1")
-        if precision:  # their sum is 1 to fewer digits than that of the weights of others
+        if single:  # their sum is 1 to fewer digits than that of the weights of others
             q /= q.sum()
         self.x, self.y, self.weights = x, y, q
         for array in (x, y, q):
@@ -64,7 +65,16 @@ class Dataset:
         Dataset
         Dataset or None
             The other one.
+
+        Raises
+        ------
+        ValueError
+            The other one is no dataset, or has another number of inputs; values whose squares overflow.
         """
+        if other is not None and not isinstance(other, Dataset):
+            raise ValueError(f"other is {type(other).__name__}; it must be a Dataset")
+        if other is not None and other.dimension != self.dimension:
+            raise ValueError(f"the other dataset has {other.dimension} inputs; this one has {self.dimension}")
         (shift, scale), (level, size) = (self._moments(values) for values in (self.x, self.y))
 
         def moved(data: Dataset) -> Dataset:
@@ -75,7 +85,10 @@ class Dataset:
     def _moments(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Weighted mean and standard deviation of the columns; a deviation that is rounding counts as 1."""
         mean = self.weights @ values
-        deviation = np.sqrt(self.weights @ (values - mean) ** 2)
+        with np.errstate(over="ignore"):
+            deviation = np.sqrt(self.weights @ (values - mean) ** 2)
+        if not np.isfinite(deviation).all():
+            raise ValueError("the data are too large to be standardised: squares of numbers above 1e150 overflow")
         return mean, np.where(deviation > CONSTANT * abs(values).max(axis=0), deviation, 1.0)
 
     @cached_property
@@ -111,7 +124,7 @@ def real_array(name: str, values: ArrayLike) -> NDArray[np.float64]:
         The values are not finite real numbers.
     """
     try:
-        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)  # tensors that require gradients refuse numpy
+        array = as_array(values)
         if array.dtype.kind not in "biuf":
             raise TypeError
         array = np.array(array, dtype=np.float64, order="C")

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from flatchannels.dynamics.objectives import Objective, TwiceDifferentiable
+from flatchannels.networks.checks import as_array
+from flatchannels.networks.network import Network
 
 Array = NDArray[np.float64]
 
@@ -73,7 +75,7 @@ def checked_theta(theta: ArrayLike, name: str = "theta") -> Array:
     ValueError
         It is no vector of real numbers, or an empty one.
     """
-    given = np.asarray(theta)
+    given = as_array(theta)
     if given.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be an array of real numbers")
     if given.ndim != 1 or not given.size:
@@ -96,9 +98,7 @@ def check_objective(objective: TwiceDifferentiable, theta: Array) -> None:
     """
     if isinstance(objective, Objective):
         return
-    for method in ("loss_and_gradient", "derivatives"):
-        if not callable(getattr(objective, method, None)):
-            raise ValueError(f"{type(objective).__name__} has no method {method}; an objective needs loss_and_gradient and derivatives")
+    _check_methods(objective, "loss_and_gradient", "derivatives")
     loss, gradient = _parts(objective.loss_and_gradient(theta), "loss_and_gradient", ("loss", "gradient"))
     _check_shapes(theta, loss, gradient)
     checked_derivatives(objective, theta)
@@ -121,13 +121,22 @@ def checked_derivatives(objective: TwiceDifferentiable, theta: Array) -> tuple[f
     Raises
     ------
     ValueError
-        Shapes or types are not those of `TwiceDifferentiable`, or the Hessian is not symmetric.
+        There is no such method, shapes or types are not those of `TwiceDifferentiable`, or the Hessian is not symmetric.
     """
+    _check_methods(objective, "derivatives")
     loss, gradient, hessian = _parts(objective.derivatives(theta), "derivatives", ("loss", "gradient", "Hessian"))
     _check_shapes(theta, loss, gradient, hessian)
     if np.isfinite(hessian).all() and abs(hessian - hessian.T).max() > SYMMETRY * abs(hessian).max():
         raise ValueError("the Hessian of the objective is not symmetric")
     return loss, gradient, hessian
+
+
+def _check_methods(objective: Any, *methods: str) -> None:
+    if isinstance(objective, Network):
+        raise ValueError("a Network alone has no loss; give Objective(net, data)")
+    for method in methods:
+        if not callable(getattr(objective, method, None)):
+            raise ValueError(f"{type(objective).__name__} has no method {method}; an objective needs {' and '.join(methods)}")
 
 
 def _parts(given: Any, method: str, names: tuple[str, ...]) -> tuple:

@@ -261,7 +261,7 @@ def _across_the_wall(bdf: Bdf, radius: float, inside: TwiceDifferentiable) -> tu
 
 
 class _Counter:
-    """An objective that counts its evaluations."""
+    """An objective that counts its evaluations, and gives new arrays, where it may fill the same ones at every call."""
 
     def __init__(self, objective: TwiceDifferentiable) -> None:
         self.objective, self.gradients, self.hessians = objective, 0, 0
@@ -272,9 +272,11 @@ class _Counter:
     def loss_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """The objective's."""
         self.gradients += 1
-        return self.objective.loss_and_gradient(theta)
+        loss, gradient = self.objective.loss_and_gradient(theta)
+        return loss, gradient.copy()
 
     def derivatives(self, theta: Array) -> tuple[float, Array, Array]:
         """The objective's."""
         self.hessians += 1
-        return self.objective.derivatives(theta)
+        loss, gradient, hessian = self.objective.derivatives(theta)
+        return loss, gradient.copy(), hessian.copy()

@@ -55,7 +55,6 @@ class TwiceDifferentiable(Protocol):
         loss : float
         gradient : (P,)
         hessian : (P, P), symmetric
-            A new array each time.
         """
         ...
 

@@ -85,6 +85,9 @@ class Optimiser:
                 raise ValueError(f"{key} is {value!r}; it must be an integer of at least {least}")
         if (self.name == "gd" and self.batch is not None) or (self.name == "sgd" and self.batch is None):
             raise ValueError(f"batch is {self.batch!r}; gd takes all samples, sgd needs a number of them")
+        plain = {"rate": float(self.rate), "budget": int(self.budget), "batch": self.batch and int(self.batch), "seed": int(self.seed)}
+        for key, value in plain.items():  # of NumPy's numbers, which JSON does not take
+            object.__setattr__(self, key, value)
 
 
 @dataclass
@@ -101,6 +104,51 @@ class _Walk:
     seconds: float = 0.0
     at: list[int] = field(default_factory=list)  # steps after which θ was kept
     kept: list[Array] = field(default_factory=list)
+
+
+def checked_batch(optimiser: Optimiser, data: Dataset) -> int:
+    """How many samples a step takes.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+    data : Dataset
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        More than there are.
+    """
+    batch = optimiser.batch or data.y.size
+    if batch > data.y.size:
+        raise ValueError(f"batch is {batch}; there are {data.y.size} samples")
+    return batch
+
+
+def check_same_kind(flow: Flow | None, optimiser: Optimiser | None) -> None:
+    """Check that a flow to go on with was made in the way in which it is to go on.
+
+    Parameters
+    ----------
+    flow : Flow, optional
+    optimiser : Optimiser, optional
+
+    Raises
+    ------
+    ValueError
+        It was not.
+    """
+    if flow is None or not flow.state:
+        return
+    descended = isinstance(flow.state[0], _Walk)
+    if descended and optimiser is None:
+        raise ValueError("flow is that of an optimiser; to go on, give the same optimiser, as in optimiser=run.settings['optimiser']")
+    if not descended and optimiser is not None:
+        raise ValueError(f"flow is a gradient flow; it cannot go on by {optimiser.name}: leave optimiser out")
 
 
 def descend(
@@ -145,10 +193,7 @@ def descend(
         A batch that is larger than the data.
     """
     begin = time.perf_counter()
-    number = data.y.size
-    batch = optimiser.batch or number
-    if batch > number:
-        raise ValueError(f"batch is {batch}; there are {number} samples")
+    number, batch = data.y.size, checked_batch(optimiser, data)
     objective, penalised = Objective(net, data), Objective(net, data, maxnorm)
     if state is None:
         start = np.array(theta, dtype=float)

@@ -89,7 +89,7 @@ def polish(
     begin = time.perf_counter()
     theta = checked_theta(theta)
     check_counts(max_iterations=max_iterations)
-    descent = _Descent(_Point(theta, *checked_derivatives(objective, theta)))
+    descent = _Descent(_point(theta, *checked_derivatives(objective, theta)))
     iterations = 0
     finish = None if np.isfinite(descent.here.loss) and np.isfinite(descent.here.hessian).all() else Finish.FAILED
     while finish is None:
@@ -121,6 +121,11 @@ class _Point(NamedTuple):
         return abs(self.gradient).max()
 
 
+def _point(theta: Array, loss: float, gradient: Array, hessian: Array) -> _Point:
+    """A point with arrays of its own: an objective may fill the same ones at every call."""
+    return _Point(theta, loss, gradient.copy(), hessian.copy())
+
+
 class _Descent:
     """The iterations: a point with its trust region, and since the loss shows nothing any more the best point so far.
 
@@ -143,7 +148,7 @@ class _Descent:
         if not self.visible:
             step = newton_step(components, values, self.shift)
         theta = self.here.theta + vectors @ step
-        trial = _Point(theta, *objective.derivatives(theta))
+        trial = _point(theta, *objective.derivatives(theta))
         if not np.isfinite(trial.hessian).all():  # far beyond the region the loss alone may still be finite
             trial = trial._replace(loss=np.inf)
         if self._lowers_loss(trial, step, decrease, inside) if self.visible else self._keeps_loss(trial, values):

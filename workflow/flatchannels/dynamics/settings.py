@@ -65,10 +65,12 @@ def check_start(
     ------
     ValueError
         Neither or both are given, so is a scheme or scale beside a θ₀, θ₀ is not real and finite, its shape or the data do not
-        fit the network, or the loss is not finite there.
+        fit the network, its kinks are rounded, or the loss is not finite there.
     """
     if not isinstance(net, Network) or not isinstance(data, Dataset):
         raise ValueError(f"train takes a Network and a Dataset, not {type(net).__name__} and {type(data).__name__}")
+    if net.smoothing:
+        raise ValueError("the kinks of this network are rounded, and train rounds them as it needs; give the network without smoothing")
     if (theta0 is None) == (seed is None):
         raise ValueError(f"train needs either theta0 or seed; {'neither' if seed is None else 'both'} given")
     if theta0 is None:

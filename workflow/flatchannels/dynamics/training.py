@@ -18,7 +18,7 @@ from flatchannels.data.dataset import Dataset
 from flatchannels.data.seeds import generator
 from flatchannels.dynamics.flow import Flow, gradient_flow
 from flatchannels.dynamics.objectives import GaugeFixed, Objective
-from flatchannels.dynamics.optimisers import Optimiser, descend
+from flatchannels.dynamics.optimisers import Optimiser, check_same_kind, descend
 from flatchannels.dynamics.polish import Polish, polish
 from flatchannels.dynamics.settings import check_settings, check_start
 from flatchannels.names import widths_name
@@ -188,7 +188,8 @@ def train(
     Raises
     ------
     ValueError
-        Neither theta0 nor seed, or both, a start that does not fit or has no finite loss, or a setting out of its range.
+        Neither theta0 nor seed, or both, a start that does not fit or has no finite loss, a setting out of its range, or a flow to go on
+        with that is an optimiser's where there is none, or the other way round.
     Diverged
         The loss of an optimiser is not finite.
     """
@@ -198,7 +199,8 @@ def train(
         "trajectory_samples": trajectory_samples, "spectrum_samples": spectrum_samples, "scheme": scheme,
         "initial_scale": initial_scale, "optimiser": optimiser,
     })  # fmt: skip
-    start = check_start(net, data, theta0, seed, *((scheme, initial_scale) if flow is None else ()))
+    start = check_start(net, data, theta0, seed, *((scheme, initial_scale) if flow is None or theta0 is None else ()))
+    check_same_kind(flow, optimiser)
 
     def left() -> float:
         return max_seconds - (time.perf_counter() - begin)

@@ -20,7 +20,10 @@ from flatchannels.storage.errors import RecordError
 from flatchannels.storage.foreign import foreign
 from flatchannels.storage.run_records import read_runs
 
-STEP = re.compile(r"(?:step|iter|iteration|epoch|(?<![A-Za-z])t)[=_-]?(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
+STEPS = [
+    re.compile(rf"(?:{words})[=_-]?(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", re.IGNORECASE)
+    for words in ("step|iter|iteration", "epoch", "(?<![A-Za-z])t")  # the finest first
+]
 NUMBER = re.compile(r"\d+")
 MOST_STRETCHES = 8  # of seeds that a line names
 NEAR_THE_WALL = 1 - 1e-6  # of maxnorm, from which on a flow no longer follows the loss alone
@@ -284,8 +287,8 @@ def _shapes(model: Model) -> list[tuple[int, ...]]:
 
 
 def _step(stem: str) -> float | None:
-    named = STEP.findall(stem)
-    if named:
-        return float(named[-1])
+    for words in STEPS:
+        if named := words.findall(stem):
+            return float(named[-1])
     numbers = NUMBER.findall(stem)
     return float(numbers[-1]) if numbers else None

@@ -82,10 +82,32 @@ def checked_inputs(x: ArrayLike, inputs: int) -> NDArray[np.float64]:
 
 
 def _of_real_numbers(name: str, values: ArrayLike) -> NDArray:
-    given = np.asarray(values)
+    given = as_array(values)
     if given.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be an array of real numbers")
     return given
+
+
+def as_array(values: ArrayLike) -> NDArray:
+    """Lists, tensors of torch and frames as NumPy takes them, without a copy where it can.
+
+    A tensor that requires gradients refuses NumPy, and a frame with columns of several types becomes one of objects: of numbers it is one
+    of float64.
+
+    Parameters
+    ----------
+    values : array_like, tensor of torch, or frame
+
+    Returns
+    -------
+    array
+    """
+    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    if array.dtype == object and hasattr(values, "dtypes"):
+        kinds = {getattr(column, "kind", "O") for column in np.ravel(np.array(values.dtypes, dtype=object))}
+        if kinds <= set("biuf"):
+            return np.asarray(values, dtype=np.float64)
+    return array
 
 
 def _is_size(value: Any) -> bool:

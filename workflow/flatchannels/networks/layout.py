@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from flatchannels.networks.checks import as_array
+
 Layers = Sequence[tuple[ArrayLike, ArrayLike | None]]
 
 
@@ -106,11 +108,16 @@ class Layout:
             raise ValueError(f"{len(layers)} layers given; the network has {len(self.shapes)}")
         parts = []
         for (W, b), shape in zip(layers, self.shapes):
-            matrix = np.asarray(W, dtype=float)
+            matrix = as_array(W).astype(np.float64)
             if (b is not None) != self.bias:
                 raise ValueError(f"the biases must be {'arrays' if self.bias else 'None'}")
-            if self.bias:
-                matrix = np.column_stack([matrix, np.asarray(b, dtype=float)])
+            if b is not None:
+                biases = as_array(b).astype(np.float64)
+                if matrix.ndim != 2 or biases.shape != matrix.shape[:1]:
+                    raise ValueError(
+                        f"a layer has W of shape {matrix.shape} and b of shape {biases.shape}; they must be (out, in) and (out,)"
+                    )
+                matrix = np.column_stack([matrix, biases])
             if matrix.shape != shape:
                 raise ValueError(f"a layer's [W | b] has shape {matrix.shape}; it must be {shape}")
             parts.append(matrix.ravel())

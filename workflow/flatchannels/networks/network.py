@@ -68,8 +68,12 @@ class Network:
         if not isinstance(self.bias, bool | np.bool_):
             raise ValueError(f"bias is {self.bias!r}; it must be True or False")
         object.__setattr__(self, "bias", bool(self.bias))
-        if self.smoothing and (self.activation != "relu" or len(self.smoothing) != sum(self.widths)):
+        smoothing = np.asarray(self.smoothing)
+        if smoothing.size and (self.activation != "relu" or smoothing.shape != (sum(self.widths),) or smoothing.dtype.kind not in "iuf"):
             raise ValueError("smoothing is one number per hidden neuron, and for relu alone")
+        if not np.all(np.isfinite(smoothing) & (smoothing >= 0)):
+            raise ValueError(f"smoothing is {self.smoothing!r}; its numbers must be finite, and 0 or more")
+        object.__setattr__(self, "smoothing", tuple(map(float, smoothing)))
 
     @cached_property
     def layout(self) -> Layout:

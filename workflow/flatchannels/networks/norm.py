@@ -20,6 +20,7 @@ def weight_norm(theta: Vector) -> float:
     -------
     float
     """
+    theta = np.asarray(theta, dtype=float)  # squares of integers may overflow
     return float(theta @ theta) / (2 * theta.size)
 
 

@@ -23,6 +23,7 @@ FORMULAS: dict[str, Callable[[Any, Any], Any]] = {  # of what torch has no class
     "erf": lambda torch, z: torch.erf(z * 0.5**0.5),
 }
 SILENT = ("Flatten", "Identity", "Dropout")  # that change nothing when a trained network is used
+DEFAULT_THRESHOLD = 20  # of torch's softplus
 LINEAR_FROM = 40.0  # z from which torch takes softplus as linear: by default 20, where it is off by 2e-9
 
 
@@ -128,7 +129,7 @@ def outputs_of(module: Any, x: Array) -> Array:
 def _flat(module: Any) -> list[Any]:
     """The modules of nested `Sequential`s in their order, without those that change nothing."""
     if type(module).__name__ == "Sequential":
-        return [part for child in module.children() for part in _flat(child)]
+        return [part for child in module for part in _flat(child)]  # `children()` leaves out a module that stands there twice
     return [] if type(module).__name__.startswith(SILENT) else [module]
 
 
@@ -155,6 +156,8 @@ def _name(module: Any) -> str:
         raise ValueError(f"the module has a {kind}; the activation must be one of {', '.join(NAMES)}, or come from to_torch")
     if kind == "Softplus" and module.beta != 1:
         raise ValueError(f"Softplus has beta {module.beta}; it must be 1")
+    if kind == "Softplus" and module.threshold < DEFAULT_THRESHOLD:
+        raise ValueError(f"Softplus has threshold {module.threshold}; it must be {DEFAULT_THRESHOLD}, torch's own, or more")
     if kind == "GELU" and module.approximate != "none":
         raise ValueError(f"GELU is approximated by {module.approximate}; it must be exact")
     return name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flatchannels.data.dataset import Dataset
+from flatchannels.dynamics.optimisers import checked_batch
 from flatchannels.dynamics.settings import check_settings, check_start
 from flatchannels.dynamics.training import compile_kernels
 from flatchannels.networks.network import Network
@@ -92,6 +93,8 @@ def train_many(
     del asked["net"], asked["data"]
     check_settings(asked)
     check_start(net, data, np.zeros(net.parameters), None)  # whether they fit at all
+    if asked["optimiser"]:
+        checked_batch(asked["optimiser"], data)
     if not isinstance(seeds, Iterable):
         raise ValueError(f"seeds is {seeds!r}; it must be several integers, such as range(10)")
     wanted = [checked_seed(seed) for seed in seeds]

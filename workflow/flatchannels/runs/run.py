@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 NUMBERS = ("loss_initial", "loss", "loss_cusp", "gradient_norm", "weight_norm", "hessian_min", "hessian_max")
+LIMITED = continuation.REASON_OF_LIMIT.keys()  # settings in which runs that came to the same may differ
 NO_RESULT = "seconds", "state"  # fields of parts of a run in which two that came to the same may differ
 LIBRARY = "library"  # where other records name a sweep
 
@@ -180,10 +181,13 @@ class Run(training.Run):
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two runs, or values in them, are equal but for NO_RESULT."""
+    """Whether two runs, or values in them, are equal but for NO_RESULT and LIMITED."""
     if isinstance(one, training.Run | Flow | Polish):
         named = [field.name for field in fields(one) if field.name not in NO_RESULT]
         return type(one) is type(other) and all(_same(getattr(one, name), getattr(other, name)) for name in named)
+    if isinstance(one, dict) and isinstance(other, dict):
+        mine, others = ({name: value for name, value in plain(settings).items() if name not in LIMITED} for settings in (one, other))
+        return mine == others
     if isinstance(one, np.ndarray | float) and isinstance(other, np.ndarray | float):
         return np.array_equal(one, other, equal_nan=True)
     return bool(one == other)
