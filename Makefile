@@ -49,11 +49,11 @@ OF_CHANNELS := all figures report_contents publish scorecard channels fig4 figB7
 
 .PHONY: figures report verify publish grow redraw test thorough-test slurm-test repair bench lint docs lock clean gp-environment notebooks notebooks-environment datasets card findings command-line peers-environment
 figures: $(VENV)/requirements.lock
-	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG)
+	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config "$(CONFIG)"
 	@test -z "$(filter $(OF_CHANNELS),$(TARGETS))" || \
-	  ! PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG) | grep -q Gaussian || \
+	  ! PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config "$(CONFIG)" | grep -q Gaussian || \
 	  $(MAKE) --no-print-directory gp-environment || echo "make: all else is made without them" >&2
-	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
+	$(RUN) -m snakemake --cores $(CORES) --configfile "$(CONFIG)" -- $(TARGETS)
 
 test: $(VENV)/requirements.lock
 	$(RUN) -m pytest
@@ -67,11 +67,11 @@ slurm-test: $(VENV)/requirements.lock
 
 report:
 	@$(MAKE) --no-print-directory figures TARGETS=report_contents
-	$(RUN) -m snakemake --configfile $(CONFIG) --report $(REPORT) --report-stylesheet workflow/report/report.css -- report_contents
+	$(RUN) -m snakemake --configfile "$(CONFIG)" --report $(REPORT) --report-stylesheet workflow/report/report.css -- report_contents
 
 publish:
 	@$(MAKE) --no-print-directory figures TARGETS=publish
-	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication $(CONFIG) $(TO)
+	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.publication "$(CONFIG)" $(TO)
 	@test $(TO) != docs/reproduction || test ! -f docs/card/make.py || $(MAKE) --no-print-directory card findings
 
 grow: $(VENV)/requirements.lock
@@ -92,9 +92,9 @@ verify: $(VENV)/requirements.lock
 
 # First what was damaged; then what depends on it, unless it came out the same.
 repair: $(VENV)/requirements.lock
-	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.repair $(CONFIG)) || exit 1; \
-	test -z "$$targets" || $(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $$targets
-	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $(TARGETS)
+	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.repair "$(CONFIG)") || exit 1; \
+	test -z "$$targets" || $(RUN) -m snakemake --cores $(CORES) --configfile "$(CONFIG)" -- $$targets
+	$(RUN) -m snakemake --cores $(CORES) --configfile "$(CONFIG)" -- $(TARGETS)
 
 bench: $(VENV)/requirements.lock
 	@mkdir -p results/bench
@@ -128,11 +128,11 @@ docs: $(DOCS_VENV)/requirements-docs.txt
 gp-environment: $(GP_VENV)/requirements-gp.txt
 
 datasets: $(VENV)/requirements.lock
-	@! PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config $(CONFIG) | grep -q Gaussian || \
+	@! PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.config "$(CONFIG)" | grep -q Gaussian || \
 	  $(MAKE) --no-print-directory gp-environment || echo "make: all else is made without them" >&2
-	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.dataset_list $(CONFIG)) || exit 1; \
-	$(RUN) -m snakemake --cores $(CORES) --configfile $(CONFIG) -- $$targets
-	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.dataset_list $(CONFIG) --checksums
+	@targets=$$(PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.dataset_list "$(CONFIG)") || exit 1; \
+	$(RUN) -m snakemake --cores $(CORES) --configfile "$(CONFIG)" -- $$targets
+	@PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.dataset_list "$(CONFIG)" --checksums
 
 card: $(VENV)/requirements.lock
 	$(RUN) docs/card/make.py $(if $(RESULTS),--datasets $(RESULTS))

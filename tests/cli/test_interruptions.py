@@ -106,6 +106,18 @@ def test_runs_at_a_limit_begin_anew_where_what_they_need_is_missing(data, tmp_pa
     assert same(run_records.read_runs(out)[1], run_records.read_runs(whole)[1])
 
 
+def test_runs_that_begin_anew_stay_in_the_record_until_they_have_ended(data, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "runs.npz"
+    assert run("train", data, "--widths", 2, "--seeds", "1-3", "--out", out, "--max-steps", 9) == 0
+    before = run_records.read_runs(out)[1]
+    continuation.unfinished_path(out).unlink()
+    monkeypatch.setattr(blocks, "results", only([2], KeyboardInterrupt()))
+    assert run("continue", out, "--max-steps", 20_000) == 130
+    after = run_records.read_runs(out)[1]
+    assert after["seed"].tolist() == [1, 2, 3] and after["steps"][1] > 9 and after["steps"][[0, 2]].tolist() == [9, 9]
+    assert np.array_equal(after["theta"][[0, 2]], before["theta"][[0, 2]])
+
+
 def test_a_process_that_is_killed_costs_its_own_run_alone(data, tmp_path, monkeypatch, capsys):
     out = tmp_path / "runs.npz"
     monkeypatch.setattr(blocks, "results", only([1, 3], ProcessDied("told to scripts")))

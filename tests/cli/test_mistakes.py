@@ -114,3 +114,20 @@ metadata.files = files  # as where nothing of that name is installed
 from flatchannels.cli import main
 sys.exit(main(sys.argv[1:]))
 """
+
+
+def test_numbers_that_no_network_or_optimiser_has(nothing_runs, capsys):
+    train_it = ["train", "data.npz", "--out", "new.npz", "--widths"]
+    assert "a layer can have 1000 neurons" in refusal(capsys, *train_it, 10**20)
+    assert "needs a batch: --batch" in refusal(capsys, *train_it, 2, "--optimiser", "sgd", "--rate", 0.1, "--budget", 10)
+    assert "it must be at most 1000000000000" in refusal(capsys, *train_it, 2, "--optimiser", "gd", "--rate", 0.1, "--budget", 10**21)
+
+
+def test_a_terminal_without_greek_and_a_closed_output_are_no_mistake(here):
+    for words, encoding in [(["inspect", "record.npz"], "latin-1"), (["train", "--help"], "ascii")]:
+        command = [sys.executable, "-m", "flatchannels", *words]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow"), "PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, capture_output=True, env=environment)
+        assert done.returncode == 0 and done.stdout and not done.stderr
+    closed = subprocess.run(f"{sys.executable} -m flatchannels inspect record.npz >&-", shell=True, capture_output=True, env=environment)
+    assert b"Traceback" not in closed.stderr

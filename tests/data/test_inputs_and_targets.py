@@ -158,6 +158,8 @@ def test_a_file_gives_the_samples_that_it_holds(tmp_path, suffix):
         ("a,b\n1,2\n", "there is no column 'y'; it has a, b"), ("y\n1\n", "no inputs"), ("a,y\n1,x\n", "column 'y' holds no numbers"),
         ("a,y,y\n1,2,3\n", "column 'y' is there 2 times"), (",a,y\n0,1,2\n", "column 1 has no name; if it is the index of pandas"),
         ("a,y\n1,\n2,3\n", "column 'y' lacks 1 values"), ("", "No columns"), ("a,y,weights\n1,2,-1\n", "weights must be nonnegative"),
+        ("y,b\n3.5,2.5,9\n3.6,2.6,9\n", "its rows have 3 values, and its header has 2 names"),
+        ("a,y\n1,2,\n3,4,\n", "its rows have 3 values"), ("a,y\n\n0,1,2\n1,3,4\n", "its rows have 3 values"),
     ],
 )  # fmt: skip
 def test_a_table_that_is_no_dataset_is_refused_in_one_line(tmp_path, content, problem):

@@ -149,6 +149,9 @@ MISTAKES = {
     "an indefinite covariance": (("datasets", "own"), OWN | {"covariance": [[1, 2], [2, 1]]},
                                  "datasets.own.covariance is [[1, 2], [2, 1]]; it must be positive definite"),
     "a singular covariance": (("datasets", "own"), OWN | {"covariance": [[1, 1], [1, 1]]}, "is [[1, 1], [1, 1]]; it must be positive"),
+    "a toy with a larger batch than data": (("toy", "batch"), 5000, "toy.batch is 5000; toy.samples is 4096, and no batch can be larger"),
+    "a third neuron of two": (("saddles", "plateau", "neuron"), 2, "saddles.plateau.neuron is 2; it counts from 0, and a network of"),
+    "a seed that is not run": (("saddles", "plateau", "seed"), 999, "saddles.plateau.seed is 999; the seeds of the sweep levels go to "),
     "a covariance without end": (("datasets", "own"), OWN | {"covariance": [[10**400]]}, "covariance[0][0] is 10000"),
 }  # fmt: skip
 

@@ -109,3 +109,14 @@ def test_the_text_names_failures_networks_that_did_not_converge_and_damaged_reco
 
 def test_an_empty_folder_has_nothing_yet(tmp_path):
     assert "0 runs in 0 records" in sweep_summary.describe(tmp_path)
+
+
+def test_a_block_that_was_made_anew_with_more_seeds_counts_once(results):
+    before = len(sweep_summary.read(results)[0])
+    meta = synthetic.meta(8, (4,), "softplus", True, sweep="channels", dataset="rosenbrock-d8", spec=SPEC)
+    parameters = Layout(inputs=8, widths=(4,), bias=True).parameters
+    place = names.record_place("channels", "rosenbrock-d8", "softplus", (4,), True, 4, 8)
+    run_records.write_runs(results / place, meta, [synthetic.run(seed, parameters) for seed in range(4, 9)])
+    runs = sweep_summary.read(results)[0]
+    assert len(runs) == before + 2 and not runs.duplicated(["dataset", "widths", "seed"]).any()
+    assert f"{before + 2} runs in 6 records, 0 of which" in sweep_summary.describe(results)

@@ -8,8 +8,9 @@ import pytest
 from flatchannels import Dataset, Network, Run, inspect, train
 from flatchannels.inspection.checkpoints import read_end
 from flatchannels.reasons import Stop
+from flatchannels.runs import records
 from flatchannels.runs.pictures import closest_pairs
-from flatchannels.storage.errors import RecordError
+from flatchannels.storage.errors import RecordError, WriteError
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +160,17 @@ def test_limits_that_were_not_met_make_no_difference(data, tmp_path):
     run = train(net, data, seed=3, trajectory_samples=10, spectrum_samples=3)
     other = train(net, data, seed=3, trajectory_samples=10, spectrum_samples=3, max_seconds=100, max_steps=10**6)
     assert run == other and run != train(net, data, seed=3, trajectory_samples=10, spectrum_samples=3, rtol=1e-4)
+
+
+def test_what_a_run_needs_to_go_on_stays_until_the_new_record_is_there(data, tmp_path, monkeypatch):
+    net, path = Network(2, (2,), "tanh"), tmp_path / "run.npz"
+    part = train(net, data, seed=3, max_steps=5)
+    part.save(path)
+    whole = train(net, data, part.theta_initial, flow=part.flow)
+    with monkeypatch.context() as patched:
+        patched.setattr(records.run_records, "write_runs", lambda *_: (_ for _ in ()).throw(WriteError(path, "no space")))
+        with pytest.raises(WriteError):
+            whole.save(path)
+    assert Run.load(path).unfinished
+    whole.save(path)
+    assert not Run.load(path).unfinished and [file.name for file in tmp_path.iterdir()] == ["run.npz"]

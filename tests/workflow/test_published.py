@@ -127,6 +127,42 @@ def test_what_lies_in_the_folder_is_replaced_but_for_its_readme(folder, tmp_path
     assert (tmp_path / "mine" / "thesis.tex").exists()
 
 
+def test_an_interruption_while_results_are_put_in_place_loses_nothing(folder, tmp_path, monkeypatch):
+    target, source = tmp_path / "kept", folder / NAME
+    publication.replace(target, source)
+    (target / "README.md").write_text("by hand")
+    there = sorted(path.relative_to(target) for path in target.rglob("*"))
+    with monkeypatch.context() as patched:  # a disk that is full
+        patched.setattr(shutil, "copytree", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            publication.replace(target, source)
+    assert sorted(path.relative_to(target) for path in target.rglob("*")) == there
+    target.rename(tmp_path / ".kept.before")  # killed between its two moves
+    publication.replace(target, source)
+    assert sorted(path.relative_to(target) for path in target.rglob("*")) == there
+    assert (target / "README.md").read_text() == "by hand" and [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_a_place_that_cannot_be_written_gets_one_line(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", "/proc/published"):
+        refused = python(folder, "publication", WHOLE, place)
+        assert refused.returncode == 1 and refused.stderr.count("\n") == 1 and str(place) in refused.stderr, refused.stderr
+    refused = python(folder, "publication", "--redraw", "nowhere")
+    assert refused.returncode == 1 and "there is no such folder" in refused.stderr
+
+
+@pytest.mark.parametrize("content", ["<<<<<<< HEAD", "{}", "[]"])
+def test_a_damaged_origin_gets_one_line(folder, tmp_path, content):
+    place = shutil.copytree(folder / NAME, tmp_path / "damaged")
+    (place / published.ORIGIN_FILE).write_text(content)
+    for words in (["verification", place, "--runs", 1], ["growth", "join", place, WHOLE], ["publication", "--redraw", place]):
+        refused = python(folder, *words)
+        assert refused.returncode and refused.stderr.count("\n") == 1 and "put back the file" in refused.stderr, refused.stderr
+    done = snakemake(tmp_path, "-n", "fig4", "--config", f"from_tables={place}", checkout=ROOT)
+    assert done.returncode == 1 and "put back the file" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_what_later_code_draws_takes_the_place_of_the_published_figure(folder, tmp_path):
     place = shutil.copytree(folder / NAME, tmp_path / NAME)
     drawn = tmp_path / "drawn" / "figures"

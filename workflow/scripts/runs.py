@@ -19,6 +19,7 @@ import scipy
 from flatchannels.dynamics.training import initial, optimiser_of, train
 from flatchannels.networks.network import Network
 from flatchannels.pipeline import jobs
+from flatchannels.runs.records import write_record
 from flatchannels.storage import continuation, dataset_files, run_records
 from flatchannels.storage.errors import RecordError
 
@@ -61,8 +62,7 @@ def main(dataset, output, job, asked, go_on):
             traceback.print_exc()
             runs.append(run_records.Failure(seed, f"{type(error).__name__}: {error}", start))
 
-    continuation.write_unfinished(output, origin, [run for run in runs if not isinstance(run, run_records.Failure)])
-    run_records.write_runs(output, meta | {"versions": versions, "cpu": compile.CPU}, runs)
+    write_record(output, origin, meta | {"versions": versions, "cpu": compile.CPU}, runs)
 
 
 if __name__ == "__main__":

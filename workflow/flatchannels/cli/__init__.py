@@ -4,6 +4,7 @@ A mistake ends in one line on standard error and exit code 2, as wrong words do 
 """
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -49,10 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     try:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # of an encoding that may lack θ
+                stream.reconfigure(errors="replace")
         given = parser().parse_args(arguments)
         with raising_terminated():  # not before: an import that an exception interrupts may say so in lines of its own
             code = given.function(given) or 0
-            sys.stdout.flush()
+            if sys.stdout:  # there is none where the caller has closed it
+                sys.stdout.flush()
             return code
     except BrokenPipeError:  # the reader of our output has gone
         sys.stderr.close()

@@ -108,7 +108,13 @@ def block_of(meta: Mapping[str, Any]) -> Block:
 
 
 def run_block(
-    block: Block, data: Dataset, out: Path, earlier: Mapping[int, Any], workers: int, progress: Callable[[int, int], None]
+    block: Block,
+    data: Dataset,
+    out: Path,
+    earlier: Mapping[int, Any],
+    workers: int,
+    progress: Callable[[int, int], None],
+    anew: Mapping[int, Any] | None = None,
 ) -> list[Any]:
     """Run what is missing, or unfinished, of a block, and keep its record up to date.
 
@@ -124,6 +130,8 @@ def run_block(
         How many processes.
     progress : function
         Told how many runs are done, and of how many.
+    anew : mapping, optional
+        Seed → Run of those that begin anew, and stay in the record until they have ended.
 
     Returns
     -------
@@ -139,14 +147,14 @@ def run_block(
 
     first, last = block.seeds
     seeds = range(first, last + 1)
-    kept = {seed: run for seed, run in earlier.items() if seed in seeds}
-    done = {seed: run for seed, run in kept.items() if not run.unfinished}
+    kept = {seed: run for seed, run in {**(anew or {}), **earlier}.items() if seed in seeds}
+    done = {seed: run for seed, run in earlier.items() if seed in seeds and not run.unfinished}
     due = time.monotonic() + SECONDS_BETWEEN_RECORDS
-    jobs = [(block.network, block.training, data, seed, kept.get(seed)) for seed in seeds if seed not in done]
+    jobs = [(block.network, block.training, data, seed, earlier.get(seed)) for seed in seeds if seed not in done]
     try:
         for seed, run in results(_run, jobs, workers, compile_kernels):
             done[seed] = run
-            if seed not in earlier or not isinstance(run, Failure):
+            if seed not in kept or not isinstance(run, Failure):
                 kept[seed] = run
             progress(len(done), len(seeds))
             if (begin := time.monotonic()) > due:

@@ -41,6 +41,7 @@ TRAINING_LIMITS = {
     "max_t": "time of the flow",
 }
 MOST_SEEDS = 10_000
+MOST_NEURONS = 1000  # of a layer, as in a configuration
 UNIT_SCALE = 0.1, 10.0  # standard deviations of the targets between which the walls of the flow suit the data
 TRAIN = """Train a network by gradient flow, or by an optimiser, from several random initialisations, each to its end: a minimum, a plateau
 saddle, or the norm wall, behind which channels lead on to infinity. Runs end by themselves; limits are for the rest, and `flatchannels
@@ -95,7 +96,7 @@ def add_to(commands: Any) -> None:
     add("--optimiser", default="flow", choices=["flow", *METHODS], help="the flow, or steps of finite size in its place (%(default)s)")
     add("--rate", type=float, help="learning rate of an optimiser")
     add("--budget", type=int, metavar="STEPS", help="how many steps an optimiser takes")
-    add("--batch", type=int, metavar="SAMPLES", help="in a step, of sgd and adam; all of them by default")
+    add("--batch", type=int, metavar="SAMPLES", help="in a step: of sgd, which needs it, and of adam, by default all")
     for key, text in TRAINING_LIMITS.items():
         add(
             f"--{key.replace('_', '-')}",
@@ -221,13 +222,16 @@ def run_continue(given: argparse.Namespace) -> None:
     block = replace(block, source=block.source | {"file": place})
     block = with_limits(block, plain({key: getattr(given, key) for key in TRAINING_LIMITS if getattr(given, key) is not None}))
     check_settings({key: value for key, value in block.training.items() if key != "optimiser"})
-    earlier, workers = _earlier(block, data, out), _workers(given)
+    (earlier, anew), workers = _earlier(block, data, out), _workers(given)
     check_record_writable(out)
-    _told(run_block(block, data, out, earlier, workers, Progress("runs")), out, given.json)
+    _told(run_block(block, data, out, earlier, workers, Progress("runs"), anew), out, given.json)
 
 
-def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
-    """The runs of a record, to go on with.  ValueError where they are finished, or kept by other versions, or damaged."""
+def _earlier(block: Block, data: Dataset, out: Path) -> tuple[dict[int, Any], dict[int, Any]]:
+    """The runs of a record, to go on with, and those that begin anew.
+
+    ValueError where they are finished, or kept by other versions, or damaged.
+    """
     from flatchannels.runs.run import at_a_limit, recorded_runs
 
     kept = continuation.unfinished_path(out)
@@ -242,14 +246,15 @@ def _earlier(block: Block, data: Dataset, out: Path) -> dict[int, Any]:
         raise ValueError(f"{error}; if it is removed, the runs that met a limit begin anew, and the others stay") from None
     if kept.exists() and not earlier:
         raise ValueError(f"{kept} does not belong to {out}; if it is removed, the runs that met a limit begin anew, and the others stay")
+    anew = {}
     if not earlier:
         recorded = recorded_runs(out)
         earlier = {seed: run for seed, run in recorded.items() if not at_a_limit(run)}
-        if lost := len(recorded) - len(earlier):
-            print(f"flatchannels: {kept} is missing, so {lost} of the runs of {out}, which met a limit, begin anew", file=sys.stderr)
+        if anew := {seed: run for seed, run in recorded.items() if seed not in earlier}:
+            print(f"flatchannels: {kept} is missing, so {len(anew)} of the runs of {out}, which met a limit, begin anew", file=sys.stderr)
     if len(earlier) > block.seeds[1] - block.seeds[0] and not any(run.unfinished for run in earlier.values()):
         raise ValueError(f"all runs of {out} have ended by themselves; there is nothing to go on with")
-    return earlier
+    return earlier, anew
 
 
 def _named(versions: Any) -> str:
@@ -276,7 +281,7 @@ def _optimiser(given: argparse.Namespace) -> dict[str, Any]:
             if value is not None:
                 raise ValueError(f"{key} is {value}; the flow has none: it is for --optimiser {', '.join(METHODS)}")
         return {}
-    for key in ("rate", "budget"):
+    for key in ("rate", "budget", *(["batch"] if given.optimiser == "sgd" else [])):
         if numbers[key] is None:
             raise ValueError(f"--optimiser {given.optimiser} needs a {key}: --{key} …")
     chosen = {"name": given.optimiser, **numbers}
@@ -286,9 +291,12 @@ def _optimiser(given: argparse.Namespace) -> dict[str, Any]:
 
 def _widths(text: str) -> tuple[int, ...]:
     try:
-        return widths_of(text)
+        widths = widths_of(text)
     except ValueError:
         raise ValueError(f"widths is {text}; it must be like 8, or 4x4") from None
+    if max(widths) > MOST_NEURONS:
+        raise ValueError(f"widths is {text}; a layer can have {MOST_NEURONS} neurons")
+    return widths
 
 
 def _seeds(text: str) -> tuple[int, int]:

@@ -4,7 +4,9 @@ An npz holds x (N, d) and y (N,), perhaps weights (N,), perhaps x_test and y_tes
 weights; every other column is an input, in their order.
 """
 
+import csv
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,8 @@ def _columns(path: Path, column: str) -> dict[str, Array]:
     if path.suffix == ".csv":
         _check_header(["" if pd.isna(name) else str(name) for name in pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]])
     table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    if path.suffix == ".csv":
+        _check_length(path)
     if column not in table:
         raise ValueError(f"there is no column {column!r}; it has {', '.join(map(str, table.columns))}")
     inputs = [name for name in table.columns if name not in (column, "weights")]
@@ -122,6 +126,14 @@ def _columns(path: Path, column: str) -> dict[str, Array]:
         raise ValueError(f"there is no column besides {column!r}: no inputs")
     arrays = {"x": table[inputs].to_numpy(dtype=float), "y": table[column].to_numpy(dtype=float)}
     return arrays | ({"weights": table["weights"].to_numpy(dtype=float)} if "weights" in table else {})
+
+
+def _check_length(path: Path) -> None:
+    """A first row that is longer than the header: pandas would take its first values for names of rows."""
+    with path.open(newline="", encoding="utf-8") as file:
+        header, first = ([*islice(filter(None, csv.reader(file)), 2)] + [[], []])[:2]
+    if len(first) > len(header):
+        raise ValueError(f"its rows have {len(first)} values, and its header has {len(header)} names")
 
 
 def _check_header(names: list[str]) -> None:

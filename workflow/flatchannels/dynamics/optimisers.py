@@ -34,6 +34,7 @@ from flatchannels.reasons import Stop
 Array = NDArray[np.float64]
 
 METHODS = ("gd", "sgd", "adam")
+MOST_STEPS = 10**12  # of a budget, as in a configuration
 SECONDS_AT_ONCE = 0.2  # of compiled steps, about, between two looks at the clock
 
 
@@ -85,6 +86,8 @@ class Optimiser:
                 raise ValueError(f"{key} is {value!r}; it must be an integer of at least {least}")
         if (self.name == "gd" and self.batch is not None) or (self.name == "sgd" and self.batch is None):
             raise ValueError(f"batch is {self.batch!r}; gd takes all samples, sgd needs a number of them")
+        if self.budget > MOST_STEPS:
+            raise ValueError(f"budget is {self.budget}; it must be at most {MOST_STEPS}")
         plain = {"rate": float(self.rate), "budget": int(self.budget), "batch": self.batch and int(self.batch), "seed": int(self.seed)}
         for key, value in plain.items():  # of NumPy's numbers, which JSON does not take
             object.__setattr__(self, key, value)

@@ -82,6 +82,20 @@ def inconsistencies(config: dict, targets: Iterable[str], place_is_given: bool) 
             known = mistakes.known(sweep, list(config["sweeps"]))
             yield f"figures.{figures} is {mistakes.shown(sweep)}, which is not in sweeps{known}"
     yield from _wrong_sweeps(config)
+    yield from _wrong_examples(config)
+
+
+def _wrong_examples(config: dict) -> Iterator[str]:
+    """A batch of the toy that is larger than its data; a plateau at a neuron, or in a run, that there is not."""
+    toy, plateau = config["toy"], config["saddles"]["plateau"]
+    if toy["batch"] > toy["samples"]:
+        yield f"toy.batch is {toy['batch']}; toy.samples is {toy['samples']}, and no batch can be larger"
+    if (neuron := plateau.get("neuron", 0)) >= plateau["width"]:
+        yield f"saddles.plateau.neuron is {neuron}; it counts from 0, and a network of saddles.plateau.width {plateau['width']} has no such"
+    sweep = config["sweeps"].get(config["figures"]["levels"], {"entries": []})
+    last = max((entry.get("first_seed", 1) + entry["seeds"] - 1 for entry in sweep["entries"]), default=None)
+    if last is not None and plateau.get("seed", 1) > last:
+        yield f"saddles.plateau.seed is {plateau['seed']}; the seeds of the sweep {config['figures']['levels']} go to {last}"
 
 
 def _wrong_place(config: dict, is_given: bool) -> Iterator[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -149,7 +148,7 @@ def _runs_of_networks(runs: pd.DataFrame, routes: pd.DataFrame) -> pd.Series:
 
 def _grown_origin(folder: Path, new: dict[str, Any]) -> dict[str, Any]:
     """The origin of a folder with that of what is added: numbers, software and days of all its runs, and the whole of the new one."""
-    told = json.loads((folder / published.ORIGIN_FILE).read_text(encoding="utf-8"))
+    told = published.origin(folder)
     told["runs"] = {sweep: count + new["runs"].get(sweep, 0) for sweep, count in told["runs"].items()}
     for key in ("software_of_the_runs", "processors_of_the_runs"):
         told[key] += [each for each in new[key] if each not in told[key]]

@@ -61,7 +61,8 @@ def lay_out(
     WriteError
         A file cannot be written.
     """
-    clear(target)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
     names = sorted(str(Path(path).relative_to(results)) for path in files)
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -247,21 +248,33 @@ def changed(folder: Path) -> list[str]:
     -------
     list of str
     """
-    told = json.loads((folder / published.ORIGIN_FILE).read_text(encoding="utf-8"))["files"]
+    told = published.origin(folder)["files"]
     return [name for name, each in told.items() if not (folder / name).is_file() or digest(folder / name) != each["sha256"]]
 
 
-def clear(folder: Path) -> None:
-    """Empty a folder, but for its README.md; make it where there is none.
+def replace(folder: Path, source: Path) -> None:
+    """Put a copy of one folder in the place of another, all at once, but for that one's README.md, which stays.
+
+    What is there is moved aside when the copy is whole, so that an interruption or a full disk loses nothing.
 
     Parameters
     ----------
     folder : Path
+    source : Path
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name != KEPT_FILE:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    copy, aside = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "before"))
+    if aside.exists() and not folder.exists():  # an earlier call was interrupted between its two moves
+        aside.rename(folder)
+    for left in (copy, aside):
+        shutil.rmtree(left, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(source, copy)
+    if folder.exists():
+        if (folder / KEPT_FILE).exists():
+            shutil.copy2(folder / KEPT_FILE, copy)
+        folder.rename(aside)
+    copy.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def redraw(folder: Path, drawn: Path) -> list[str]:
@@ -279,7 +292,7 @@ def redraw(folder: Path, drawn: Path) -> list[str]:
     list of str
         The names of those that changed.
     """
-    told = json.loads((folder / published.ORIGIN_FILE).read_text(encoding="utf-8"))
+    told = published.origin(folder)
     changes = [name for name in told["files"] if (drawn / name).exists() and digest(drawn / name) != told["files"][name]["sha256"]]
     by = commit()  # before the folder, which may be part of the checkout, changes
     for name in changes:
@@ -306,10 +319,14 @@ def main(configuration: str, target: str) -> None:
     source, folder = Path(given["results_dir"]) / "published", Path(target)
     if not (source / published.ORIGIN_FILE).exists():
         sys.exit(f"{source} is not there; `snakemake publish --configfile {configuration}` makes it")
+    if folder.exists() and not folder.is_dir():
+        sys.exit(f"{target} is a file; name a folder, or a new one")
     if folder.exists() and any(folder.iterdir()) and not (folder / published.ORIGIN_FILE).exists() and os.listdir(folder) != [KEPT_FILE]:
         sys.exit(f"{target} holds files, but nothing published; name another folder, or a new one")
-    clear(folder)
-    shutil.copytree(source, folder, dirs_exist_ok=True)
+    try:
+        replace(folder, source)
+    except OSError as error:  # shutil's too, which lists every file
+        sys.exit(f"{target} cannot be written: {error.strerror or 'not all files could be copied'}; what was there before is there still")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"{target}: {size / 1e6:.1f} MB published")
 
@@ -318,6 +335,10 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python -m flatchannels.pipeline.publication (CONFIGURATION | --redraw) FOLDER")
     if sys.argv[1] == "--redraw":
-        print("drawn anew:", ", ".join(redraw(Path(sys.argv[2]), Path(published.DRAWN_RESULTS))) or "nothing, all are the same")
+        try:
+            place = Path(published.folder(sys.argv[2], Path.cwd()))
+            print("drawn anew:", ", ".join(redraw(place, Path(published.DRAWN_RESULTS))) or "nothing, all are the same")
+        except config.ConfigError as error:
+            sys.exit(str(error))
     else:
         main(sys.argv[1], sys.argv[2])

@@ -86,4 +86,30 @@ def left_out(place: str) -> set[str]:
     -------
     set of str
     """
-    return set(json.loads(Path(place, ORIGIN_FILE).read_text(encoding="utf-8"))["left_out"])
+    return set(origin(Path(place))["left_out"])
+
+
+def origin(folder: Path) -> dict[str, Any]:
+    """What a folder of published results says of where they come from.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, or damaged.
+    """
+    path = folder / ORIGIN_FILE
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise settings.ConfigError(f"{path} cannot be read: {error}; put back the file that was published") from None
+    if not isinstance(told, dict) or not {"files", "left_out", "runs"} <= told.keys():
+        raise settings.ConfigError(f"{path} does not say what was published; put back the file that was published")
+    return told

@@ -107,6 +107,30 @@ def _number(text: str) -> float:
         return float("nan")
 
 
+def records(results: Path) -> list[Path]:
+    """The records of runs, without those whose seeds lie in another one, as when seeds were added to a block.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of results.
+
+    Returns
+    -------
+    list of Path
+    """
+    folders: dict[Path, list[tuple[int, int]]] = {}
+    for path in sorted((results / "runs").rglob("seeds-*-*.npz")):
+        first, last = path.stem.split("-")[1:]
+        folders.setdefault(path.parent, []).append((int(first), int(last)))
+    return [
+        folder / f"seeds-{first}-{last}.npz"
+        for folder, spans in folders.items()
+        for first, last in spans
+        if not any(low <= first and last <= high for low, high in spans if (low, high) != (first, last))
+    ]
+
+
 def read(results: Path) -> tuple[pd.DataFrame, list[str]]:
     """All runs, and what cannot be read.
 
@@ -123,7 +147,7 @@ def read(results: Path) -> tuple[pd.DataFrame, list[str]]:
         A line for each record that cannot be used.
     """
     frames, damaged = [], []
-    for path in sorted((results / "runs").rglob("*.npz")):
+    for path in records(results):
         try:
             meta, arrays = run_records.read_runs(path, TABLE_KEYS)
         except RecordError as error:
@@ -325,7 +349,7 @@ def describe(results: Path) -> str:
     failed = runs[runs["stop"] == Stop.FAILED.name]
     share = f"{runs['converged'].mean():.4%}" if len(runs) else "none"
     parts = [
-        f"{len(runs)} runs in {len(list((results / 'runs').rglob('*.npz')))} records, {len(damaged)} of which cannot be used",
+        f"{len(runs)} runs in {len(records(results))} records, {len(damaged)} of which cannot be used",
         *damaged,
         _titled("Processor time and memory by kind of job", costs(done)),
         *(_titled(f"Core-hours of the runs of the sweep {sweep} by (r, d)", costs_by_size(done, runs, sweep)) for sweep in sweeps),
