@@ -41,7 +41,7 @@ TRAINING_LIMITS = {
     "max_t": "time of the flow",
 }
 MOST_SEEDS = 10_000
-MOST_NEURONS = 1000  # of a layer, as in a configuration
+WIDEST_LAYER = 1000  # of a layer, as in a configuration
 UNIT_SCALE = 0.1, 10.0  # standard deviations of the targets between which the walls of the flow suit the data
 TRAIN = """Train a network by gradient flow, or by an optimiser, from several random initialisations, each to its end: a minimum, a plateau
 saddle, or the norm wall, behind which channels lead on to infinity. Runs end by themselves; limits are for the rest, and `flatchannels
@@ -294,8 +294,8 @@ def _widths(text: str) -> tuple[int, ...]:
         widths = widths_of(text)
     except ValueError:
         raise ValueError(f"widths is {text}; it must be like 8, or 4x4") from None
-    if max(widths) > MOST_NEURONS:
-        raise ValueError(f"widths is {text}; a layer can have {MOST_NEURONS} neurons")
+    if max(widths) > WIDEST_LAYER:
+        raise ValueError(f"widths is {text}; a layer can have {WIDEST_LAYER} neurons")
     return widths
 
 
