@@ -14,6 +14,13 @@ def test_the_score_interval_is_wilsons():
         assert intervals.score_interval(count / runs, runs, 0.9) == pytest.approx(wilson_interval(count, runs, 0.9), abs=1e-12)
 
 
+def test_the_interval_holds_the_share_itself_to_the_last_digit():
+    for trials in np.linspace(1, 60, 400):
+        for share in (0.0, 1e-3, 0.5, 1.0):
+            low, high = intervals.score_interval(share, trials)
+            assert 0 <= low <= share <= high <= 1
+
+
 def test_many_clusters_of_one_run_are_independent_runs():
     hits = np.arange(2000) % 5 == 0
     found = intervals.share_of_counts(hits, np.ones(2000))

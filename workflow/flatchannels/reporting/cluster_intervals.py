@@ -181,4 +181,5 @@ def score_interval(share: float, trials: float, confidence: float = 0.95) -> tup
     z2 = norm.ppf(0.5 + confidence / 2) ** 2
     centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = np.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+    return float(min(low, share)), float(max(high, share))  # rounding may set the bound of none above 0
