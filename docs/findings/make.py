@@ -67,8 +67,8 @@ def details(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
         numbers = map(float, found(detail["C7"], rf"{reading} (\S+) \((\S+) to (\S+)\)"))
         told[f"C7_{name}"] = "{} [{}, {}]".format(*map(number, numbers))
     told["C9_grows"], told["C9_finite"] = count(detail["C9"], "in channels"), count(detail["C9"], "finite")
-    [combinations] = found(detail["C10"], r"paper: (.*?);")
-    told["C10_layers"] = re.sub(r"([\d+]+) (\d+)", r"\1: \2", combinations).replace("+", " + ")
+    for name, combinations in zip(("layers", "strict"), found(detail["C10"], "paper: (.*); diverging: (.*)"), strict=True):
+        told[f"C10_{name}"] = re.sub(r"([\d+]+) (\d+)", r"\1: \2", combinations).replace("+", " + ")
     last, first = (parts(detail["C12"])[label] for label in ("last above", "first above"))
     told["C12_shares"] = f"{ratio(last)} % and {ratio(first)} %"
     told["C13_exponents"] = ", ".join(found(detail["C13"], r"excess (\S+) .*limit_error (\S+) .*largest (\S+) ")).replace("-", "−")

@@ -21,6 +21,15 @@ def test_the_interval_holds_the_share_itself_to_the_last_digit():
             assert 0 <= low <= share <= high <= 1
 
 
+def test_an_interval_by_cluster_is_no_narrower_than_by_run():
+    rng = np.random.default_rng(0)
+    for clusters in (2, 3, 5, 20):
+        for size in (1, 2, 7):
+            hits = rng.integers(0, size + 1, clusters)
+            found, (low, high) = intervals.share_of_counts(hits, np.full(clusters, size)), wilson_interval(hits.sum(), clusters * size)
+            assert found.low <= low + 1e-12 and found.high >= high - 1e-12
+
+
 def test_many_clusters_of_one_run_are_independent_runs():
     hits = np.arange(2000) % 5 == 0
     found = intervals.share_of_counts(hits, np.ones(2000))
@@ -38,8 +47,8 @@ def test_the_design_effect_is_drawn_towards_that_of_the_assumed_correlation():
     hits, runs = np.array([4, 1, 0, 0]), np.full(4, 6)
     share, binomial = 5 / 24, 5 / 24 * 19 / 24 / 24
     seen = 4 / 3 * np.sum((hits - share * 6) ** 2) / 24**2 / binomial
-    effect = (2 * seen + 3 * (1 + 5 / 2)) / 5  # two clusters have hits, four have misses
-    trials = 24 / effect * (t.ppf(0.975, 23) / t.ppf(0.975, 3)) ** 2
+    effect = (2 * seen + 2 * (1 + 5 / 2)) / 4  # two clusters have hits, four have misses
+    trials = 24 / effect * (t.ppf(0.975, 23) / t.ppf(0.975, 5)) ** 2
     assert intervals.share_of_counts(hits, runs)[1:3] == pytest.approx(intervals.score_interval(share, trials))
 
 
