@@ -35,7 +35,7 @@ def folder(name: str, checkout: Path) -> str:
     Raises
     ------
     ConfigError
-        There is none, or nothing was published in it.
+        There is none, nothing was published in it, or its origin is damaged.
     """
     place = next((path for path in (Path(name), checkout / name) if path.is_dir()), None)
     if place is None:
@@ -43,6 +43,7 @@ def folder(name: str, checkout: Path) -> str:
     for file in (CONFIGURATION_FILE, ORIGIN_FILE):
         if not (place / file).exists():
             raise settings.ConfigError(f"{SWITCH} is {name}; that folder has no {file}, so nothing was published in it (`make publish`)")
+    origin(place)
     return str(place)
 
 
