@@ -110,7 +110,7 @@ def configurations(draw):
         sweeps[sweep] = {"seeds_per_job": draw(few), "entries": [entry]}
     saddles = {"plateau": {"width": draw(few)}, "channel": draw(st.sampled_from([{}, {"seed": 1}, {"seed": 999}]))}
     if draw(st.booleans()):
-        saddles["plateau"]["neuron"] = draw(st.integers(0, 3))
+        saddles["plateau"]["neuron"] = draw(st.integers(0, saddles["plateau"]["width"] - 1))
     training = {"rtol": draw(st.sampled_from([1e-2, 1e-3])), "max_steps": draw(st.sampled_from([1, 7, 150]))}
     training |= {
         "maxnorm": draw(st.sampled_from([0.5, 3, 1000])),
