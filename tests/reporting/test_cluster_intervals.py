@@ -76,7 +76,9 @@ def test_the_share_of_a_frame_is_that_of_its_counts():
 
 
 @pytest.mark.parametrize("mean", [0.02, 0.05, 0.1, 0.3, 0.9])
-@pytest.mark.parametrize("clusters, correlation", [(4, 1 / 3), (4, 2 / 3), (8, 2 / 3), (16, 1 / 3), (16, 2 / 3), (16, 0.0), (40, 2 / 3)])
+@pytest.mark.parametrize(
+    "clusters, correlation", [(2, 2 / 3), (3, 2 / 3), (4, 1 / 3), (4, 2 / 3), (8, 2 / 3), (16, 1 / 3), (16, 2 / 3), (16, 0.0), (40, 2 / 3)]
+)
 def test_intervals_by_cluster_have_their_coverage(clusters, correlation, mean):
     """Of beta-binomial runs, also where few clusters have any hit; by run it would fall far below where clusters differ."""
     rng, runs, repetitions = np.random.default_rng(1), 16, 1000
