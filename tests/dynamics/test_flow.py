@@ -316,3 +316,12 @@ def test_a_flow_cut_by_the_clock_goes_on_with_a_new_one():
         flow = gradient_flow(objective, theta, maxnorm=30.0, max_seconds=2e-3, state=flow.state)
     assert cuts > 1 and flow.stop == whole.stop and flow.state is None
     assert np.array_equal(flow.theta, whole.theta) and flow.steps == whole.steps and flow.seconds > 2e-3 * (cuts - 1)
+
+
+def test_a_flow_that_goes_on_takes_a_step_however_late_it_is():
+    objective, theta = Quadratic(np.diag([1.0, 30.0])), np.array([1.0, -2.0])
+    flow, steps = gradient_flow(objective, theta, max_seconds=1e-9), []
+    for _ in range(4):
+        steps.append(flow.steps)
+        flow = gradient_flow(objective, theta, max_seconds=1e-9, state=flow.state)
+    assert steps == [1, 2, 3, 4]

@@ -126,12 +126,14 @@ def gradient_flow(
 class _Course:
     """A flow on its way.
 
-    objective : without R.  size : P.  radius : of the wall.  history : the segments, one for each step.  seconds : of all calls.
+    objective : without R.  size : P.  radius : of the wall.  history : the segments, one for each step.  earlier : how many of these are
+    of earlier calls.  seconds : of all calls.
     """
 
     bdf: Bdf
     watch: Watch
     history: list[ndf.Segment]
+    earlier: int
     seconds: float
 
     def __init__(self, objective: TwiceDifferentiable, size: int, maxnorm: float) -> None:
@@ -146,11 +148,11 @@ class _Course:
         followed = Regularised(self.count, self.maxnorm) if beyond else self.count
         self.bdf = Bdf(followed, theta, 0.0, rtol, self.radius if on_the_wall else None)
         self.bdf.exact_loss = exact_loss(self.objective, 0.0 if beyond else self.bdf.loss)  # from beyond, θ returns to smaller outputs
-        self.watch, self.history, self.seconds = Watch(self.bdf.loss, max_t), [], 0.0
+        self.watch, self.history, self.earlier, self.seconds = Watch(self.bdf.loss, max_t), [], 0, 0.0
 
     def resume(self, state: tuple, max_t: float) -> None:
         """From where a limit ended it: the `state` of a `Flow`."""
-        (self.bdf, self.watch), self.history = copy.deepcopy(state[0]), list(state[1])
+        (self.bdf, self.watch), self.history, self.earlier = copy.deepcopy(state[0]), list(state[1]), len(state[1])
         (self.count.gradients, self.count.hessians), self.seconds = state[2:]
         self.bdf.observe(self._followed(self.count))
         self.watch.max_t = max_t
@@ -162,12 +164,12 @@ class _Course:
         return None if self.history else end_at_the_start(self.bdf, self._followed(self.objective)), ""
 
     def limit(self, max_steps: int, max_t: float, late: bool) -> Stop | None:
-        """The limit that is met before the next step; the first one is taken however late it is."""
+        """The limit that is met before the next step; the first one of a call is taken however late it is."""
         if self.bdf.t >= max_t:
             return Stop.EXACT if fits_slowly(self.bdf) else Stop.T_LIMIT
         if len(self.history) + self.bdf.newton.damped_iterations >= max_steps:  # a step in trouble may take a hundred of these
             return Stop.STEP_LIMIT
-        return Stop.TIME_LIMIT if self.history and late else None
+        return Stop.TIME_LIMIT if late and len(self.history) > self.earlier else None
 
     def step(self) -> tuple[Stop | None, str]:
         """Take a step. Whether the flow ends with it, and what went wrong."""
