@@ -62,7 +62,7 @@ def lay_out(
         A file cannot be written.
     """
     shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    target.mkdir(parents=True, exist_ok=True)
     names = sorted(str(Path(path).relative_to(results)) for path in files)
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
