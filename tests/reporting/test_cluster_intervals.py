@@ -48,7 +48,7 @@ def test_the_design_effect_is_drawn_towards_that_of_the_assumed_correlation():
     share, binomial = 5 / 24, 5 / 24 * 19 / 24 / 24
     seen = 4 / 3 * np.sum((hits - share * 6) ** 2) / 24**2 / binomial
     effect = (2 * seen + 2 * (1 + 5 / 2)) / 4  # two clusters have hits, four have misses
-    trials = 24 / effect * (t.ppf(0.975, 23) / t.ppf(0.975, 5)) ** 2
+    trials = 24 / effect * (t.ppf(0.975, 23) / t.ppf(0.975, 3)) ** 2
     assert intervals.share_of_counts(hits, runs)[1:3] == pytest.approx(intervals.score_interval(share, trials))
 
 
@@ -75,14 +75,9 @@ def test_the_share_of_a_frame_is_that_of_its_counts():
     assert intervals.cluster_share(hits, frame) == intervals.share_of_counts([1, 1, 0, 1], [2, 1, 2, 1])
 
 
-@pytest.mark.parametrize("mean", [0.02, 0.05, 0.1, 0.3, 0.9])
-@pytest.mark.parametrize(
-    "clusters, correlation", [(2, 2 / 3), (3, 2 / 3), (4, 1 / 3), (4, 2 / 3), (8, 2 / 3), (16, 1 / 3), (16, 2 / 3), (16, 0.0), (40, 2 / 3)]
-)
-def test_intervals_by_cluster_have_their_coverage(clusters, correlation, mean):
-    """Of beta-binomial runs, also where few clusters have any hit; by run it would fall far below where clusters differ."""
-    rng, runs, repetitions = np.random.default_rng(1), 16, 1000
-    covered = by_run = 0
+def coverage(clusters, correlation, mean, runs, repetitions):
+    """Of beta-binomial runs: how often the interval by cluster holds their mean, and how often the one by run."""
+    rng, covered, by_run = np.random.default_rng(1), 0, 0
     for _ in range(repetitions):
         shares = np.full(clusters, mean)
         if correlation:
@@ -93,7 +88,20 @@ def test_intervals_by_cluster_have_their_coverage(clusters, correlation, mean):
         covered += found.low <= mean <= found.high
         low, high = wilson_interval(hits.sum(), clusters * runs)
         by_run += low <= mean <= high
-    assert covered / repetitions > (0.92 if mean == 0.3 else 0.9) and (not correlation or mean != 0.3 or by_run / repetitions < 0.8)
+    return covered / repetitions, by_run / repetitions
+
+
+@pytest.mark.parametrize("clusters, spread", [(4, 0.5), (8, 2.0), (16, 2.0), (16, 0.0)])
+def test_intervals_by_cluster_have_their_coverage(clusters, spread):
+    """By run it would fall far below where clusters differ."""
+    covered, by_run = coverage(clusters, spread / (1 + spread), 0.3, 10, 1500)
+    assert covered > 0.92 and (not spread or by_run < 0.8)
+
+
+@pytest.mark.parametrize("mean", [0.02, 0.05, 0.1, 0.9])
+@pytest.mark.parametrize("clusters, correlation", [(2, 2 / 3), (3, 2 / 3), (4, 1 / 3), (8, 2 / 3), (16, 1 / 3), (16, 2 / 3), (40, 2 / 3)])
+def test_intervals_have_their_coverage_where_few_clusters_have_any_hit_or_miss(clusters, correlation, mean):
+    assert coverage(clusters, correlation, mean, 16, 1000)[0] > 0.9
 
 
 def test_the_mean_of_equal_weights_has_students_interval():

@@ -194,7 +194,7 @@ def test_points_below_the_maps_pool_the_networks_with_intervals_by_network():
     (line,) = [container.lines[0] for container in panel.containers]
     assert line.get_ydata() == pytest.approx([50])
     low, high = panel.containers[0].lines[2][0].get_segments()[0][:, 1]
-    assert low < 10 and high > 90  # two networks that differ as much as can be say next to nothing; by run it would be 30 to 70
+    assert low < 5 and high > 95  # two networks that differ as much as can be say next to nothing
 
 
 def test_figures_need_no_numerical_engine():

@@ -5,7 +5,7 @@ the network. The variance is that among clusters ("ultimate clusters"), as of a 
 chapter 6. It has one degree of freedom less than there are clusters. A share gets Wilson's interval with an effective number of
 runs: Korn & Graubard, Survey Methodology 24 (1998) 193; Franco, Little, Louis & Slud, Journal of Survey Statistics and Methodology
 7 (2019) 334. Near 0 and 1 few clusters have both hits and misses, and only these tell how alike the runs of a cluster are; so the
-design effect is drawn towards an assumed one, by as much as two such clusters weigh, which count among the degrees of freedom too.
+design effect is drawn towards an assumed one, by as much as two such clusters weigh.
 One cluster alone says nothing about others: its interval is unbounded.
 """
 
@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm, t
 
 # ASSUME: the design effect is a mean of the one that is seen, weighed by the number of clusters with hits or of those with misses,
-# whichever are fewer, and of that of runs with this correlation, which weighs as much as so many clusters, and adds as many degrees of
-# freedom. Set by simulation.
+# whichever are fewer, and of that of runs with this correlation, which weighs as much as so many clusters. Set by simulation.
 ASSUMED_CORRELATION = 0.5
 ASSUMED_CLUSTERS = 2
 
@@ -93,8 +92,7 @@ def share_of_counts(hits: ArrayLike, runs: ArrayLike, confidence: float = 0.95) 
     assumed = 1 + (np.sum(runs**2) / total - 1) * ASSUMED_CORRELATION
     effect = (telling * seen + ASSUMED_CLUSTERS * assumed) / (telling + ASSUMED_CLUSTERS)
     quantile = 0.5 + confidence / 2
-    freedom = clusters - 1 + ASSUMED_CLUSTERS
-    trials = total / effect * min(float(t.ppf(quantile, total - 1) / t.ppf(quantile, freedom)), 1.0) ** 2
+    trials = total / effect * float(t.ppf(quantile, total - 1) / t.ppf(quantile, clusters - 1)) ** 2
     return Estimate(share, *score_interval(share, trials, confidence), clusters)
 
 
