@@ -77,7 +77,7 @@ publish:
 grow: $(VENV)/requirements.lock
 	@mkdir -p results
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.growth plan $(TO) results/more.yaml --more $(MORE)
-	@$(MAKE) --no-print-directory figures CONFIG=results/more.yaml TARGETS="channels channel_updates routes ends"
+	@$(MAKE) --no-print-directory figures CONFIG=results/more.yaml TARGETS="channels channel_updates routes ends jumps"
 	PYTHONPATH=workflow $(RUN) -m flatchannels.pipeline.growth join $(TO) results/more.yaml
 	@$(MAKE) --no-print-directory redraw
 

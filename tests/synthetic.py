@@ -68,7 +68,7 @@ def channel_rows(setting="gp-s0.5", seeds=10, channels=0, infinite=0, **more):
         "channel": number < channels, "first_ratio": np.where(towards, 0.5, np.nan), "late_ratio": np.where(towards, 0.99, np.nan),
         "aligned_span": number < channels, "first_ratio_span": np.where(towards, 0.5, np.nan),
         "late_ratio_span": np.where(towards, 0.99, np.nan), "channel_span": number < channels, "channel_pair": towards,
-        "channel_turned": number < channels, "subspace": 8, "channel_dimension": (number < channels).astype(int),
+        "channel_turned": number < channels, "finish_cosine": 0.0, "subspace": 8, "channel_dimension": (number < channels).astype(int),
         "channel_layers": "", "strict_layers": "",
     }  # fmt: skip
     kinds = CHANNEL_RUNS.kinds

@@ -7,6 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flatchannels.reporting.routes import channel_of_figure_5
+from flatchannels.storage.schemas.infinity import JUMPED_NETWORK
+
 ROOT = Path(__file__).parents[1]
 FINDINGS = runpy.run_path(str(ROOT / "docs" / "findings" / "make.py"), run_name="findings")
 TEXT = FINDINGS["PAGE"].read_text(encoding="utf-8")
@@ -46,6 +49,12 @@ def test_with_all_runs_none_is_said_to_be_missing(tables):
     every = pd.concat([first.assign(seed=seed) for seed in range(1, 51)])
     page = FINDINGS["page"](tables | {"channel_runs": every})
     assert "all 50 initialisations of" in page and "The other" not in page.split("## Claim by claim")[0]
+
+
+def test_figure_5_follows_the_channel_that_is_the_one_to_show_of_all_published():
+    routes, jumps = (pd.read_parquet(FINDINGS["TABLES"] / f"{name}.parquet") for name in ("routes", "jumps"))
+    chosen = channel_of_figure_5(routes[(routes.sweep == "channels") & (routes.activation == "softplus")])
+    assert (jumps[list(JUMPED_NETWORK)] == chosen[list(JUMPED_NETWORK)]).all(axis=None)
 
 
 def test_a_claim_in_other_words_is_not_overlooked(tables):

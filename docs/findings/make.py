@@ -61,6 +61,7 @@ def details(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     told = {f"C1_width{width}": f"r = {width}: {of_width(parts(detail['C1'])[f'r = {width}'])}" for width in (2, 3, 4, 5)}
     [told["C3_accident"]] = found(detail["C3"], r"([\d.]+) expected by accident")
     told["C3_shared"], told["C3_duplicates"] = found(detail["C3"], r"(\d+) of (\d+) are on shared levels")
+    told["C3_levels"], told["C3_on_levels"] = found(detail["C3"], r"(\d+ of \d+) levels are of several widths, with (\d+ of \d+) runs")
     told["C4_return"], told["C4_lower"] = found(detail["C4"], r"plateaus of (\d+ of \d+) networks .* of (\d+ of \d+) all end lower")
     told["C6_criterion"] = count(detail["C6"], "of those that fulfil the third criterion too")
     for name, reading in {"span": "the rows of the group alone", "certified": "with a certified pair or triple on the route"}.items():

@@ -22,9 +22,11 @@ from flatchannels.infinity.routes import find_route
 from flatchannels.landscape.coordinates import Pair, from_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.scalars import kernel_values
+from flatchannels.pipeline.growth import channel_shown
 from flatchannels.reasons import Stop
 from flatchannels.reporting.claims import infinity as claims
 from flatchannels.reporting.claims.infinity import power_law
+from flatchannels.reporting.routes import channel_of_figure_5
 from flatchannels.storage.schemas.infinity import JUMPS, ROUTES
 from flatchannels.storage.table_files import typed_table
 
@@ -323,7 +325,18 @@ def test_c13_follows_the_exponents_and_figure_5_shows_them():
 def test_the_channel_of_figure_5_is_the_one_nearest_to_the_paper():
     table = made_up_routes(14).assign(route="pair", verdict="certified", family="rosenbrock", widths="4")
     table.loc[5, "widths"], table.loc[3, "widths"] = "8", "16"
-    assert jumps.choose(table)["seed"] == 5
+    assert channel_of_figure_5(table)["seed"] == 5
     table.loc[5, "limit_min"] = 0.0  # a flat direction
-    assert jumps.choose(table)["seed"] == 3
-    assert jumps.choose(table.assign(verdict="undecided")) is None and jumps.jump_table(table.head(0), {}).empty
+    assert channel_of_figure_5(table)["seed"] == 3
+    assert channel_of_figure_5(table.assign(verdict="undecided")) is None and jumps.jump_table(None, {}).empty
+
+
+@pytest.mark.parametrize(("losses", "shown"), [((0.3, 0.2), 2), ((0.2, 0.3), 1)])
+def test_of_two_channels_that_were_followed_growth_shows_the_one_that_comes_first(losses, shown):
+    """The lowest loss of all is that of a third run, which was not followed."""
+    table = made_up_routes(3).assign(route="pair", verdict="certified", family="rosenbrock", widths="8", dataset="rosenbrock-d8")
+    table["loss"] = [0.1, *losses]
+    published, further = (made_up_jumps().assign(seed=seed) for seed in (1, 2))
+    assert set(channel_shown(table, published, further)["seed"]) == {shown}
+    assert channel_shown(table, published, further.head(0)) is published and channel_shown(table, published.head(0), further) is further
+    assert channel_shown(table.assign(verdict="undecided"), published.head(0), further.head(0)).empty

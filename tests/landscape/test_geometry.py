@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from flatchannels.landscape.geometry import closest_pair, closest_triplet, groups
+from flatchannels.landscape.geometry import closest_pair, closest_triplet, groups, least_triplet_mean
 
 values = st.floats(-10, 10).filter(lambda value: abs(value) > 1e-3)
 weights = st.tuples(st.integers(3, 7), st.integers(2, 5)).flatmap(lambda shape: arrays.arrays(float, shape, elements=values))
@@ -29,6 +29,16 @@ def test_closest_pair_and_triplet_are_those_of_brute_force(weights):
         assert found == sorted(set(found)) and len(found) == size
         assert least == pytest.approx(distance(found), abs=1e-14)
         assert least <= min(map(distance, combinations(range(len(weights)), size))) + 1e-14
+
+
+@settings(max_examples=60, deadline=None)
+@given(weights)
+def test_the_mean_of_a_triplet_is_that_of_brute_force(weights):
+    def mean(subset):
+        return np.mean([cosine_distance(weights[i], weights[j]) for i, j in combinations(subset, 2)])
+
+    assert least_triplet_mean(weights) == pytest.approx(min(map(mean, combinations(range(len(weights)), 3))), abs=1e-14)
+    assert least_triplet_mean(weights) <= closest_triplet(weights)[3] + 1e-14
 
 
 @settings(max_examples=60, deadline=None)

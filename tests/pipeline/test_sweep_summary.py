@@ -28,6 +28,7 @@ def results(tmp_path):
                 runs[0] = run_records.Failure(4, "LinAlgError: planted", np.zeros(parameters))
                 runs[1] = synthetic.run(5, parameters, stop=Stop.TIME_LIMIT)
                 runs[1].gradient_norm = 1.0
+            runs[1].flow.theta_end = -runs[1].theta  # the finish turned it
             meta = synthetic.meta(dimension, (width,), "softplus", True, sweep="channels", dataset=f"rosenbrock-d{dimension}", spec=SPEC)
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             run_records.write_runs(folder / place, meta, runs)
@@ -105,6 +106,7 @@ def test_the_text_names_failures_networks_that_did_not_converge_and_damaged_reco
     assert "channels/rosenbrock-d2/softplus/r16 seed 4: LinAlgError: planted" in said
     assert "1 of 3 networks below 99.5%" in said and "At a limit: 1. Failed: 1" in said
     assert "TIME_LIMIT" in said and "jobs restarted: 2" in said
+    assert "above 0.01, for which the original drops a run: 5\n" in said  # of each record that can be used one
 
 
 def test_an_empty_folder_has_nothing_yet(tmp_path):

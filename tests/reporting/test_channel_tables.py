@@ -70,6 +70,14 @@ def test_every_run_has_a_verdict_and_every_layer_a_row(tables):
     assert list(runs) == list(schemas.CHANNEL_RUNS.columns)
 
 
+def test_how_far_the_finish_turned_a_run_is_the_cosine_distance_of_the_two_ends(tmp_path):
+    runs = [planted((4,), seed) for seed in (1, 2)]
+    runs[0].flow.theta_end, runs[1].flow.theta_end = 3 * runs[0].theta, -runs[1].theta
+    _, block = write_dataset(tmp_path), write_block(tmp_path, (4,), [*runs, run_records.Failure(3, "ValueError: no")])
+    turned = channel_tables.channel_tables([block], [])["channel_runs"]["finish_cosine"]
+    assert turned.to_numpy() == pytest.approx([0, 2, np.nan], abs=1e-15, nan_ok=True)
+
+
 def test_spectra_are_those_of_the_records_without_the_padding(tables):
     spectra = tables["channel_spectra"]
     assert spectra.groupby("seed").size().to_dict() == {1: 3, 2: 3, 3: 3}

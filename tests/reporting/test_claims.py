@@ -53,6 +53,13 @@ def test_c3_holds_for_levels_that_runs_without_duplicates_share_and_counts_these
     assert "4 times a loss recurs" in row["detail"] and "200 of 200 are on shared levels" in row["detail"]
 
 
+def test_c3_tells_how_many_levels_several_widths_share_in_the_paper_s_words():
+    narrow = np.array([0.1, 0.2, 0.3])
+    wide = np.array([0.1 * (1 + 9e-4), 0.2 * (1 + 2e-3), 0.4, 0.4])
+    row = verdict("C3", synthetic.run_rows(narrow, "1"), synthetic.run_rows(wide, "2"), split(narrow[:1], 11))
+    assert row["detail"].endswith("within 0.001, 1 of 5 levels are of several widths, with 202 of 207 runs")
+
+
 def test_c3_does_not_rest_on_duplicates():
     narrow = distinct(20, 1)
     row = verdict("C3", synthetic.run_rows(narrow, "1"), split(narrow, 11), synthetic.run_rows(distinct(1000, 12), "2"))

@@ -154,6 +154,31 @@ def test_loss_histograms_hold_all_runs_of_finite_norm_and_all_in_channels():
     assert [text.get_text() for text in panel.get_legend().get_texts()] == ["finite (8)", "channel (8)"]
 
 
+def test_losses_on_training_and_test_data_have_one_axis_and_the_same_bins():
+    runs = tables_of(SETTINGS)["runs"].assign(loss=lambda rows: 0.1 + 0.01 * rows["seed"], loss_test=lambda rows: 5 * rows["loss"])
+    top, bottom = style.new_figure(2).subplots(2)
+    fig4_channels.losses_panels(top, bottom, runs[runs["setting"] == "gp-s0.5"])
+    edges = [[bar.get_x() for bar in panel.containers[0]] for panel in (top, bottom)]
+    assert edges[0] == edges[1] and top.get_xlim() == bottom.get_xlim()
+
+
+def test_combinations_of_layers_have_their_shares_of_the_channels_and_the_numbers_of_runs():
+    rows = {"criterion": ["paper"] * 3 + ["diverging"] * 3, "layers": ["1", "2", "1+2"] * 2, "count": [3, 1, 0, 1, 0, 0]}
+    shares = pd.DataFrame(rows | {"setting": "rosenbrock 3 layers", "runs": 20})
+    panel = axes()
+    fig4_channels.layers_panel(panel, shares)
+    assert [[bar.get_height() for bar in bars] for bars in panel.containers] == [[75, 25, 0], [100, 0, 0]]
+    assert [text.get_text() for text in panel.texts] == ["3", "1", "0", "1", "0", "0"]
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["paper (4)", "diverging (1)"]
+
+
+def test_triplets_are_counted_by_their_largest_distance_and_by_the_mean():
+    layers = tables_of(SETTINGS)["layers"].assign(triplet_mean=1e-4)
+    layers["triplet_cosine"] = np.where(layers["seed"] % 2 == 0, 1e-4, 2e-3)
+    inside = layers[layers["channel"]]
+    assert figB11_dimensions.triplets(layers) == [(inside["seed"] % 2 == 0).sum(), len(inside)]
+
+
 def test_every_flow_is_a_line_of_its_colour():
     spectra = tables_of(SETTINGS)["spectra"]
     top, bottom = style.new_figure(2).subplots(2)

@@ -16,7 +16,7 @@ from flatchannels.pipeline import config, expansion, publication, published, ver
 from flatchannels.reporting.identity import place_columns
 from flatchannels.storage import run_records, table_files
 from flatchannels.storage.schemas.channels import CHANNEL_SCHEMAS
-from flatchannels.storage.schemas.infinity import ROUTES
+from flatchannels.storage.schemas.infinity import JUMPS, ROUTES
 from flatchannels.storage.schemas.runs import ENDS
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES
 
@@ -196,7 +196,8 @@ def grown(folder, tmp_path_factory):
         entry["seeds"] += MORE
     (folder / "once.yaml").write_text(yaml.safe_dump(once | {"results_dir": "results/once"}, sort_keys=False))
     for directory, name in [(more, "more.yaml"), (folder, "once.yaml")]:
-        done = snakemake(directory, "channels", "channel_updates", "routes", "ends", "--configfile", directory / name, checkout=ROOT)
+        targets = ["channels", "channel_updates", "routes", "ends", "jumps"]
+        done = snakemake(directory, *targets, "--configfile", directory / name, checkout=ROOT)
         assert done.returncode == 0, done.stderr
     assert not list((more / "results").rglob("seeds-1-*")), "a published run was made again"
     joined = python(more, "growth", "join", NAME, "more.yaml")
@@ -204,7 +205,7 @@ def grown(folder, tmp_path_factory):
     return more, folder / "results" / "once"
 
 
-@pytest.mark.parametrize("schema", [*CHANNEL_SCHEMAS, CHANNEL_UPDATES, ROUTES, ENDS], ids=lambda schema: schema.name)
+@pytest.mark.parametrize("schema", [*CHANNEL_SCHEMAS, CHANNEL_UPDATES, ROUTES, ENDS, JUMPS], ids=lambda schema: schema.name)
 def test_a_published_study_grows_to_what_all_seeds_at_once_give(grown, schema):
     more, once = grown
     ours, theirs = (

@@ -1,4 +1,4 @@
-"""The jump procedure along the channel of Figure 5, chosen by tables of routes."""
+"""The jump procedure along the channel of Figure 5, chosen from tables of routes."""
 
 import compile  # first: it says where numba keeps compiled code
 from saddle_lines import read_datasets
@@ -15,7 +15,8 @@ def main(snakemake):
     compile.once()
     compile.once(compile_kernels, "limits")
     all_routes = routes.join([table_files.read_table(path, ROUTES) for path in snakemake.input.routes])
-    table_files.write_table(snakemake.output[0], JUMPS, jumps.jump_table(all_routes, read_datasets(snakemake.input.datasets)))
+    chosen = routes.channel_of_figure_5(all_routes)
+    table_files.write_table(snakemake.output[0], JUMPS, jumps.jump_table(chosen, read_datasets(snakemake.input.datasets)))
 
 
 if "snakemake" in globals():

@@ -22,14 +22,11 @@ from flatchannels.infinity.charts import Chart
 from flatchannels.landscape.coordinates import Pair, from_channel, to_channel
 from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.network import Network, network_of
-from flatchannels.precision import SOFTEST_DIRECTION
 from flatchannels.storage import run_records
 from flatchannels.storage.schemas.infinity import JUMPED_NETWORK, JUMPS
 from flatchannels.storage.table_files import typed_table
 
 Array = NDArray[np.float64]
-
-FIGURE_5 = {"family": "rosenbrock", "dimension": 8, "widths": "8", "activation": "softplus"}
 
 SMALLEST_EPSILON = 1e-4
 RESOLVED = 20  # L − L_∞ is followed as long as it is so many times the rounding of a loss whose large outputs cancel
@@ -38,40 +35,13 @@ SETTLING = 30  # iterations of Newton's method after that
 RELAXATION_TIMES = 30.0  # of the limit network's slowest direction over which the flow settles
 
 
-def choose(routes: pd.DataFrame) -> pd.Series | None:
-    """The row of the table of routes whose channel Figure 5 shows.
-
-    As many as possible of the paper's settings (Rosenbrock, d = 8, r = 8, softplus), then the largest network, then the
-    lowest loss, then the first seed. The limit must be strict: along a flat direction, as of a neuron that becomes linear,
-    the run may be away from it.
+def jump_table(row: pd.Series | None, datasets: Any) -> pd.DataFrame:
+    """The table of jumps along the channel of one run; empty without one.
 
     Parameters
     ----------
-    routes : DataFrame
-        The table of routes.
-
-    Returns
-    -------
-    Series or None
-        None if no run is certified to end in a single pair.
-    """
-    strict = routes["limit_min"] > SOFTEST_DIRECTION * routes["limit_max"]
-    rows = routes[(routes["verdict"] == "certified") & (routes["route"] == "pair") & routes["bias"] & strict]
-    if rows.empty:
-        return None
-    matches = sum((rows[key] == value).astype(int) for key, value in FIGURE_5.items())
-    size = rows["dimension"] * rows["widths"].astype(int)
-    order = pd.DataFrame({"matches": -matches, "size": -size, "loss": rows["loss"], "seed": rows["seed"]})
-    return rows.loc[order.sort_values(list(order)).index[0]]
-
-
-def jump_table(routes: pd.DataFrame, datasets: Any) -> pd.DataFrame:
-    """The table of jumps for the channel that `choose` takes; empty without one.
-
-    Parameters
-    ----------
-    routes : DataFrame
-        The table of routes.
+    row : Series or None
+        Of the table of routes, certified to end in a single pair.
     datasets : mapping
         Name → Dataset, those of the runs in the table.
 
@@ -79,7 +49,6 @@ def jump_table(routes: pd.DataFrame, datasets: Any) -> pd.DataFrame:
     -------
     DataFrame
     """
-    row = choose(routes)
     if row is None:
         return typed_table(JUMPS, [])
     meta, arrays = run_records.read_runs(row["record"], ["seed", "theta", "trajectory_theta"])

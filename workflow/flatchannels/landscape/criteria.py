@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from flatchannels.landscape.geometry import closest_pair, closest_triplet, euclidean_distances, groups
+from flatchannels.landscape.geometry import closest_pair, closest_triplet, euclidean_distances, groups, least_triplet_mean
 from flatchannels.landscape.subspace import channel_basis, mean_basis
 from flatchannels.landscape.symmetry import mirror_signs
 from flatchannels.landscape.updates import LATE_UPDATES, current_ratios, inside_the_wall, update_ratios
@@ -57,6 +57,8 @@ class LayerChannels:
         The closest triplet.
     triplet_cosine, triplet_distance : float
         The largest cosine and L2 distances in it.
+    triplet_mean : float
+        The least mean of the cosine distances in any triplet.
     groups : tuple of tuple of int
         As by the function of that name.
     output_share : float
@@ -73,6 +75,7 @@ class LayerChannels:
     triplet: tuple[int, ...] = ()
     triplet_cosine: float = np.nan
     triplet_distance: float = np.nan
+    triplet_mean: float = np.nan
     groups: tuple[tuple[int, ...], ...] = ()
     output_share: float = np.nan
 
@@ -194,6 +197,7 @@ def analyse_layer(input_weights: Array, output_weights: Array, squares: float) -
         *triplet, found.triplet_cosine = closest_triplet(input_weights[neurons])
         found.triplet = tuple(neurons[list(map(int, triplet))].tolist())
         found.triplet_distance = float(distances[np.ix_(found.triplet, found.triplet)].max())
+        found.triplet_mean = least_triplet_mean(input_weights[neurons])
     return found
 
 
@@ -298,7 +302,7 @@ def layer_rows(meta: dict[str, Any], arrays: dict[str, Array]) -> list[dict[str,
             rows.append({
                 **whole, "layer": number, "cosine": layer.cosine, "distance": layer.distance, "relative": layer.relative,
                 "nearest": layer.nearest, "strength": layer.strength, "sign": layer.sign,
-                "triplet_cosine": layer.triplet_cosine, "triplet_distance": layer.triplet_distance,
+                "triplet_cosine": layer.triplet_cosine, "triplet_distance": layer.triplet_distance, "triplet_mean": layer.triplet_mean,
                 "output_share": layer.output_share, "layer_parallel": layer.parallel, "layer_diverging": layer.diverging,
                 "dimension": layer.dimension, "groups": numbers_name(sizes),
             })  # fmt: skip

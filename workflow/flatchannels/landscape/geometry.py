@@ -105,8 +105,38 @@ def closest_triplet(input_weights: ArrayLike) -> tuple[int, int, int, float]:
     return i, j, k, distance
 
 
+def least_triplet_mean(input_weights: ArrayLike) -> float:
+    """The least mean of the three cosine distances within any triplet, by which the original's code finds the closest one.
+
+    Source: paper, Appendix B.3, Figure B11.
+
+    Parameters
+    ----------
+    input_weights : (r, k)
+        Bias included.
+
+    Returns
+    -------
+    float, in [0, 2]
+
+    Raises
+    ------
+    ValueError
+        Fewer than three neurons, or a row without direction.
+    """
+    return float(_subset_distances(input_weights, 3)[1].mean(axis=1).min())
+
+
 def _closest(input_weights: ArrayLike, size: int) -> tuple[list[int], float]:
     """The indices of the `size` neurons with the least largest cosine distance among them, and that distance."""
+    subsets, distances = _subset_distances(input_weights, size)
+    largest = distances.max(axis=1)
+    best = int(np.argmin(largest))
+    return subsets[best].tolist(), float(largest[best])
+
+
+def _subset_distances(input_weights: ArrayLike, size: int) -> tuple[NDArray[np.int64], Array]:
+    """All subsets of `size` neurons (S, size), and the cosine distances of the pairs in each (S, size (size − 1)/2)."""
     weights = np.asarray(input_weights, dtype=float)
     if weights.ndim != 2 or len(weights) < size:
         raise ValueError(f"input weights of shape {weights.shape} are not those of at least {size} neurons")
@@ -116,9 +146,7 @@ def _closest(input_weights: ArrayLike, size: int) -> tuple[list[int], float]:
         raise ValueError(f"the input weights of neuron {without[0]} are {weights[without[0]]}; they have no direction")
     distances = cosine_distances(weights)
     subsets = np.array(list(combinations(range(len(weights)), size)))
-    largest = np.max([distances[subsets[:, a], subsets[:, b]] for a, b in combinations(range(size), 2)], axis=0)
-    best = int(np.argmin(largest))
-    return subsets[best].tolist(), float(largest[best])
+    return subsets, np.stack([distances[subsets[:, a], subsets[:, b]] for a, b in combinations(range(size), 2)], axis=1)
 
 
 def groups(input_weights: ArrayLike, threshold: float = GROUP_DISTANCE) -> list[list[int]]:

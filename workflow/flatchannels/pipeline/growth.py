@@ -1,8 +1,8 @@
 """More initialisations for published results: python -m flatchannels.pipeline.growth, or `make grow`.
 
 `plan` writes the configuration of further seeds of the sweep that `figures.channels` names. Once their tables are made, `join` adds
-their rows to the published ones and makes the tables that are counted from these anew. The published runs are not made again, and
-neither is what single runs of the published ones were chosen for: saddle lines, the channel of Figure 5, the toy.
+their rows to the published ones and makes the tables that are counted from these anew. Figure 5 follows one of the further channels where
+that is the one to show of all. The published runs are not made again, and neither are saddle lines and the toy.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ import pandas as pd
 from flatchannels.pipeline import config, expansion, publication, published, sweep_summary
 from flatchannels.reasons import Stop
 from flatchannels.reporting import channel_shares
+from flatchannels.reporting.routes import channel_of_figure_5
 from flatchannels.storage import atomic, table_files
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.schemas import channels
 from flatchannels.storage.schemas.columns import PROTOCOL_COLUMNS, Schema
-from flatchannels.storage.schemas.infinity import ROUTES
+from flatchannels.storage.schemas.infinity import JUMPED_NETWORK, JUMPS, ROUTES
 from flatchannels.storage.schemas.runs import ENDS
 from flatchannels.storage.schemas.saddles import CHANNEL_UPDATES
 
 OF_SINGLE_RUNS = [channels.CHANNEL_RUNS, channels.CHANNELS, channels.CHANNEL_SPECTRA, CHANNEL_UPDATES, ROUTES, ENDS]  # a row is of one run
-COUNTED_FROM_RUNS = [channels.CHANNEL_SHARES, channels.CHANNEL_LAYERS]  # from the table of runs
+CHANGED = [*OF_SINGLE_RUNS, channels.CHANNEL_SHARES, channels.CHANNEL_LAYERS, JUMPS]
 OF_A_NETWORK = ["sweep", "dataset", "setting", "family", "dimension", "activation", "widths", "bias", *PROTOCOL_COLUMNS]
 
 
@@ -103,21 +104,42 @@ def join(folder: Path, configuration: Mapping[str, Any]) -> dict[str, int]:
     runs, routes = tables["channel_runs"], tables["routes"]
     tables["routes"] = routes.assign(runs=_runs_of_networks(runs, routes))
     tables |= {"channel_shares": channel_shares.channel_shares(runs), "channel_layers": channel_shares.layer_shares(runs)}
+    tables["jumps"] = channel_shown(routes, *(table_files.read_table(place / _file(JUMPS), JUMPS) for place in (folder, results)))
     records = [str(results / block.record) for block in expansion.blocks(dict(configuration))]
     origin = _grown_origin(folder, publication.origin(configuration, records))
     costs = (folder / publication.COSTS_FILE).read_text(encoding="utf-8")
     costs += f"\n\nAdded: {more} further seeds of every network of the sweep {sweep}\n\n{sweep_summary.describe(results)}"
 
-    for schema in OF_SINGLE_RUNS + COUNTED_FROM_RUNS:
+    for schema in CHANGED:
         table_files.write_table(folder / _file(schema), schema, tables[schema.name])
     atomic.write_text(folder / publication.COSTS_FILE, costs)
     for ours, theirs in zip(before["sweeps"][sweep]["entries"], configuration["sweeps"][sweep]["entries"], strict=True):
         ours["seeds"] += theirs["seeds"]
     publication.write_configuration(folder, before)
-    for name in [publication.COSTS_FILE, *map(_file, OF_SINGLE_RUNS + COUNTED_FROM_RUNS)]:
+    for name in [publication.COSTS_FILE, *map(_file, CHANGED)]:
         origin["files"][name] = publication.told_of(folder / name)
     publication.write_origin(folder, origin)
     return origin["runs"]
+
+
+def channel_shown(routes: pd.DataFrame, published: pd.DataFrame, further: pd.DataFrame) -> pd.DataFrame:
+    """The table of jumps for Figure 5, of the two channels that were followed.
+
+    Parameters
+    ----------
+    routes : DataFrame
+        The table of routes of all runs.
+    published, further : DataFrame
+        Tables of jumps, which may be empty.
+
+    Returns
+    -------
+    DataFrame
+        That of the two whose channel comes first (`channel_of_figure_5`).
+    """
+    run = list(JUMPED_NETWORK)
+    chosen = channel_of_figure_5(routes.merge(pd.concat([published, further])[run].drop_duplicates(), on=run))
+    return further if chosen is not None and len(further) and (further.iloc[0][run] == chosen[run]).all() else published
 
 
 def _file(schema: Schema) -> str:

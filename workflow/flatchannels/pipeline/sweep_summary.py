@@ -17,7 +17,7 @@ import pandas as pd
 
 from flatchannels.names import natural_key, widths_key
 from flatchannels.reasons import Stop
-from flatchannels.reporting.runs import TABLE_KEYS, run_columns
+from flatchannels.reporting.runs import TABLE_KEYS, TURNED, finish_cosine, run_columns
 from flatchannels.storage import run_records
 from flatchannels.storage.errors import RecordError
 
@@ -149,14 +149,18 @@ def read(results: Path) -> tuple[pd.DataFrame, list[str]]:
     frames, damaged = [], []
     for path in records(results):
         try:
-            meta, arrays = run_records.read_runs(path, TABLE_KEYS)
+            meta, arrays = run_records.read_runs(path, [*TABLE_KEYS, "theta_flow"])
         except RecordError as error:
             damaged.append(str(error))
             continue
         columns = run_columns(str(path), meta, arrays)
-        seconds = columns["seconds_flow"] + columns["seconds_polish"]
-        frames.append(pd.DataFrame({**{key: columns[key] for key in COLUMNS}, "network": path.parent.name, "seconds": seconds}))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "network", "seconds"]), damaged
+        own = {
+            "network": path.parent.name,
+            "seconds": columns["seconds_flow"] + columns["seconds_polish"],
+            "turned": finish_cosine(arrays["theta_flow"], arrays["theta"]) > TURNED,
+        }
+        frames.append(pd.DataFrame({key: columns[key] for key in COLUMNS} | own))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=[*COLUMNS, "network", "seconds", "turned"]), damaged
 
 
 def costs(done: Iterable[Job]) -> pd.DataFrame:
@@ -362,6 +366,7 @@ def describe(results: Path) -> str:
         f"Converged: {int(runs['converged'].sum())} of {len(runs)} runs, {share}; "
         f"{len(below)} of {len(networks)} networks below {LEAST_CONVERGED:.1%}",
         *([below.to_string(index=False)] if len(below) else []),
+        f"Turned by the finish by a cosine distance above {TURNED:g}, for which the original drops a run: {int(runs['turned'].sum())}",
         f"At a limit: {int(runs['stop'].isin(AT_A_LIMIT).sum())}. Failed: {len(failed)}",
         *(f"  {row.sweep}/{row.dataset}/{row.activation}/{row.network} seed {row.seed}: {row.message}" for row in failed.itertuples()),
         "; ".join(f"{name}: {count}" for name, count in calls(logs_beside(results)).items()) or "no logs of snakemake",

@@ -22,7 +22,7 @@ from flatchannels.networks.activations import ACTIVATIONS
 from flatchannels.networks.layout import layout_of
 from flatchannels.reporting import channel_shares
 from flatchannels.reporting.identity import network_columns
-from flatchannels.reporting.runs import TABLE_KEYS, run_columns
+from flatchannels.reporting.runs import TABLE_KEYS, finish_cosine, run_columns
 from flatchannels.storage import dataset_files, run_records
 from flatchannels.storage.schemas.channels import CHANNEL_RUNS, CHANNEL_SPECTRA, CHANNELS
 from flatchannels.storage.schemas.columns import Schema
@@ -74,7 +74,7 @@ def _test_points(path: str | PathLike[str]) -> Points | None:
 def _block(path: str, test_points: Mapping[str, Points | None]) -> dict[str, Columns]:
     """The rows of one record in the tables of runs, layers and spectra."""
     spectrum = ["spectrum_t", "spectrum_max", "spectrum_min"]
-    meta, arrays = run_records.read_runs(path, list({*TABLE_KEYS, *criteria.RECORD_KEYS, *spectrum}))
+    meta, arrays = run_records.read_runs(path, list({*TABLE_KEYS, *criteria.RECORD_KEYS, *spectrum, "theta_flow"}))
     network = network_columns(meta)
     rows = [row | {"layer_dimension": row["dimension"]} for row in criteria.layer_rows(meta, arrays)]
     layers = {key: np.array([row[key] for row in rows]) for key in CHANNELS.columns if key not in network}
@@ -84,6 +84,7 @@ def _block(path: str, test_points: Mapping[str, Points | None]) -> dict[str, Col
         **{key: np.array([verdict[0][key] for verdict in verdicts])
            for key in ["parallel", "aligned", "channel", "first_ratio", "late_ratio", "aligned_span", "first_ratio_span", "late_ratio_span",
                        "channel_span", "channel_pair", "channel_turned", "subspace", "channel_layers"]},
+        "finish_cosine": finish_cosine(arrays["theta_flow"], arrays["theta"]),
         "loss_test": losses_at(arrays["theta"], meta, test_points.get(meta["dataset"])),
         "channel_dimension": np.array([max(largest_dimension(row["groups"]) for row in verdict) for verdict in verdicts]),
         "strict_layers": np.array([_strict_layers(verdict) for verdict in verdicts]),

@@ -21,6 +21,7 @@ from flatchannels.storage.errors import RecordError
 from flatchannels.storage.schemas.runs import COUNT_COLUMNS, RESULT_COLUMNS, RUNS, SECONDS
 from flatchannels.storage.table_files import typed_table
 
+TURNED = 1e-2  # cosine distance of the ends of flow and finish beyond which the original drops a run
 CONVERGED_CURVATURE = -1e-6  # smallest over largest Hessian eigenvalue
 STRICT_MINIMA = (Stop.STATIONARY.name, Stop.WALL.name)
 TABLE_KEYS = ["seed", "theta", "stop", "finish", "message", *RESULT_COLUMNS, *COUNT_COLUMNS, *SECONDS]
@@ -129,6 +130,23 @@ def gradient_resolution(columns: Mapping[str, NDArray]) -> NDArray[np.float64]:
     """
     length = np.sqrt(2 * columns["parameters"] * columns["weight_norm"])
     return 0.5 * ROUNDING * columns["hessian_max"] * length
+
+
+def finish_cosine(theta_flow: NDArray[np.float64], theta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far the finish turned θ: 1 − cos of the ends of flow and finish. The original drops runs beyond `TURNED`; we count them.
+
+    Parameters
+    ----------
+    theta_flow, theta : (n, P)
+        The ends of flow and finish.
+
+    Returns
+    -------
+    (n,), in [0, 2]
+        NaN of a failed run.
+    """
+    units = [points / np.linalg.norm(points, axis=1, keepdims=True) for points in (theta_flow, theta)]
+    return np.asarray(0.5 * ((units[0] - units[1]) ** 2).sum(axis=1))
 
 
 def loss_at_infinity(loss: NDArray[np.float64], weight_norm: NDArray[np.float64], maxnorm: float) -> NDArray[np.float64]:

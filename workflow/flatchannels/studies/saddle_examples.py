@@ -88,7 +88,7 @@ def choose_plateau(lines: pd.DataFrame, width: int, seed: int | None = None, neu
 def plateau(row: pd.Series | None, datasets: Mapping[str, Dataset]) -> tuple[dict[str, Any], dict[str, Array] | None]:
     """Everything that Figures 2c, 2d, A2 and A4 show of one saddle line.
 
-    The perturbations and the surface's α are along one branch of eigenvectors, followed by continuity: the one with the
+    ASSUME: e_min(γ), of the perturbations and the surface's α, is one branch of eigenvectors, followed by continuity: the one with the
     lowest eigenvalue at large γ. The lowest at each γ would jump at γ = 0 and 1, where d branches cross 0 together.
 
     Parameters

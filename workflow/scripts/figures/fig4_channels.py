@@ -5,6 +5,7 @@ Panels d and e show the runs on one Gaussian process. Source: paper, section 4, 
 
 import numpy as np
 import palette
+import pandas as pd
 import style
 from channel_panels import channel_dimensions, ordered, pairs_legend, pairs_panel, ratios_panel, towards_a_pair
 
@@ -34,12 +35,8 @@ def draw(runs, layers, spectra, shares, layer_shares):
     shares_panel(panels["c"], shares)
     readings_panel(panels["h"], shares)
     shown = next((name for name in [SHOWN, *one_layer] if name in set(runs["setting"])), SHOWN)
-    chosen = runs[runs["setting"] == shown]
-    for axes, column, label in [(panels["d"], "loss", "training"), (panels["D"], "loss_test", "test")]:
-        losses_panel(axes, chosen, column, label)
-    panels["d"].tick_params(labelbottom=False)
+    losses_panels(panels["d"], panels["D"], runs[runs["setting"] == shown])
     panels["d"].set_title(palette.setting_label(shown), loc="right")
-    panels["D"].set_xlabel("loss")
     spectra_panels(panels["e"], panels["E"], spectra[spectra["setting"] == shown])
     panels["e"].set_title(palette.setting_label(shown), loc="right")
     layers_panel(panels["f"], layer_shares)
@@ -87,13 +84,22 @@ def whole_settings(shares, quantity):
     return shares[(shares["quantity"] == quantity) & (shares["widths"] == "all") & (shares["runs"] > 0)]
 
 
+def losses_panels(top, bottom, runs):
+    """Losses on the training data above those on test data, on one axis."""
+    losses_panel(top, runs, "loss", "training")
+    losses_panel(bottom, runs, "loss_test", "test")
+    top.sharex(bottom)
+    top.tick_params(labelbottom=False)
+    bottom.set_xlabel("loss")
+
+
 def losses_panel(axes, runs, column, label):
-    """Histograms of a loss of the runs of finite norm and of those in a channel, as shares of each."""
+    """Histograms of a loss of the runs of finite norm and of those in a channel, as shares of each; bins are those of both losses."""
     losses = {name: chosen[column].dropna() for name, chosen in outcomes(runs).items()}
-    both = np.concatenate([values[values > 0] for values in losses.values()]) if len(losses) else []
-    if len(both) == 0:
+    if not any((values > 0).any() for values in losses.values()):
         return style.say_empty(axes)
-    bins = np.geomspace(both.min() * 0.95, both.max() * 1.05, 25)
+    both = pd.concat(outcomes(runs).values())[["loss", "loss_test"]].stack()
+    bins = np.geomspace(both[both > 0].min() * 0.95, both.max() * 1.05, 25)
     looks = {"finite": {"color": palette.FINITE_COLOUR, "alpha": 0.6},
              "channel": {"color": palette.CHANNEL_COLOUR, "histtype": "step", "linewidth": 1.2}}  # fmt: skip
     for name, values in losses.items():
@@ -139,19 +145,24 @@ def spectra_panels(top, bottom, spectra):
 
 
 def layers_panel(axes, layer_shares):
-    """Share of the runs of the deepest setting with channels in each combination of layers, by two criteria."""
+    """Of the runs of the deepest setting that are in a channel, the share in each combination of layers, by two criteria.
+
+    Numbers of runs stand above the bars; the intervals are in the table, of all runs of the setting.
+    """
     deepest = max(layer_shares["setting"], key=lambda name: int(name.split(" ")[-2]), default=None)
     rows = layer_shares[layer_shares["setting"] == deepest]
     for offset, (criterion, colour) in zip([-0.2, 0.2], [("paper", "0.6"), ("diverging", palette.CHANNEL_COLOUR)], strict=True):
-        here = rows[rows["criterion"] == criterion]
-        style.share_bars(axes, np.arange(len(here)) + offset, here, 0.4, color=colour, label=criterion)
+        counts = rows["count"][rows["criterion"] == criterion].to_numpy()
+        shares = 100 * counts / max(counts.sum(), 1)
+        bars = axes.bar(np.arange(len(counts)) + offset, shares, 0.4, color=colour, label=f"{criterion} ({counts.sum()})")
+        axes.bar_label(bars, counts, fontsize=6, padding=1)
     if rows.empty:
         return style.say_empty(axes)
     names = rows["layers"].unique()
     axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set(xlabel="layers with channels", ylabel="runs (%)")
-    axes.set_ylim(0, 1.1 * max(10, 100 * rows["high"].max()))
-    legend_above(axes, f"criterion, {rows['runs'].iloc[0]} runs")
+    axes.set(xlabel="layers with channels", ylabel="channels (%)")
+    axes.margins(y=0.15)
+    legend_above(axes, f"criterion (channels of {rows['runs'].iloc[0]} runs)")
 
 
 def dimensions_panel(axes, layers, settings):

@@ -15,6 +15,10 @@ from flatchannels.storage.schemas.toy import TOY_LIMITS
 PLACES = ["channel 1", "channel 2", "plateau"]  # the order of the flows in the record, on infinite and then on finite data
 SADDLE_LEVELS = [0.043, 0.044, 0.045, 0.046, 0.047, 0.048]  # contours around the saddle line, whose loss is 0.0471
 METHODS = ["SGD channel 1", "SGD channel 2", "Adam channel 1", "Adam channel 2"]
+LOOKS = {  # line, and size of its last point; in channel 2 they and the flows lie on each other
+    "SGD": ({"color": palette.TOY_COLOURS["SGD"], "linewidth": 3.6, "zorder": 2}, 6.0),
+    "Adam": ({"color": palette.TOY_COLOURS["Adam"], "linewidth": 0.7, "zorder": 4}, 3.0),
+}
 
 
 def draw(landscape, flows, descents, limits):
@@ -79,18 +83,15 @@ def landscape_panel(axes, landscape, flows, descents):
         axes.plot(g, a, color=palette.TOY_COLOURS[place], linestyle=":" if finite else "-", linewidth=2.2 if finite else 1.4, zorder=3)
         if not finite:
             axes.plot(g[0], a[0], "o", color=palette.TOY_COLOURS[place], ms=4, mec="white", mew=0.6, zorder=5)
-    looks = {
-        "SGD": {"color": palette.TOY_COLOURS["SGD"], "linewidth": 0.7},
-        "Adam": {"color": palette.TOY_COLOURS["Adam"], "linewidth": 0.7},
-    }
     for name, g, a in zip(METHODS, descents["gamma"], descents["alpha"], strict=True):
-        axes.plot(g, a, **looks[name.split()[0]], zorder=4)
-        axes.plot(g[-1], a[-1], "s", color=looks[name.split()[0]]["color"], ms=3.5, mec="white", mew=0.5, zorder=5)
+        look, size = LOOKS[name.split()[0]]
+        axes.plot(g, a, **look)
+        axes.plot(g[-1], a[-1], "s", color=look["color"], ms=size, mec="white", mew=0.5, zorder=5)
     axes.set(xlabel=r"$\gamma = (a_1 - a_2)/\sqrt{2}$", ylabel=r"$\alpha$", xlim=gamma[[0, -1]], ylim=alpha[[0, -1]])
     handles = [
         *(Line2D([], [], color=palette.TOY_COLOURS[place], label=f"flow, {place}") for place in PLACES),
         Line2D([], [], color=palette.GREY, linestyle=":", linewidth=2.2, label="flow, finite data"),
-        *(Line2D([], [], **look, label=name) for name, look in looks.items()),
+        *(Line2D([], [], **look, label=name) for name, (look, _) in LOOKS.items()),
         Line2D([], [], color="black", linestyle="--", linewidth=0.8, label="saddle line"),
         Line2D([], [], color="black", linewidth=2, label="its plateau"),
     ]

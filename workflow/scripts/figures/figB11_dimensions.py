@@ -24,22 +24,22 @@ def draw(layers):
     highest = max((count.max(initial=0) for count in counts.values()), default=0)
     longest = max((len(count) for count in counts.values()), default=0)
     for axes, name in zip(panels, names, strict=False):
-        dimensions_panel(axes, counts[name], triplets(layers[layers["setting"] == name]))
+        dimensions_panel(axes, counts[name], *triplets(layers[layers["setting"] == name]))
     panels[0].set(yscale="log", ylim=(0.5, 6 * max(3, highest)), xticks=range(1, max(longest, 3) + 1))  # of all panels
     label_outer(panels, names)
     return figure
 
 
-def dimensions_panel(axes, count, triplets):
-    """How many channels of each dimension there are, and the number of triplets."""
+def dimensions_panel(axes, count, triplets, by_mean):
+    """How many channels of each dimension there are, and the number of triplets, by the mean distance in parentheses."""
     axes.bar(np.arange(len(count)) + 1, count, 0.7, color=palette.CHANNEL_COLOUR)
     axes.set(xlabel="dimension", ylabel="channels")
-    style.say_count(axes, triplets, "triplet" if triplets == 1 else "triplets")
+    style.say_count(axes, triplets, f"({by_mean}) {'triplet' if triplets == by_mean == 1 else 'triplets'}")
 
 
 def triplets(layers):
-    """In how many layers of runs in a channel three neurons are as parallel as a pair has to be."""
-    return int((layers["channel"] & (layers["triplet_cosine"] < PARALLEL_DISTANCE)).sum())
+    """In how many layers of runs in a channel three neurons are as parallel as a pair has to be: by their largest distance, by the mean."""
+    return [int((layers["channel"] & (layers[column] < PARALLEL_DISTANCE)).sum()) for column in ("triplet_cosine", "triplet_mean")]
 
 
 def main(snakemake):

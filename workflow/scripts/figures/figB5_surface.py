@@ -18,7 +18,7 @@ def draw(meta, arrays):
         return none_found(3.0, why_none(meta))
     figure = style.new_figure(3.2)
     figure.set_layout_engine("none")
-    axes = surface_axes(figure, (0.08, 0, 0.84, 1), (28, -112), zoom=1.0)
+    axes = surface_axes(figure, (0.08, 0, 0.84, 1), (42, -112), zoom=1.0)
     surface_panel(axes, arrays, -np.inf)
     axes.tick_params(pad=0)
     axes.xaxis.labelpad = axes.yaxis.labelpad = 0

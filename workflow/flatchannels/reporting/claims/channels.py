@@ -38,6 +38,7 @@ from flatchannels.storage.schemas.columns import Schema
 from flatchannels.storage.table_files import typed_table
 
 SUBSTANTIAL = 0.05  # ASSUME: C7 calls it substantial probability, without a number
+# ASSUME: C7, more in rougher processes, is an increase in the mean over log10 s; not from each s to the next.
 SOME = 0.01  # ASSUME: what "also" and "some" are more than (C10, C11, C17)
 SIMILAR = (0.25, 0.75)  # ASSUME: losses are similar if either kind is the lower one in at least a quarter of the comparisons (C8)
 SIMILAR_FACTOR = 2.0  # ASSUME: and if losses of the same rank differ by a smaller factor in the mean (C8)

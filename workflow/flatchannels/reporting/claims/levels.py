@@ -24,13 +24,13 @@ from flatchannels.reporting.claims.verdict import (
     within,
 )
 from flatchannels.reporting.groups import ended
-from flatchannels.reporting.levels import find_levels
+from flatchannels.reporting.levels import LEVEL_TOLERANCE, find_levels
 from flatchannels.reporting.shares import wilson_interval
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-DUPLICATE_RANGE = (0.10, 0.30)  # C1
+DUPLICATE_RANGE = (0.10, 0.30)  # ASSUME: C1 is about the runs of every width, not about all of them together
 ALMOST_NONE = 0.05  # ASSUME: the paper gives no number; half of the smallest share with which C1 holds
 SHARED = 0.01  # ASSUME: C3, a share of runs on shared levels below this is none to speak of
 # ASSUME: of the correction from the wall to infinity, which is a leading order. Chosen after a pilot with root seed 2506,
@@ -87,8 +87,9 @@ def shared_levels(tables: Tables) -> Verdict:
     """Losses recur at larger widths in runs without duplicate neurons, more often than by accident. Source: paper, Figure 2b.
 
     A run with duplicates has the loss of a narrower network by construction, and C1 counts these runs: they are told beside, and do
-    not decide. Two losses are identical within 1e-9 relative; of runs to infinity the limits are compared, to a tenth of what the
-    limit takes off the loss at the wall, which is another one for every width. Exact fits are left out, because their losses are
+    not decide. Nor does how many levels are of several widths if all runs count and losses within 1e-3 are one level, as in the paper:
+    that is told too. Two losses are identical within 1e-9 relative; of runs to infinity the limits are compared, to a tenth of what
+    the limit takes off the loss at the wall, which is another one for every width. Exact fits are left out, because their losses are
     rounding. Had the widths nothing in common, two losses would coincide with probability tolerance × density. The sum over all
     pairs, with the density around each loss, is the expected number of coincidences; rare and nearly independent ones are Poisson
     distributed.
@@ -119,7 +120,16 @@ def shared_levels(tables: Tables) -> Verdict:
             membership, levels = _exact_levels(group[split])
             split_on_shared.append(np.asarray(_coincidences(levels, narrower)[0].any(axis=1))[membership])
         narrower = np.concatenate([narrower, _exact_levels(group)[1]], axis=1)
-    return _shared_levels_verdict(np.concatenate(on_shared), np.concatenate(split_on_shared), coincidences, expected)
+    in_words = _levels_of_several_widths(ended(figure_2(tables["runs"], bias=False)))
+    return _shared_levels_verdict(np.concatenate(on_shared), np.concatenate(split_on_shared), coincidences, expected, in_words)
+
+
+def _levels_of_several_widths(runs: pd.DataFrame) -> str:
+    """How many of the paper's loss levels are of several widths, and how many runs are on these."""
+    membership, losses = find_levels(runs["loss"])
+    levels = runs.groupby(membership)["widths"].agg(["nunique", "size"])
+    shared = levels[levels["nunique"] > 1]
+    return f"{len(shared)} of {len(losses)} levels are of several widths, with {shared['size'].sum()} of {len(runs)} runs"
 
 
 def _exact_levels(runs: pd.DataFrame) -> tuple[NDArray[np.int64], Array]:
@@ -138,8 +148,11 @@ def _coincidences(levels: Array, narrower: Array) -> tuple[BoolArray, Array, Arr
     return np.asarray(distances <= tolerances), tolerances, distances
 
 
-def _shared_levels_verdict(on_shared: BoolArray, split_on_shared: BoolArray, coincidences: int, expected: float) -> Verdict:
-    """C3 from masks over the runs without and with duplicates (on a level of a narrower network) and the coincidences."""
+def _shared_levels_verdict(on_shared: BoolArray, split_on_shared: BoolArray, coincidences: int, expected: float, in_words: str) -> Verdict:
+    """C3 from masks over the runs without and with duplicates (on a level of a narrower network) and the coincidences.
+
+    in_words : how many levels are shared if all runs count.
+    """
     count, n = int(on_shared.sum()), len(on_shared)
     accident = poisson.sf(coincidences - 1, expected)
     low, high = wilson_interval(count, n)
@@ -150,5 +163,6 @@ def _shared_levels_verdict(on_shared: BoolArray, split_on_shared: BoolArray, coi
         f"probability that so many losses of runs without duplicates are identical by accident below {CHANCE:g} (holds), otherwise "
         f"interval below {SHARED:.0%} (does not hold)",
         f"{coincidences} times a loss recurs at a larger width, {expected:.2g} expected by accident (p = {accident:.2g}); "
-        f"of the runs with duplicates, which have to be, {split_on_shared.sum()} of {len(split_on_shared)} are on shared levels",
+        f"of the runs with duplicates, which have to be, {split_on_shared.sum()} of {len(split_on_shared)} are on shared levels; "
+        f"of all runs and levels of losses within {LEVEL_TOLERANCE:g}, {in_words}",
     )  # fmt: skip

@@ -39,6 +39,9 @@ CHANNEL_RUNS = Schema(
         "channel_span": flag("Whether conditions 1 and 2 hold, and 3 by that reading."),
         "channel_pair": flag("Whether conditions 1 and 2 hold."),
         "channel_turned": flag("Whether all conditions hold with neurons turned by the symmetry of the activation, σ(−z) = ±σ(z) + c."),
+        "finish_cosine": number(
+            "The cosine distance of the ends of flow and finish; beyond 0.01 the original drops a run. NaN where it was not kept."
+        ),
         "subspace": count("The dimension of the channel subspace."),
         "channel_dimension": count("The dimension of the largest channel, the size of its group less 1."),
         "channel_layers": text("The hidden layers with a parallel pair, of a run in a channel: 1+3, the first and the third; else empty."),
@@ -61,6 +64,7 @@ CHANNELS = Schema(
         "sign": count("The sign of a_i a_j, or of a_i · a_j below another hidden layer: −1, 0 or 1."),
         "triplet_cosine": number("The largest cosine distance within the closest triplet."),
         "triplet_distance": number("The largest distance within that triplet.", WEIGHT),
+        "triplet_mean": number("The least mean of the three cosine distances within any triplet, as in the original's code."),
         "output_share": number("The share of Σθ² in the output weights of the layer's groups."),
         "layer_parallel": flag("Whether the closest pair has a cosine distance below 1e-3."),
         "layer_diverging": flag("Whether the output weights of the groups hold more than a tenth of Σθ²."),
