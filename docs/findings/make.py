@@ -19,6 +19,7 @@ TARGETS = {"rosenbrock": "Rosenbrock"} | PROCESSES
 SEEDS = 50  # initialisations of each network of Figure 4 in the paper
 SHARES = ("infinite", "channel_pair", "channel", "channel_span")
 WIDEST = ("16", "4x4", "4x4x4")
+TURNED = 0.01  # cosine distance of the ends of flow and finish beyond which the original drops a run
 
 
 def main() -> None:
@@ -83,7 +84,7 @@ def sizes(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
     runs, ends = tables["channel_runs"], tables["ends"].groupby("sweep").size()
     networks = runs.groupby(RUN[:-1]).seed.nunique()
     seeds, missing = int(networks.iloc[0]), len(networks) * SEEDS - len(runs)
-    unfinished = runs[~runs.converged]
+    unfinished, turned = runs[~runs.converged], runs.finish_cosine.dropna()
     where = dict.fromkeys(f"{row.setting}, r = {row.widths.replace('x', ' × ')}, d = {row.dimension}" for row in unfinished.itertuples())
     return {
         "runs": grouped(ends.sum()),
@@ -95,6 +96,7 @@ def sizes(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
         "missing": f" The other {grouped(missing)} runs will narrow them." if missing else "",
         "converged": f"{grouped(len(runs) - len(unfinished))} of {grouped(len(runs))}",
         "unfinished": f"{len(unfinished)} of {grouped(len(runs))} runs of Figure 4 ({'; '.join(where)})",
+        "turned": f"{(turned > TURNED).sum()} of {grouped(len(turned))}",
         "relu": str((runs.activation == "relu").sum()),
     }
 

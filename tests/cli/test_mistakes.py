@@ -1,5 +1,6 @@
 """What cannot be done is said at once, in one line: names of files, seeds, folders."""
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from flatchannels.cli import main, train
+from flatchannels.cli.words import whole
 from flatchannels.pipeline import places
 from flatchannels.storage import run_records
+from flatchannels.storage.archives import archive_bytes, read_meta
 
 LONG = "a" * 300
 
@@ -114,6 +117,62 @@ metadata.files = files  # as where nothing of that name is installed
 from flatchannels.cli import main
 sys.exit(main(sys.argv[1:]))
 """
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["train", "data.npz", "--widths", 2, "--out", "new.npz", "--rtol", "abc"], "--rtol: abc is no number, such as"),
+    (["train", "data.npz", "--widths", 2, "--out", "new.npz", "--max-steps", "1.5"], "--max-steps: 1.5 is no whole number, such as 1000"),
+    (["train", "data.npz", "--widths", 2, "--out", "new.npz", "--workers", "inf"], "--workers: inf is no whole number"),
+    (["train", "data.npz", "--widths", 2, "--out", "new.npz", "--activation", "swish"], "'swish' (choose from"),
+    (["train", "data.npz", "--out", "new.npz"], "required: --widths"),
+    (["inspect", "record.npz", "--run", "first"], "first is no whole number"),
+    (["dance"], "'dance' (choose from"), ([], "required: COMMAND"),
+])  # fmt: skip
+def test_wrong_words_are_told_in_one_line_without_the_usage(nothing_runs, capsys, words, said):
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main(list(map(str, words)))
+    told = capsys.readouterr().err
+    assert end.value.code == 2 and told.count("\n") == 1 and said in told and told.rstrip().endswith("--help says more")
+
+
+def test_whole_numbers_may_have_an_exponent(here):
+    assert main(["train", "data.npz", "--widths", "2", "--max-steps", "2e0", "--out", "new.npz"]) == 0
+    assert read_meta("new.npz")["training"]["max_steps"] == 2
+    assert [whole(text) for text in ("1e5", "-3", "10" * 20, "4.0")] == [100_000, -3, int("10" * 20), 4]
+    for text in ("1e17", "nan", "0x10", ""):
+        with pytest.raises(argparse.ArgumentTypeError):
+            whole(text)
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"version": "x"}, {"format": "flatchannels dataset"}])
+def test_a_record_of_another_format_is_not_replaced(nothing_runs, capsys, change):
+    before = resealed(**change)
+    assert "this code goes on with version 1 of flatchannels runs" in refusal(capsys, "continue", "record.npz")
+    assert Path("record.npz").read_bytes() == before
+
+
+def test_a_record_whose_metadata_lack_something_says_what(nothing_runs, capsys):
+    resealed(training=None)
+    assert "record.npz: its metadata lack training" in refusal(capsys, "continue", "record.npz")
+
+
+def test_a_damaged_record_is_written_again_from_what_is_kept_beside_it_and_says_so(here, capsys):
+    data = bytearray(Path("record.npz").read_bytes())
+    data[len(data) // 2] ^= 1
+    Path("record.npz").write_bytes(data)
+    assert main(["continue", "record.npz", "--max-steps", "4"]) == 0
+    assert "does not match its seal" in (said := capsys.readouterr().err) and "written again, from record.unfinished" in said
+    assert run_records.read_runs("record.npz")[0]["training"]["max_steps"] == 4
+
+
+def resealed(**change):
+    """The bytes of the record, which gets other metadata; None takes one away."""
+    with np.load("record.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files if name != "meta"}
+    meta = {name: value for name, value in (read_meta("record.npz") | change).items() if value is not None}
+    Path("record.npz").write_bytes(archive_bytes(meta, arrays))
+    return Path("record.npz").read_bytes()
 
 
 def test_numbers_that_no_network_or_optimiser_has(nothing_runs, capsys):

@@ -159,6 +159,7 @@ def test_a_file_gives_the_samples_that_it_holds(tmp_path, suffix):
         ("a,y,y\n1,2,3\n", "column 'y' is there 2 times"), (",a,y\n0,1,2\n", "column 1 has no name; if it is the index of pandas"),
         ("a,y\n1,\n2,3\n", "column 'y' lacks 1 values"), ("", "No columns"), ("a,y,weights\n1,2,-1\n", "weights must be nonnegative"),
         ("y,b\n3.5,2.5,9\n3.6,2.6,9\n", "its rows have 3 values, and its header has 2 names"),
+        ("a,y\n1,2\n3,x1\n", "column 'y' holds no numbers alone: 'x1' is none"), ("a,y\n", "it has no rows"),
         ("a,y\n1,2,\n3,4,\n", "its rows have 3 values"), ("a,y\n\n0,1,2\n1,3,4\n", "its rows have 3 values"),
     ],
 )  # fmt: skip
@@ -168,6 +169,12 @@ def test_a_table_that_is_no_dataset_is_refused_in_one_line(tmp_path, content, pr
     with pytest.raises(ValueError, match=problem) as caught:
         files.read(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_spaces_behind_commas_belong_to_no_name(tmp_path):
+    (tmp_path / "data.csv").write_text("a, b, y\n1, 2, 3\n4, 5, 6\n")
+    data, _ = files.read(tmp_path / "data.csv")
+    assert data.x.tolist() == [[1, 2], [4, 5]] and data.y.tolist() == [3, 6]
 
 
 def test_other_broken_files_are_refused_in_one_line(tmp_path):

@@ -67,6 +67,16 @@ def test_a_run_and_its_file_are_networks(tmp_path):
     assert inspect(run).model.activation == "tanh"
 
 
+def test_a_matrix_a_text_and_a_number_are_no_network_and_no_data(tmp_path):
+    (tmp_path / "text.npz").write_text("W1 = 3")
+    with pytest.raises(ValueError, match=r"text\.npz: is no npz, such as numpy\.savez"):
+        inspect(tmp_path / "text.npz")
+    with pytest.raises(ValueError, match="network is a ndarray; it must be a path"):
+        inspect(np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="data is a int; it must be a path"):
+        inspect(mlp(), "tanh", data=3)
+
+
 @pytest.mark.parametrize("network", [None, 3, (X, Y), [1, 2], [(X,)]])
 def test_what_is_no_network_gets_one_line(network):
     with pytest.raises(ValueError) as caught:

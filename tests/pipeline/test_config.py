@@ -518,6 +518,28 @@ def test_configurations_can_be_checked_alone(tmp_path):
     assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "cannot be read" in wrong.stderr
 
 
+def test_files_of_data_that_are_missing_are_told_where_a_configuration_is_checked_alone(tmp_path):
+    own = {
+        "table": {"target": "file", "file": "none.csv"},
+        "grown": {"target": "my_targets.py:f", "inputs": "normal", "samples": 50},
+    }
+    entry = {"activation": "g", "widths": [[2]], "bias": True, "seeds": 1, "dimension": 2}
+    sweep = {"seeds_per_job": 1, "entries": [{"dataset": name} | entry for name in own]}
+    given = {"preset": "mine", "seed": 1, "datasets": own, "sweeps": {"mine": sweep}, "training": {}}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(given, sort_keys=False))
+    command = [sys.executable, "-m", "flatchannels.pipeline.config", path]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
+    said = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert said.returncode == 1 and said.stderr.splitlines() == [
+        f'datasets.table.file needs the file "none.csv"; there is none in {tmp_path} ({path})',
+        f'datasets.grown.target needs the file "my_targets.py"; there is none in {tmp_path} ({path})',
+    ]
+    for name in ("none.csv", "my_targets.py"):
+        (tmp_path / name).touch()
+    assert subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment).returncode == 0
+
+
 def test_presets_have_folders_of_their_own():
     places = [config.validate(config.load(ROOT / "config" / f"{name}.yaml"))["results_dir"] for name in ["config", "paper", "smoke"]]
     assert places == ["results", "results/paper", "results/smoke"]

@@ -1,6 +1,6 @@
 """The command `flatchannels`: what people do with networks of their own.
 
-A mistake ends in one line on standard error and exit code 2, as wrong words do in argparse.
+A mistake ends in one line on standard error and exit code 2.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from contextlib import suppress
 from importlib import import_module
 
 import flatchannels
+from flatchannels.cli.words import Parser
 from flatchannels.runs.interruptions import Terminated, raising_terminated
 from flatchannels.runs.processes import ProcessDied
 from flatchannels.storage.errors import RecordError
@@ -28,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     -------
     argparse.ArgumentParser
     """
-    top = argparse.ArgumentParser(prog="flatchannels", description="Flat channels to infinity in the loss landscapes of neural networks.")
+    top = Parser(prog="flatchannels", description="Flat channels to infinity in the loss landscapes of neural networks.")
     top.add_argument("--version", action="version", version=flatchannels.__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:  # imported here, within `main`: it takes a second

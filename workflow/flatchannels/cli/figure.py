@@ -16,7 +16,8 @@ from flatchannels.names import natural_key
 
 SUFFIXES_OF_FIGURES = (".pdf", ".svg", ".png")
 FIGURE = """Make a figure of the paper, from nothing: data, runs, statistics, picture. It calls snakemake in a checkout of the project,
-the folder that you are in or one above it; what has been made before is not made again. Without a name it lists the figures."""
+the folder that you are in, one above it, or that of this package; what has been made before is not made again. Without a name it lists
+the figures."""
 FIGURE_EXAMPLES = """examples:
   flatchannels figure                      which there are
   flatchannels figure fig6 --cores 2       the toy: two minutes

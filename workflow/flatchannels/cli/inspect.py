@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flatchannels.cli.words import whole
 from flatchannels.inspection.certificate import Certificate
 from flatchannels.inspection.checkpoints import Checkpoint
 from flatchannels.inspection.history import History
@@ -64,7 +65,7 @@ def add_to(commands: Any) -> None:
     add(
         "--loss", choices=list(LOSSES), default="mse", help="mse: averaged over samples and outputs; cross-entropy: of logits (%(default)s)"
     )
-    add("--run", type=int, metavar="SEED", help="of a record, or of a folder of records: which run")
+    add("--run", type=whole, metavar="SEED", help="of a record, or of a folder of records: which run")
     add("--history", action="store_true", help="of these: follow the trajectory of the run, as the checkpoints of a folder")
     add("--plot", metavar="FILE", help="draw what was found: .png, .svg or .pdf")
     add("--no-hessian", action="store_true", help="leave out its eigenvalues, which for large networks take longest")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from flatchannels.cli.blocks import Block, block_of, run_block, with_limits
+from flatchannels.cli.words import number, whole
 from flatchannels.data import files
 from flatchannels.data.dataset import Dataset
 from flatchannels.names import widths_of
@@ -24,11 +25,13 @@ from flatchannels.runs.progress import Progress
 from flatchannels.runs.records import check_record_writable
 from flatchannels.runs.seeds import LARGEST_SEED
 from flatchannels.storage import continuation
-from flatchannels.storage.archives import read_meta
+from flatchannels.storage.archives import VERSION, read_meta
 from flatchannels.storage.continuation import REASON_OF_LIMIT
 from flatchannels.storage.dataset_files import digest
 from flatchannels.storage.errors import RecordError
 from flatchannels.storage.foreign import foreign
+from flatchannels.storage.run_format import RUNS_FORM
+from flatchannels.storage.run_records import read_runs
 
 # The defaults of `flatchannels.train`, which a test compares: importing it would compile kernels before --help.
 TRAINING_DEFAULTS = {"rtol": 1e-5, "maxnorm": 1e3, "max_seconds": 3600.0, "max_steps": 20_000, "max_t": 1e16, "trajectory_samples": 250,
@@ -40,6 +43,7 @@ TRAINING_LIMITS = {
     "max_steps": "steps of the flow",
     "max_t": "time of the flow",
 }
+TYPES = {int: whole, float: number}
 MOST_SEEDS = 10_000
 WIDEST_LAYER = 1000  # of a layer, as in a configuration
 UNIT_SCALE = 0.1, 10.0  # standard deviations of the targets between which the walls of the flow suit the data
@@ -89,18 +93,18 @@ def add_to(commands: Any) -> None:
     add("--out", required=True, metavar="FILE", help="the record to write, .npz")
     add("--force", action="store_true", help="write it where there is one already; that one stays until there are new runs")
     add("--standardise", action="store_true", help="shift and scale inputs and targets to mean 0 and variance 1: the walls suppose such")
-    add("--rtol", type=float, default=TRAINING_DEFAULTS["rtol"], help="relative tolerance of the flow (%(default)g)")
-    add("--maxnorm", type=float, default=TRAINING_DEFAULTS["maxnorm"], help="the norm wall, in Σθ²/(2P) (%(default)g)")
-    add("--initial-scale", type=float, default=START_DEFAULTS["initial_scale"], help="factor on the initial weights (%(default)g)")
+    add("--rtol", type=number, default=TRAINING_DEFAULTS["rtol"], help="relative tolerance of the flow (%(default)g)")
+    add("--maxnorm", type=number, default=TRAINING_DEFAULTS["maxnorm"], help="the norm wall, in Σθ²/(2P) (%(default)g)")
+    add("--initial-scale", type=number, default=START_DEFAULTS["initial_scale"], help="factor on the initial weights (%(default)g)")
     add("--scheme", default=START_DEFAULTS["scheme"], choices=SCHEMES, help="of the initial weights (%(default)s)")
     add("--optimiser", default="flow", choices=["flow", *METHODS], help="the flow, or steps of finite size in its place (%(default)s)")
-    add("--rate", type=float, help="learning rate of an optimiser")
-    add("--budget", type=int, metavar="STEPS", help="how many steps an optimiser takes")
-    add("--batch", type=int, metavar="SAMPLES", help="in a step: of sgd, which needs it, and of adam, by default all")
+    add("--rate", type=number, help="learning rate of an optimiser")
+    add("--budget", type=whole, metavar="STEPS", help="how many steps an optimiser takes")
+    add("--batch", type=whole, metavar="SAMPLES", help="in a step: of sgd, which needs it, and of adam, by default all")
     for key, text in TRAINING_LIMITS.items():
         add(
             f"--{key.replace('_', '-')}",
-            type=type(TRAINING_DEFAULTS[key]),
+            type=TYPES[type(TRAINING_DEFAULTS[key])],
             default=TRAINING_DEFAULTS[key],
             help=f"limit: {text} (%(default)g)",
         )
@@ -117,13 +121,13 @@ def add_to(commands: Any) -> None:
     add("record", metavar="RECORD", help="of `flatchannels train`")
     add("--data", metavar="DATA", help="where its data are now, if they have moved")
     for key, text in TRAINING_LIMITS.items():
-        add(f"--{key.replace('_', '-')}", type=type(TRAINING_DEFAULTS[key]), help=f"new limit: {text}")
+        add(f"--{key.replace('_', '-')}", type=TYPES[type(TRAINING_DEFAULTS[key])], help=f"new limit: {text}")
     _shared(add)
     go_on.set_defaults(function=run_continue)
 
 
 def _shared(add: Any) -> None:
-    add("--workers", type=int, default=1, metavar="N", help="processes (1)")
+    add("--workers", type=whole, default=1, metavar="N", help="processes (1)")
     add("--json", action="store_true", help="print JSON: how each run ended")
 
 
@@ -211,8 +215,14 @@ def run_continue(given: argparse.Namespace) -> None:
         meta = read_meta(out)
     try:
         block = block_of(meta)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # metadata of something else
+    except KeyError as error:
+        raise ValueError(f"{out}: its metadata lack {error.args[0]}") from None
+    except (AttributeError, TypeError, ValueError) as error:  # metadata of something else
         raise ValueError(f"{out}: {error}") from None
+    if (meta.get("format"), meta.get("version")) != (RUNS_FORM, VERSION):
+        raise ValueError(
+            f"{out} holds {meta.get('format')} of version {meta.get('version')}; this code goes on with version {VERSION} of {RUNS_FORM}"
+        )
     place = given.data or block.source["file"]
     if not Path(place).exists():
         raise ValueError(f"{place}, on which {out} was trained, is not there; --data says where it is")
@@ -247,7 +257,12 @@ def _earlier(block: Block, data: Dataset, out: Path) -> tuple[dict[int, Any], di
     if kept.exists() and not earlier:
         raise ValueError(f"{kept} does not belong to {out}; if it is removed, the runs that met a limit begin anew, and the others stay")
     anew = {}
-    if not earlier:
+    if earlier:
+        try:
+            read_runs(out, ["seed"])
+        except RecordError as error:
+            print(f"flatchannels: {error}; it is written again, from {kept}", file=sys.stderr)
+    else:
         recorded = recorded_runs(out)
         earlier = {seed: run for seed, run in recorded.items() if not at_a_limit(run)}
         if anew := {seed: run for seed, run in recorded.items() if seed not in earlier}:
@@ -266,7 +281,9 @@ def _read(path: str, standardise: bool) -> Dataset:
     if standardise:
         return data.standardised()[0]
     spread = float(np.sqrt(data.weights @ (data.y - data.weights @ data.y) ** 2))
-    if not UNIT_SCALE[0] < spread < UNIT_SCALE[1]:
+    if not np.ptp(data.y):
+        print(f"flatchannels: y is {data.y[0]:g} in all samples; walls and stops suppose a standard deviation of about 1", file=sys.stderr)
+    elif not UNIT_SCALE[0] < spread < UNIT_SCALE[1]:
         print(f"flatchannels: y has a standard deviation of {spread:.2g}; walls and stops suppose about 1: --standardise", file=sys.stderr)
     return data
 

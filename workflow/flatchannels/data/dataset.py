@@ -37,7 +37,10 @@ class Dataset:
         q = np.full(y.size, 1.0 / y.size) if weights is None else real_array("weights", weights)
         single = weights is not None and as_array(weights).dtype == np.float32
         if q.shape != y.shape or not (np.all(q >= 0) and math.isclose(q.sum(), 1.0, rel_tol=SINGLE_SUM if single else 1e-9)):
-            raise ValueError("weights must be one nonnegative number per sample, summing to 1")
+            told = (
+                f"shape {q.shape} for {y.size} samples" if q.shape != y.shape else f"a sum of {q.sum():.9g} and a least one of {q.min():g}"
+            )
+            raise ValueError(f"weights have {told}; they must be one nonnegative number per sample, summing to 1")
         if single:  # their sum is 1 to fewer digits than that of the weights of others
             q /= q.sum()
         self.x, self.y, self.weights = x, y, q

@@ -110,22 +110,38 @@ def _columns(path: Path, column: str) -> dict[str, Array]:
     import pandas as pd
 
     if path.suffix == ".csv":
-        _check_header(["" if pd.isna(name) else str(name) for name in pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]])
-    table = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        _check_header(
+            [
+                "" if pd.isna(name) else str(name)
+                for name in pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True).iloc[0]
+            ]
+        )
+    table = pd.read_csv(path, skipinitialspace=True) if path.suffix == ".csv" else pd.read_parquet(path)
     if path.suffix == ".csv":
         _check_length(path)
     if column not in table:
         raise ValueError(f"there is no column {column!r}; it has {', '.join(map(str, table.columns))}")
+    if table.empty:
+        raise ValueError("it has no rows: no samples")
     inputs = [name for name in table.columns if name not in (column, "weights")]
     for name in table.columns:
         if table[name].dtype.kind not in "biuf":
-            raise ValueError(f"column {name!r} holds no numbers")
+            other = next((value for value in table[name] if not _is_number(value)), table[name].iloc[0])
+            raise ValueError(f"column {name!r} holds no numbers alone: {str(other)!r} is none")
         if table[name].isna().any():
             raise ValueError(f"column {name!r} lacks {table[name].isna().sum()} values")
     if not inputs:
         raise ValueError(f"there is no column besides {column!r}: no inputs")
     arrays = {"x": table[inputs].to_numpy(dtype=float), "y": table[column].to_numpy(dtype=float)}
     return arrays | ({"weights": table["weights"].to_numpy(dtype=float)} if "weights" in table else {})
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _check_length(path: Path) -> None:

@@ -22,6 +22,7 @@ MODEL_SUFFIXES = (".npz", ".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 STATE_DICTS = ("state_dict", "model_state_dict", "model_state", "model")  # where checkpoints with an optimiser keep the weights
 STATISTICS = ("running_mean", "running_var")  # of a normalisation
 LARGEST_FILE = 4 * 2**30  # bytes of a file, and of the arrays in it
+ZIP, ARRAY = b"PK", b"\x93NUMPY"  # how an npz begins, and a single array
 LONGEST_MESSAGE = 200  # characters of another library's message that are passed on
 SAFETENSORS_TYPES = {
     "F64": "<f8",
@@ -78,6 +79,9 @@ def load(path: str | PathLike[str], activation: str | None = None, layers: Seque
 
 
 def _npz(path: Path) -> dict[str, NDArray]:
+    with path.open("rb") as file:
+        if not file.read(len(ARRAY)).startswith((ZIP, ARRAY)):  # which numpy takes for pickled objects
+            raise ModelError("is no npz, such as numpy.savez(file, W1=W1, b1=b1, …) writes")
     try:
         with np.load(path, allow_pickle=False) as archive:
             _check_size(sum(info.file_size for info in archive.zip.infolist()))

@@ -234,6 +234,8 @@ def _model(network: Network) -> Model:
         return from_layers(network.network.unpack(network.theta), network.network.activation)
     try:
         layers = [(_plain(W), None if b is None else _plain(b)) for W, b in network]
+        if not all(W.ndim for W, _ in layers):  # the rows of a matrix
+            raise ValueError
     except (TypeError, ValueError):
         raise ValueError(
             f"network is a {type(network).__name__}; it must be a path, a run, a torch module, named arrays or [(W1, b1), (W2, b2), …]"
@@ -285,6 +287,8 @@ def samples_of(model: Model, data: Data, loss: str) -> Samples:
         return read_samples(data, model, loss)
     if isinstance(data, Dataset):
         return samples_for(model, data.x, data.y, loss, data.weights)
+    if not hasattr(data, "__len__"):
+        raise ValueError(f"data is a {type(data).__name__}; it must be a path, Samples, a Dataset, (x, y) or (x, y, weights)")
     if len(data) not in (2, 3):
         raise ValueError(f"data has {len(data)} parts; it must be (x, y) or (x, y, weights)")
     x, y, *weights = data

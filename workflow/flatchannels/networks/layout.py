@@ -107,10 +107,11 @@ class Layout:
         if len(layers) != len(self.shapes):
             raise ValueError(f"{len(layers)} layers given; the network has {len(self.shapes)}")
         parts = []
-        for (W, b), shape in zip(layers, self.shapes):
+        for number, ((W, b), shape) in enumerate(zip(layers, self.shapes), 1):
             matrix = as_array(W).astype(np.float64)
             if (b is not None) != self.bias:
-                raise ValueError(f"the biases must be {'arrays' if self.bias else 'None'}")
+                has, must = ("no biases", "some") if self.bias else ("biases", "none")
+                raise ValueError(f"layer {number} has {has}; the network has {must} in all layers")
             if b is not None:
                 biases = as_array(b).astype(np.float64)
                 if matrix.ndim != 2 or biases.shape != matrix.shape[:1]:

@@ -187,6 +187,27 @@ def _fill_in(value: Any, schema: dict, definitions: dict) -> Any:
     return value
 
 
+def files_that_are_missing(config: dict) -> list[str]:
+    """What to say about files of the user that datasets are made from, and that are not there.
+
+    Parameters
+    ----------
+    config : dict
+        A validated configuration.
+
+    Returns
+    -------
+    list of str
+        A line for each.
+    """
+    return [
+        f"datasets.{name}.{'file' if 'file' in spec else 'target'} needs the file {mistakes.shown(path)}; there is none in {Path.cwd()}"
+        for name, spec in config["datasets"].items()
+        for path in expansion.files_of(spec)
+        if not Path(path).is_file()
+    ]
+
+
 def main() -> None:
     """Check configurations, and say what they ask for; a mistake ends in its lines and exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m flatchannels.pipeline.config", description=(main.__doc__ or "").splitlines()[0])
@@ -196,6 +217,8 @@ def main() -> None:
             config = validate(load(file), file)
         except ConfigError as error:
             sys.exit(str(error))
+        if missing := files_that_are_missing(config):  # not a mistake of the configuration: another workflow may make them
+            sys.exit("\n".join(f"{line} ({file})" for line in missing))
         asked = expansion.blocks(config)
         draws = sum(job["spec"]["target"] == "gaussian-process" for job in expansion.datasets(config).values())
         print(f"{file}: {sum(block.runs for block in asked)} runs in {len(asked)} jobs" + f", {draws} Gaussian processes" * (draws > 0))
