@@ -96,7 +96,7 @@ def sizes(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
         "missing": f" The other {grouped(missing)} runs will narrow them." if missing else "",
         "converged": f"{grouped(len(runs) - len(unfinished))} of {grouped(len(runs))}",
         "unfinished": f"{len(unfinished)} of {grouped(len(runs))} runs of Figure 4 ({'; '.join(where)})",
-        "turned": f"{(turned > TURNED).sum()} of {grouped(len(turned))}",
+        "turned": f"{(turned > TURNED).sum() or 'none'} of the {grouped(len(turned))}",
         "relu": str((runs.activation == "relu").sum()),
     }
 
