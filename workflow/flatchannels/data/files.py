@@ -110,12 +110,8 @@ def _columns(path: Path, column: str) -> dict[str, Array]:
     import pandas as pd
 
     if path.suffix == ".csv":
-        _check_header(
-            [
-                "" if pd.isna(name) else str(name)
-                for name in pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True).iloc[0]
-            ]
-        )
+        header = pd.read_csv(path, header=None, nrows=1, dtype=str, skipinitialspace=True).iloc[0]
+        _check_header(["" if pd.isna(name) else str(name) for name in header])
     table = pd.read_csv(path, skipinitialspace=True) if path.suffix == ".csv" else pd.read_parquet(path)
     if path.suffix == ".csv":
         _check_length(path)
