@@ -4,7 +4,7 @@ import argparse
 from contextlib import suppress
 from typing import NoReturn
 
-EXACT = 2.0**53  # up to which a whole number in floating point is the one that was written
+LARGEST_EXACT = 2.0**53  # up to which a whole number in floating point is the one that was written
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,6 +66,6 @@ def whole(text: str) -> int:
         return int(text)
     except ValueError:
         with suppress(ValueError):
-            if (value := float(text)).is_integer() and abs(value) < EXACT:
+            if (value := float(text)).is_integer() and abs(value) < LARGEST_EXACT:
                 return int(value)
     raise argparse.ArgumentTypeError(f"{text} is no whole number, such as 1000 or 1e3")

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flatchannels.data.files import ZIP
 from flatchannels.inspection.model import Dense, Model
 
 MODEL_SUFFIXES = (".npz", ".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 STATE_DICTS = ("state_dict", "model_state_dict", "model_state", "model")  # where checkpoints with an optimiser keep the weights
 STATISTICS = ("running_mean", "running_var")  # of a normalisation
 LARGEST_FILE = 4 * 2**30  # bytes of a file, and of the arrays in it
-ZIP, ARRAY = b"PK", b"\x93NUMPY"  # how an npz begins, and a single array
+SINGLE_ARRAY = b"\x93NUMPY"  # how the file of one begins
 LONGEST_MESSAGE = 200  # characters of another library's message that are passed on
 SAFETENSORS_TYPES = {
     "F64": "<f8",
@@ -80,7 +81,7 @@ def load(path: str | PathLike[str], activation: str | None = None, layers: Seque
 
 def _npz(path: Path) -> dict[str, NDArray]:
     with path.open("rb") as file:
-        if not file.read(len(ARRAY)).startswith((ZIP, ARRAY)):  # which numpy takes for pickled objects
+        if not file.read(len(SINGLE_ARRAY)).startswith((*ZIP, SINGLE_ARRAY)):  # which numpy takes for pickled objects
             raise ModelError("is no npz, such as numpy.savez(file, W1=W1, b1=b1, …) writes")
     try:
         with np.load(path, allow_pickle=False) as archive:
