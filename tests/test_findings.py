@@ -7,6 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from flatchannels.landscape.geometry import closest_triplet, least_triplet_mean
+from flatchannels.names import widths_of
+from flatchannels.networks.layout import Layout
 from flatchannels.reporting.routes import channel_of_figure_5
 from flatchannels.storage.schemas.infinity import JUMPED_NETWORK
 
@@ -55,6 +58,25 @@ def test_figure_5_follows_the_channel_that_is_the_one_to_show_of_all_published()
     routes, jumps = (pd.read_parquet(FINDINGS["TABLES"] / f"{name}.parquet") for name in ("routes", "jumps"))
     chosen = channel_of_figure_5(routes[(routes.sweep == "channels") & (routes.activation == "softplus")])
     assert (jumps[list(JUMPED_NETWORK)] == chosen[list(JUMPED_NETWORK)]).all(axis=None)
+
+
+def test_the_closest_triplets_are_those_of_the_published_ends():
+    ends, runs, layers = (pd.read_parquet(FINDINGS["TABLES"] / f"{name}.parquet") for name in ("ends", "channel_runs", "channels"))
+    network = ["family", "dimension", "activation", "widths", "seed"]
+    places = runs[[*network, "dataset"]].merge(ends[ends.sweep == "channels"], on=["dataset", *network[1:]])
+    rows = layers[layers.triplet_cosine.notna()].merge(places[[*network, "theta"]], on=network)
+    assert len(rows) == layers.triplet_cosine.notna().sum()
+    for row in rows.sample(200, random_state=1).itertuples():
+        layer = Layout(row.dimension, widths_of(row.widths), bool(row.bias)).hidden_layers[row.layer - 1]
+        weights = row.theta[layer.rows]
+        weights = weights[weights.any(axis=1)]
+        expected = closest_triplet(weights)[3], least_triplet_mean(weights)
+        assert (row.triplet_cosine, row.triplet_mean) == pytest.approx(expected, rel=1e-9)
+
+
+def test_c13_is_told_with_the_errors_of_its_exponents(tables):
+    row = next(line for line in TEXT.splitlines() if line.startswith("| C13 |"))
+    assert len(re.findall(r"[\d.]+ ± \S+", row)) == 3
 
 
 def test_a_claim_in_other_words_is_not_overlooked(tables):

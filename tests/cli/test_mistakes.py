@@ -175,6 +175,12 @@ def resealed(**change):
     return Path("record.npz").read_bytes()
 
 
+def test_targets_that_are_all_alike_are_not_said_to_need_another_scale(here, capsys):
+    np.savez("flat.npz", x=np.random.default_rng(0).normal(size=(20, 2)), y=np.full(20, 3.0))
+    assert main(["train", "flat.npz", "--widths", "2", "--max-steps", "2", "--out", "new.npz"]) == 0
+    assert "y is 3 in all samples" in (said := capsys.readouterr().err) and "--standardise" not in said
+
+
 def test_numbers_that_no_network_or_optimiser_has(nothing_runs, capsys):
     train_it = ["train", "data.npz", "--out", "new.npz", "--widths"]
     assert "a layer can have 1000 neurons" in refusal(capsys, *train_it, 10**20)

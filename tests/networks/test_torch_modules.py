@@ -130,7 +130,8 @@ def test_plain_arrays_make_a_network_and_come_back():
     assert np.allclose(net.predict(theta, x), (np.tanh(x @ layers[0][0].T + layers[0][1]) @ layers[1][0].T + layers[1][1])[:, 0])
     for wrong, words in [
         (layers[:1], "at least two"), ([layers[0], (np.ones((2, 4)), np.ones(2))], "2 outputs"),
-        ([layers[0], (np.ones((1, 4)), None)], "biases"), ([layers[0], (np.ones((1, 5)), np.ones(1))], "shape"),
+        ([layers[0], (np.ones((1, 4)), None)], "layer 2 has no biases; the network has some in all layers"),
+        ([layers[0], (np.ones((1, 5)), np.ones(1))], "shape"),
     ]:  # fmt: skip
         with pytest.raises(ValueError, match=words):
             Network.from_layers(wrong, "tanh")
