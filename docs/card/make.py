@@ -81,7 +81,7 @@ def answers(origin: dict, known: list[dict]) -> dict[str, str]:
     costs = cost_rows()
     return {
         "claims": str(verdicts.sum()),
-        "verdicts": ", ".join(f"{verdicts[verdict]} × {verdict}" for verdict in (HOLDS, FAILS, UNDECIDED) if verdict in verdicts),
+        "verdicts": ", ".join(f"{verdicts.get(verdict, 0)} × {verdict}" for verdict in (HOLDS, FAILS, UNDECIDED)),
         "commit": origin["commit"][:12],
         "datasets": str(len(known)),
         "seed": str(origin["seed"]),
