@@ -74,7 +74,7 @@ def test_the_closest_triplets_are_those_of_the_published_ends():
         assert (row.triplet_cosine, row.triplet_mean) == pytest.approx(expected, rel=1e-9)
 
 
-def test_c13_is_told_with_the_errors_of_its_exponents(tables):
+def test_c13_is_told_with_the_errors_of_its_exponents():
     row = next(line for line in TEXT.splitlines() if line.startswith("| C13 |"))
     assert len(re.findall(r"[\d.]+ ± \S+", row)) == 3
 
@@ -82,6 +82,12 @@ def test_c13_is_told_with_the_errors_of_its_exponents(tables):
 def test_a_claim_in_other_words_is_not_overlooked(tables):
     claims = tables["claims"].assign(detail=tables["claims"]["detail"].str.replace("expected by accident", "by chance"))
     with pytest.raises(ValueError, match="expected by accident.*in other words"):
+        FINDINGS["details"](tables | {"claims": claims})
+
+
+def test_neither_is_an_exponent_without_its_error(tables):
+    claims = tables["claims"].assign(detail=tables["claims"]["detail"].str.replace(r" ± \S+, largest", ", largest", regex=True))
+    with pytest.raises(ValueError, match="largest.*in other words"):
         FINDINGS["details"](tables | {"claims": claims})
 
 

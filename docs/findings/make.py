@@ -18,7 +18,7 @@ PROCESSES = {f"gp-s{scale}": f"s = {scale}" for scale in ("0.1", "0.5", "2", "10
 TARGETS = {"rosenbrock": "Rosenbrock"} | PROCESSES
 SEEDS = 50  # initialisations of each network of Figure 4 in the paper
 SHARES = ("infinite", "channel_pair", "channel", "channel_span")
-EXPONENT = r"(?:excess|limit_error|largest) (\S+) ± ([^\s,;]+)"  # of a power law, with its error, in the words of C13
+EXPONENT = r"(\S+ ± [^\s,;]+)"  # of a power law, with its error, in the words of C13
 WIDEST = ("16", "4x4", "4x4x4")
 TURNED = 0.01  # cosine distance of the ends of flow and finish beyond which the original drops a run
 
@@ -74,7 +74,8 @@ def details(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
         told[f"C10_{name}"] = re.sub(r"([\d+]+) (\d+)", r"\1: \2", combinations).replace("+", " + ")
     last, first = (parts(detail["C12"])[label] for label in ("last above", "first above"))
     told["C12_shares"] = f"{ratio(last)} % and {ratio(first)} %"
-    told["C13_exponents"] = ", ".join(f"{each} ± {error}" for each, error in re.findall(EXPONENT, detail["C13"])).replace("-", "−")
+    exponents = found(detail["C13"], f"excess {EXPONENT}, limit_error {EXPONENT}, largest {EXPONENT}")
+    told["C13_exponents"] = ", ".join(exponents).replace("-", "−")
     [told["C14_zeros"]] = found(detail["C14"], r"zeros of h: ([\d.]+, [\d.]+)")
     told["C15_products"] = " to ".join(sorted(set(re.findall(r": ([\d.]+) at ε", detail["C15"]))))
     return told
